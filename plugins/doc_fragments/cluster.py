@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  kubeconfig:
+    description:
+      - Path of a kubeconfig, or a list of paths that are merged.
+      - The connection is decided as a group. Either O(kubeconfig) and O(context), or O(host) with O(api_key) or with
+        O(client_cert) and O(client_key), or O(in_cluster); two of them together are an error.
+      - Only where none of these is given, the environment is asked, C(K8S_AUTH_HOST) with C(K8S_AUTH_API_KEY) (or
+        C(K8S_AUTH_CERT_FILE) and C(K8S_AUTH_KEY_FILE)), or else C(K8S_AUTH_KUBECONFIG), C(KUBECONFIG) and C(~/.kube/config).
+        The switches C(K8S_AUTH_VERIFY_SSL), C(K8S_AUTH_SSL_CA_CERT), C(K8S_AUTH_PROXY) and C(K8S_AUTH_NO_PROXY) count only for
+        the cluster that C(K8S_AUTH_HOST) names.
+      - An empty text counts as not given.
+    type: list
+    elements: path
+  context:
+    description:
+      - Name of the context in the kubeconfig, by default its current one.
+      - Given alone, the file is that of C(K8S_AUTH_KUBECONFIG), C(KUBECONFIG) or C(~/.kube/config).
+    type: str
+  host:
+    description: URL of the API server. Needs a credential beside it.
+    type: str
+  api_key:
+    description: Bearer token for O(host).
+    type: str
+  validate_certs:
+    description:
+      - Whether the API server's TLS certificate is verified. By default it is, unless the kubeconfig says otherwise.
+      - Switching it off gets a warning, since whoever answers then gets the credentials.
+    type: bool
+    aliases: [verify_ssl]
+  ca_cert:
+    description: Path of the CA certificates (PEM) that the API server's certificate must come from.
+    type: path
+    aliases: [ssl_ca_cert]
+  client_cert:
+    description: Path of a client certificate (PEM) for O(host).
+    type: path
+    aliases: [cert_file]
+  client_key:
+    description: Path of the key (PEM) of O(client_cert).
+    type: path
+    aliases: [key_file]
+  proxy:
+    description: URL of a proxy to the API server, for example V(http://proxy.example.com:3128).
+    type: str
+  no_proxy:
+    description: Hosts that are reached without O(proxy), separated by commas.
+    type: str
+  impersonate_user:
+    description: User to act as; the identity needs the right to impersonate. Also from C(K8S_AUTH_IMPERSONATE_USER).
+    type: str
+  impersonate_groups:
+    description: Groups to act as, beside O(impersonate_user). Also from C(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas.
+    type: list
+    elements: str
+  in_cluster:
+    description:
+      - Use the ServiceAccount of the Pod in which the task runs.
+      - Never done unasked, since in an AWX container group that is the cluster of AWX itself.
+    type: bool
+    default: false
+  request_timeout:
+    description: Seconds to wait for a connection, and for each part of an answer.
+    type: float
+    default: 60
+  workers:
+    description: How many requests are sent to the API server at a time, 1 to 64.
+    type: int
+    default: 16
+requirements:
+  - python package kubernetes >= 24.2.0
+  - python package PyYAML
+notes:
+  - The task runs where its connection leads. For a cluster that is an inventory host, set C(ansible_connection=local) and
+    C(ansible_python_interpreter) to V({{ ansible_playbook_python }}).
+"""

@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Requests to one API server: sent, repeated only where a repeat is safe, counted, and refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import typing as t
+from urllib.parse import urlencode
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import UNDECIDED, Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+
+try:
+    import urllib3
+except ImportError:  # told by connect(), before anything here is used
+    pass
+
+FIELD_MANAGER = "pullpass.registry"
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+# A server that throttles or restarts is waited for this long (seconds) per request, in tries of doubling distance
+_PATIENCE = 60.0
+_FIRST_PAUSE = 0.5
+_HTTP_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+_READS = ("get", "list")
+
+
+class Api:
+    """One cluster. ``requests`` counts everything that was sent, repeats included. Safe to share among threads."""
+
+    def __init__(self, target: Target, workers: int, timeout: float) -> None:
+        self._connection = connect(target, workers)
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self.requests = 0
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """``server`` and ``context`` (None without a kubeconfig), as modules return them."""
+        return {"server": self._connection.server, "context": self._connection.context}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of how the server is reached."""
+        if self._connection.verified:
+            return []
+        return [
+            f"TLS verification is off for {self._connection.server}: whoever answers there gets the credentials. "
+            "Set ca_cert (in AWX: fill in the certificate authority of the credential)."
+        ]
+
+    def send(
+        self,
+        request: Request,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        body: Mapping[str, t.Any] | None = None,
+        accept: str = JSON,
+    ) -> dict[str, t.Any]:
+        """The decoded answer. Raises RequestError or ClusterError; 429 is waited out, and so is what broke while reading."""
+        url = f"{self._connection.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        give_up = time.monotonic() + _PATIENCE
+        pause = _FIRST_PAUSE
+        while True:
+            error, after = self._once(request, url, body, accept)
+            if not isinstance(error, Exception):
+                return error
+            pause = max(pause, after or 0)
+            if after is None or time.monotonic() + pause > give_up:
+                raise error
+            time.sleep(pause)
+            pause *= 2
+
+    def _once(
+        self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str
+    ) -> tuple[dict[str, t.Any] | Exception, float | None]:
+        """The answer, or the error with the least pause (seconds) before a repeat, None where it may not be repeated."""
+        read = request.verb in _READS
+        try:
+            answer = self._exchange(request, url, body, accept)
+        except ClusterError as error:
+            return error, None
+        except RequestError as error:
+            return error, 0.0 if read else None
+        if answer.status < 300:
+            try:
+                return json.loads(answer.data), None
+            except ValueError:
+                return ClusterError(f"{self._connection.server} does not answer in JSON. Is it an API server?"), None
+        error = refusal(request, self._connection.server, answer.status, answer.data)
+        repeat = answer.status == 429 or (answer.status >= 500 and read)
+        return error, _retry_after(answer.headers) if repeat else None
+
+    def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> t.Any:
+        with self._lock:
+            self.requests += 1
+            headers = self._connection.headers()
+        headers["Accept"] = accept
+        if body is not None:
+            headers["Content-Type"] = MERGE_PATCH if request.verb == "patch" else JSON
+        try:
+            return self._connection.pool.request(
+                _HTTP_METHODS[request.verb],
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(request, error) from None
+        except OSError as error:  # certificate files are read at the first connection
+            raise ClusterError(f"{self._connection.server}: TLS files cannot be used: {shown(str(error))}") from None
+
+    def _broken(self, request: Request, error: Exception) -> Exception:
+        server = self._connection.server
+        reason = shown(str(error))
+        if isinstance(error, urllib3.exceptions.SSLError):
+            return ClusterError(
+                f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or mend the "
+                "certificate-authority of the kubeconfig."
+            )
+        if isinstance(error, urllib3.exceptions.ProxyError):
+            return ClusterError(f"the proxy on the way to {server} failed: {reason}. Check proxy and no_proxy.")
+        if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
+            reason = reason.rpartition("Failed to establish a new connection: ")[2]
+            return ClusterError(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
+        return RequestError(f"the connection to {server} broke at '{request}': {reason}", UNDECIDED, 0)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    text = headers.get("Retry-After") or ""
+    return float(text) if text.isdigit() else 0.0

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Single namespaced objects of the core group: read, created, patched and deleted, guarded by what the plan saw."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER, Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The version of an object that a plan was made from. A write that carries it fails (409) once another has come."""
+
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Objects:
+    """One kind of object (``resource`` is its plural). With ``dry_run`` the server does all but store the write."""
+
+    api: Api
+    resource: str
+    dry_run: bool
+
+    def get(self, namespace: str, name: str) -> dict[str, t.Any] | None:
+        """The object, or None when it is not there."""
+        try:
+            return self.api.send(Request("get", self.resource, namespace, name), self._path(namespace, name))
+        except RequestError as error:
+            if error.kind == NOT_FOUND:
+                return None
+            raise
+
+    def create(self, namespace: str, body: Mapping[str, t.Any]) -> None:
+        self.api.send(Request("create", self.resource, namespace), self._path(namespace), self._query(), body)
+
+    def patch(self, namespace: str, name: str, seen: Seen, changes: Mapping[str, t.Any]) -> None:
+        """A JSON merge patch, refused (409) unless the object is still the one that was seen."""
+        guard = {"uid": seen.uid, "resourceVersion": seen.resource_version}
+        body = {**changes, "metadata": {**changes.get("metadata", {}), **guard}}
+        self.api.send(Request("patch", self.resource, namespace, name), self._path(namespace, name), self._query(), body)
+
+    def delete(self, namespace: str, name: str, seen: Seen) -> None:
+        # the query parameter dryRun is ignored as soon as there is a body, and then this deletes: it has to be in the body
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {"uid": seen.uid, "resourceVersion": seen.resource_version},
+            **({"dryRun": ["All"]} if self.dry_run else {}),
+        }
+        self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
+
+    def _path(self, namespace: str, name: str | None = None) -> str:
+        collection = f"/api/v1/namespaces/{namespace}/{self.resource}"
+        return f"{collection}/{name}" if name else collection
+
+    def _query(self) -> dict[str, str | int]:
+        return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if self.dry_run else {})}

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What an answer of the API server that is no success means, told apart as a person needs it.
+
+Quota, a terminating namespace and RBAC are all 403 Forbidden: details.causes, details.name and the text tell them apart
+(kubernetes pkg/quota, pkg/registry/core/namespace lifecycle admission, apiserver pkg/authorization).
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORBIDDEN = "forbidden"
+QUOTA = "quota"
+TERMINATING = "terminating"
+REFUSED = "refused"
+CONFLICT = "conflict"
+NOT_FOUND = "not_found"
+EXPIRED = "expired"
+THROTTLED = "throttled"
+UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: ``verb`` as RBAC calls it, ``resource`` plural, the namespace and the name where there is one."""
+
+    verb: str
+    resource: str
+    namespace: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        named = f"{self.resource} {self.name}" if self.name else self.resource
+        return f"{self.verb} {named} {self.place}".rstrip()
+
+    @property
+    def place(self) -> str:
+        if self.namespace:
+            return f"in namespace {self.namespace}"
+        return "" if self.name else "in all namespaces"
+
+
+def refusal(request: Request, server: str, status: int, body: bytes) -> Exception:
+    """The exception for an answer outside 2xx: ClusterError where no other request can do better, else RequestError."""
+    answer = _status_object(body)
+    message = shown(str(answer.get("message") or ""), 500) or f"HTTP {status}"
+    if status == 401:
+        return ClusterError(
+            f"{server} does not accept the credential (401 Unauthorized): it is wrong or has expired. Renew the token or "
+            "certificate of this cluster."
+        )
+    if status == 403:
+        return _forbidden(request, answer, message)
+    kind = {404: NOT_FOUND, 409: CONFLICT, 410: EXPIRED, 429: THROTTLED}.get(status)
+    if kind is None:
+        kind = UNDECIDED if status >= 500 else REFUSED
+    told = {
+        THROTTLED: f"{server} is throttling (429) and did not take '{request}' in time: {message}",
+        UNDECIDED: f"{server} failed ({status}) at '{request}': {message}",
+    }.get(kind, message)
+    return RequestError(told, kind, status)
+
+
+def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> RequestError:
+    details = answer.get("details") or {}
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or []):
+        return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
+    if details.get("name") and "exceeded quota" in message:
+        return RequestError(f"the quota of the namespace forbids it: {message}", QUOTA, 403)
+    if details.get("name"):
+        return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
+    return RequestError(f"no right to {request} (403 Forbidden). The server says: {message}", FORBIDDEN, 403)
+
+
+def _status_object(body: bytes) -> Mapping[str, t.Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {"message": body[:500].decode("utf-8", "replace")}
+    return parsed if isinstance(parsed, dict) else {}

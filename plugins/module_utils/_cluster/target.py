@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Which cluster a task means, decided from its options and the environment as a group. Pure.
+
+An option that falls back to a variable of its own would mix the inventory's cluster with the one that AWX injects: the
+password would go to the wrong cluster, and unverified.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_FILE_OPTIONS = ("kubeconfig", "context")
+_HOST_OPTIONS = ("host", "api_key", "client_cert", "client_key")
+# TLS and proxy switches belong to the cluster that is named beside them
+_WITH_TARGET = ("validate_certs", "ca_cert", "proxy", "no_proxy")
+_ENVIRONMENT = {
+    "kubeconfig": "K8S_AUTH_KUBECONFIG",
+    "context": "K8S_AUTH_CONTEXT",
+    "host": "K8S_AUTH_HOST",
+    "api_key": "K8S_AUTH_API_KEY",
+    "client_cert": "K8S_AUTH_CERT_FILE",
+    "client_key": "K8S_AUTH_KEY_FILE",
+    "validate_certs": "K8S_AUTH_VERIFY_SSL",
+    "ca_cert": "K8S_AUTH_SSL_CA_CERT",
+    "proxy": "K8S_AUTH_PROXY",
+    "no_proxy": "K8S_AUTH_NO_PROXY",
+    "impersonate_user": "K8S_AUTH_IMPERSONATE_USER",
+    "impersonate_groups": "K8S_AUTH_IMPERSONATE_GROUPS",
+}
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One cluster and one identity on it.
+
+    Exactly one of ``kubeconfig`` (files, with ``context`` or their current one), ``host`` and ``in_cluster`` is set.
+    ``validate_certs`` is None where the kubeconfig decides.
+    """
+
+    kubeconfig: tuple[str, ...] = ()
+    context: str | None = None
+    host: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    client_cert: str | None = None
+    client_key: str | None = None
+    in_cluster: bool = False
+    validate_certs: bool | None = None
+    ca_cert: str | None = None
+    proxy: str | None = None
+    no_proxy: str | None = None
+    impersonate_user: str | None = None
+    impersonate_groups: tuple[str, ...] = ()
+
+
+def resolve_target(options: Mapping[str, t.Any], environment: Mapping[str, str]) -> Target:
+    """The Target that options (of doc fragment cluster) and environment name. Raises InputError where they name none or two."""
+    given = _given(options)
+    from_environment = _from_environment(environment)
+    own_switches = {name: given[name] for name in _WITH_TARGET if name in given}
+    person = _impersonation(given, from_environment)
+    if given.get("in_cluster"):
+        _refuse_two("in_cluster", [name for name in (*_FILE_OPTIONS, *_HOST_OPTIONS) if name in given])
+        return Target(in_cluster=True, **own_switches, **person)
+    explicit_file = [name for name in _FILE_OPTIONS if name in given]
+    explicit_host = [name for name in _HOST_OPTIONS if name in given]
+    if explicit_file:
+        _refuse_two(" and ".join(explicit_file), explicit_host)
+        # a context alone picks from the file that a credential of AWX or the shell provides
+        files = given.get("kubeconfig") or _default_files(from_environment, environment)
+        return Target(kubeconfig=_existing(files), context=given.get("context"), **own_switches, **person)
+    if explicit_host:
+        return _host_target(given, {**own_switches, **person}, "the options of this task")
+    return _environment_target(from_environment, environment, own_switches, person)
+
+
+def _given(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Options that say something; a survey of AWX sends an empty text for what was left open."""
+    return {name: value for name, value in options.items() if value not in (None, "", [], [""])}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, t.Any]:
+    found: dict[str, t.Any] = {}
+    for name, variable in _ENVIRONMENT.items():
+        if environment.get(variable):
+            found[name] = environment[variable]
+    if "validate_certs" in found:
+        found["validate_certs"] = _truth("K8S_AUTH_VERIFY_SSL", found["validate_certs"])
+    if "impersonate_groups" in found:
+        found["impersonate_groups"] = [group.strip() for group in found["impersonate_groups"].split(",")]
+    if "kubeconfig" in found:
+        found["kubeconfig"] = [found["kubeconfig"]]
+    return found
+
+
+def _truth(variable: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word in ("true", "yes", "on", "1", "t", "y"):
+        return True
+    if word in ("false", "no", "off", "0", "f", "n"):
+        return False
+    raise InputError(f"environment variable {variable} is '{text}'. Expected true or false.")
+
+
+def _impersonation(given: Mapping[str, t.Any], from_environment: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    user = given.get("impersonate_user") or from_environment.get("impersonate_user")
+    groups = given.get("impersonate_groups") or from_environment.get("impersonate_groups") or []
+    if groups and not user:
+        raise InputError("impersonate_groups is given without impersonate_user. The API server needs the user as well.")
+    return {"impersonate_user": user, "impersonate_groups": tuple(groups)}
+
+
+def _refuse_two(first: str, others: Sequence[str]) -> None:
+    if others:
+        raise InputError(
+            f"two identities are given: {first}, and {' and '.join(others)}. Keep one: a kubeconfig (with a context), a host "
+            "with api_key or client_cert and client_key, or in_cluster."
+        )
+
+
+def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source: str) -> Target:
+    host, api_key = values.get("host"), values.get("api_key")
+    client_cert, client_key = values.get("client_cert"), values.get("client_key")
+    if not host:
+        raise InputError(f"{source} give a credential but no host. Add host: https://..., or use a kubeconfig.")
+    if not host.startswith(("https://", "http://")):
+        raise InputError(f"host '{host}' is no URL. Give it with its scheme, for example https://{host}.")
+    if bool(client_cert) != bool(client_key):
+        raise InputError(f"{source} give only one of client_cert and client_key. A client certificate needs both.")
+    if not api_key and not client_cert:
+        raise InputError(f"{source} give host {host} but no credential. Add api_key, or client_cert and client_key.")
+    if api_key and client_cert:
+        raise InputError(f"two identities are given for host {host}: api_key, and client_cert. Keep one.")
+    return Target(host=host, api_key=api_key, client_cert=client_cert, client_key=client_key, **rest)
+
+
+def _environment_target(
+    from_environment: Mapping[str, t.Any],
+    environment: Mapping[str, str],
+    own_switches: Mapping[str, t.Any],
+    person: Mapping[str, t.Any],
+) -> Target:
+    switches = {name: from_environment[name] for name in _WITH_TARGET if name in from_environment}
+    rest = {**switches, **own_switches, **person}
+    by_host = [_ENVIRONMENT[name] for name in _HOST_OPTIONS if name in from_environment]
+    by_file = [_ENVIRONMENT[name] for name in _FILE_OPTIONS if name in from_environment]
+    if by_host and by_file:
+        raise InputError(
+            f"the environment names two clusters: {listed(by_file)}, and {listed(by_host)}. Name the one you mean in the "
+            "task or the inventory (kubeconfig and context, or host and api_key)."
+        )
+    if by_host:
+        return _host_target(from_environment, rest, "K8S_AUTH_* variables")
+    files = _default_files(from_environment, environment)
+    if not by_file and not any(os.path.exists(os.path.expanduser(path)) for path in files):
+        _refuse_nothing(environment)
+    return Target(kubeconfig=_existing(files), context=from_environment.get("context"), **{**own_switches, **person})
+
+
+def _refuse_nothing(environment: Mapping[str, str]) -> None:
+    hint = "Give kubeconfig (and context), or host with api_key."
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        hint += (
+            " This task runs inside a Pod, whose own cluster is used only with in_cluster: true (in an AWX container group "
+            "it is the cluster of AWX, hardly the one you mean)."
+        )
+    raise InputError(f"no cluster is named, and there is no {_DEFAULT_KUBECONFIG}. {hint}")
+
+
+def _default_files(from_environment: Mapping[str, t.Any], environment: Mapping[str, str]) -> list[str]:
+    return from_environment.get("kubeconfig") or [environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG]
+
+
+def _existing(paths: Sequence[str]) -> tuple[str, ...]:
+    """The files of all paths (each may be a list joined as in KUBECONFIG), every one of them there and readable."""
+    files = [os.path.expanduser(path) for joined in paths for path in joined.split(os.pathsep) if path]
+    for path in files:
+        if not os.path.isfile(path):
+            raise InputError(f"kubeconfig {path} does not exist on the machine where this task runs (or is no file).")
+        if not os.access(path, os.R_OK):
+            raise InputError(f"kubeconfig {path} cannot be read by the user that runs this task.")
+    return tuple(files)

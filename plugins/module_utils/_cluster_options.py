@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Options of every module that talks to a cluster; documented in doc fragments cluster, namespaces and run."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Wanted, wanted_namespaces
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import resolve_target
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+_MOST_WORKERS = 64
+
+CLUSTER_OPTIONS: dict[str, t.Any] = {
+    "kubeconfig": {"type": "list", "elements": "path"},
+    "context": {"type": "str"},
+    "host": {"type": "str"},
+    "api_key": {"type": "str", "no_log": True},
+    "validate_certs": {"type": "bool", "aliases": ["verify_ssl"]},
+    "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"]},
+    "client_cert": {"type": "path", "aliases": ["cert_file"]},
+    "client_key": {"type": "path", "aliases": ["key_file"]},
+    "proxy": {"type": "str"},
+    "no_proxy": {"type": "str"},
+    "impersonate_user": {"type": "str"},
+    "impersonate_groups": {"type": "list", "elements": "str"},
+    "in_cluster": {"type": "bool", "default": False},
+    "request_timeout": {"type": "float", "default": 60.0},
+    "namespaces": {"type": "list", "elements": "str"},
+    "namespace_selectors": {"type": "list", "elements": "str"},
+    "exclude_namespaces": {"type": "list", "elements": "str"},
+    "workers": {"type": "int", "default": 16},
+    "results": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
+}
+
+
+def open_cluster(module: AnsibleModule) -> Api:
+    """The cluster that options and environment name; no request is sent yet."""
+    workers = module.params["workers"]
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}: so many requests go to the API server at a time.")
+    timeout = module.params["request_timeout"]
+    if timeout <= 0:
+        raise InputError(f"request_timeout is {timeout}. Expected seconds, more than 0.")
+    api = Api(resolve_target(module.params, os.environ), workers, timeout)
+    for warning in api.warnings:
+        module.warn(warning)
+    return api
+
+
+def namespaces_option(module: AnsibleModule) -> Wanted:
+    """The checked namespace options; an empty list is allowed and warned about."""
+    params = module.params
+    wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
+    if wanted.empty:
+        module.warn("namespaces is an empty list: nothing is selected, nothing is done.")
+    return wanted

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Names of registries: what a person writes, the key of an `auths` document, and when two keys are one to the kubelet.
+
+The rules are those of kubernetes pkg/credentialprovider/keyring.go (Add) and of docker/cli's registry names.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+HUB = "https://index.docker.io/v1/"
+
+_HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_*]([a-z0-9_.*-]*[a-z0-9_*])?)(:(?P<port>[0-9]{1,5}))?")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+
+
+def canonical_registry(written: str) -> str:
+    """The key under which a registry that a person named is stored.
+
+    Takes ``host[:port][/path]``, with or without scheme and ``/v1/`` or ``/v2/``. Gives ``HUB`` for every name of Docker
+    Hub without a path, ``docker.io/path`` with one, else ``host[:port][/path]`` with the host in lower case.
+    Raises InputError that says which part is wrong.
+    """
+    text = written.strip()
+    bare = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
+    host, _slash, path = bare.partition("/")
+    host = host.lower()
+    path = _without_api_version(path).strip("/")
+    _check_host(written, host)
+    if path and not _PATH.fullmatch(path):
+        raise InputError(
+            f"registry '{shown(written)}': the path '{shown(path)}' is not a repository path. Give the registry as "
+            "host[:port], or host[:port]/path to limit the credential to a part of it; no tag, digest or wildcard."
+        )
+    if host in _HUB_HOSTS:
+        return f"docker.io/{path}" if path else HUB
+    return f"{host}/{path}" if path else host
+
+
+def comparison_key(key: str) -> str:
+    """What two keys of an `auths` document have in common when the kubelet serves the same images with both.
+
+    Keys that only docker or podman take for the same (upper case, ``/v2`` without a slash) stay apart.
+    """
+    bare = key
+    for scheme in ("https://", "http://"):
+        if key.startswith(scheme):
+            bare = key[len(scheme) :]
+            break
+    host, slash, path = bare.partition("/")
+    if path.startswith(("v1/", "v2/")):
+        path = path[3:]
+    if host in ("docker.io", "index.docker.io"):
+        return f"docker.io/{path}" if path else HUB
+    return f"{host}{slash}{path}" if path else host
+
+
+def _without_api_version(path: str) -> str:
+    for version in ("v1", "v2"):
+        if path == version:
+            return ""
+        if path.startswith(f"{version}/"):
+            return path[3:]
+    return path
+
+
+def _check_host(written: str, host: str) -> None:
+    named = f"registry '{shown(written)}'"
+    if not host:
+        raise InputError(f"{named}: the host is missing. Give host[:port][/path], for example registry.example.com:5000.")
+    if "@" in host:
+        raise InputError("a registry holds a user name before '@': give it as username, and the registry as host[:port].")
+    match = _HOST.fullmatch(host)
+    if match is None or int(match["port"] or 1) > 65535:
+        raise InputError(f"{named}: '{shown(host)}' is not a host name with an optional port. Give host[:port][/path].")
+    if match["port"] is None and "." not in host and host != "localhost" and not host.startswith("["):
+        raise InputError(
+            f"{named}: without a dot or a port it is no registry in an image name ('{host}/app' means "
+            f"'docker.io/{host}/app'). Give its full name or its port; docker.io is Docker Hub."
+        )

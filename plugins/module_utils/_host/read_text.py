@@ -1,0 +1,28 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Read a file that a person named."""
+
+from __future__ import annotations
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+
+# A Secret holds 1 MiB; a docker config with helpers and plugins beside the credentials is still far below this
+MOST_BYTES = 16 * 1024 * 1024
+
+
+def read_text(option: str, path: str) -> str:
+    """The text of the file. Raises InputError that names the option, the path and what to do."""
+    where = f"{option} {path}"
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"{where} does not exist on the machine where this task runs. Check the path, and which host it is.") from None
+    except OSError as error:
+        raise InputError(f"{where} cannot be read: {error.strerror}.") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{where} is larger than {MOST_BYTES // 1024 // 1024} MiB. Is it the right file?")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} is not UTF-8 text (byte {error.start}). Is it the right file?") from None

@@ -1,0 +1,146 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""A plan carried out over many objects, some at a time: one that fails does not stop the others, and nothing is written blind."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    TERMINATING,
+    UNDECIDED,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+
+# Others may write the same object at the same time: each try reads it again and waits a little longer (seconds)
+_TRIES = 12
+_LONGEST_PAUSE = 1.0
+
+Stored = t.TypeVar("Stored")
+
+
+class Unread:
+    """Stands for an object that has not been looked at yet."""
+
+
+UNREAD = Unread()
+
+
+@dataclass(frozen=True)
+class Subject(t.Generic[Stored]):
+    """One object to bring into its state. ``stored`` is what a list said, None for not there."""
+
+    namespace: str
+    name: str
+    stored: Stored | None | Unread = field(default=UNREAD)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one object."""
+
+    namespace: str
+    name: str
+    step: Step
+
+
+@dataclass
+class CarryOut(t.Generic[Stored]):
+    """``plan`` says the step for what ``parse`` made of the object; ``objects`` reads and writes it."""
+
+    objects: Objects
+    parse: Callable[[Mapping[str, t.Any]], Stored]
+    plan: Callable[[t.Optional[Stored]], Step]
+    _lost: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, subjects: Sequence[Subject[Stored]], workers: int) -> list[Outcome]:
+        """The outcome for each subject, in their order. Only those with something to do cost a request."""
+        outcomes: list[Outcome | None] = []
+        pending: list[tuple[int, Subject[Stored]]] = []
+        for index, subject in enumerate(subjects):
+            step = None if isinstance(subject.stored, Unread) else self.plan(subject.stored)
+            settled = step is not None and step.write is None
+            outcomes.append(Outcome(subject.namespace, subject.name, t.cast(Step, step)) if settled else None)
+            if not settled:
+                pending.append((index, subject))
+        for (index, subject), step in zip(pending, for_each([one for _, one in pending], self._settle, workers)):
+            outcomes[index] = Outcome(subject.namespace, subject.name, step)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _settle(self, subject: Subject[Stored]) -> Step:
+        if self._lost.is_set():
+            return Step("failed", "not tried, because the cluster stopped answering")
+        try:
+            return self._converge(subject)
+        except ClusterError as error:
+            self._lost.set()
+            return Step("failed", str(error))
+        except RequestError as error:
+            return self._told(error)
+
+    def _converge(self, subject: Subject[Stored]) -> Step:
+        stored = self._read(subject) if isinstance(subject.stored, Unread) else subject.stored
+        unsure: Step | None = None
+        last: RequestError | None = None
+        for attempt in range(_TRIES):
+            step = self.plan(stored)
+            if step.write is None:
+                # what a broken connection left open turns out to be done
+                return unsure if unsure and step.action == "unchanged" else step
+            try:
+                self._send(subject, step)
+                return step
+            except RequestError as error:
+                if error.kind == FORBIDDEN and self.objects.dry_run:
+                    return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
+                if error.kind not in (CONFLICT, UNDECIDED) and not (
+                    error.kind == NOT_FOUND and step.write.verb != "create"
+                ):
+                    raise
+                unsure = step if error.kind == UNDECIDED else None
+                last = error
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))
+            stored = self._read(subject)
+        return Step(
+            "failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {last}"
+        )
+
+    def _read(self, subject: Subject[Stored]) -> Stored | None:
+        item = self.objects.get(subject.namespace, subject.name)
+        return None if item is None else self.parse(item)
+
+    def _send(self, subject: Subject[Stored], step: Step) -> None:
+        write = step.write
+        if write is None:
+            return
+        if write.verb == "create":
+            self.objects.create(subject.namespace, write.body)
+        elif write.seen is not None and write.verb == "patch":
+            self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
+        elif write.seen is not None:
+            self.objects.delete(subject.namespace, subject.name, write.seen)
+
+    def _told(self, error: RequestError) -> Step:
+        if error.kind == TERMINATING:
+            return Step("skipped", str(error))
+        if error.kind == NOT_FOUND and self.objects.dry_run:
+            return Step("skipped", f"not there (yet): {error}")
+        return Step("failed", str(error))
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}; {second}" if first else second

@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What a plan says about one object."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+
+CHANGED = ("created", "updated", "replaced", "deleted", "linked", "unlinked")
+FAILED = ("failed", "refused", "contested")
+# done, or as it was asked for: counted, and shown only on request
+QUIET = ("unchanged",)
+
+
+@dataclass(frozen=True)
+class Write:
+    """``verb`` is create, patch or delete; ``body`` the object or the merge patch; ``seen`` guards patch and delete."""
+
+    verb: str
+    body: Mapping[str, t.Any] = field(default_factory=dict, repr=False)
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """``action`` is the word for the result; without ``write`` there is nothing to do.
+
+    ``before`` and ``after`` are for --diff and hold no secret. ``warning`` needs a person's eye though nothing failed.
+    ``awaited`` marks a failure that may mend itself in a moment.
+    """
+
+    action: str
+    message: str = ""
+    write: Write | None = None
+    before: Mapping[str, t.Any] = field(default_factory=dict)
+    after: Mapping[str, t.Any] = field(default_factory=dict)
+    purged: tuple[str, ...] = ()
+    warning: str = ""
+    awaited: bool = False

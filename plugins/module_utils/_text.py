@@ -1,0 +1,29 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Text of strangers (registries, tenants, servers) made fit for a message: it is data, never markup or control."""
+
+from __future__ import annotations
+
+import typing as t
+import unicodedata
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def shown(text: str, limit: int = 200) -> str:
+    """``text`` on one line: control and format characters become ``?``, and what is beyond ``limit`` is cut."""
+    flat = " ".join(text.split()) if text.isprintable() else "".join(_visible(char) for char in text)
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """``a, b, c and 4 more``."""
+    first = ", ".join(shown(name) for name in names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"
+
+
+def _visible(char: str) -> str:
+    if char in "\n\r\t":
+        return " "
+    return "?" if unicodedata.category(char)[0] == "C" else char
