@@ -8,7 +8,11 @@ import os
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Wanted, wanted_namespaces
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import (
+    Chosen,
+    choose_namespaces,
+    wanted_namespaces,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
@@ -40,24 +44,21 @@ CLUSTER_OPTIONS: dict[str, t.Any] = {
 }
 
 
-def open_cluster(module: AnsibleModule) -> Api:
-    """The cluster that options and environment name; no request is sent yet."""
-    workers = module.params["workers"]
+def open_cluster(module: AnsibleModule) -> tuple[Api, Chosen]:
+    """The cluster that options and environment name, and the namespaces that are chosen there."""
+    params = module.params
+    workers, timeout = params["workers"], params["request_timeout"]
     if not 1 <= workers <= _MOST_WORKERS:
-        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}: so many requests go to the API server at a time.")
-    timeout = module.params["request_timeout"]
+        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}, the requests that are sent at a time.")
     if timeout <= 0:
         raise InputError(f"request_timeout is {timeout}. Expected seconds, more than 0.")
-    api = Api(resolve_target(module.params, os.environ), workers, timeout)
+    wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
+    api = Api(resolve_target(params, os.environ), workers, timeout)
     for warning in api.warnings:
         module.warn(warning)
-    return api
-
-
-def namespaces_option(module: AnsibleModule) -> Wanted:
-    """The checked namespace options; an empty list is allowed and warned about."""
-    params = module.params
-    wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
+    chosen = choose_namespaces(api, wanted, workers)
     if wanted.empty:
         module.warn("namespaces is an empty list: nothing is selected, nothing is done.")
-    return wanted
+    elif not chosen.namespaces and not chosen.missing:
+        module.warn(f"no namespace of {api.identity['server']} matches: nothing is selected, nothing is done.")
+    return api, chosen

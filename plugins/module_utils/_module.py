@@ -12,12 +12,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import P
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-# A misspelt suboption is a secret that no argument spec knows: these are never repeated as "invocation"
+# Never repeated as "invocation" and never sent to syslog: a misspelt suboption is a secret that no argument spec knows, and
+# a password with quotes in it is not found again, and so not masked, in the text of the list that it stands in
 _NEVER_SHOWN = ("registries", "api_key")
+_NOT_SHOWN = "(not shown)"
 
 
 class PullpassModule(AnsibleModule):
-    """An AnsibleModule whose results repeat no credential, however the option that holds it was misspelt."""
+    """An AnsibleModule whose results and log lines repeat no option that holds a credential."""
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**{"invocation": self._invocation(), **kwargs})
@@ -25,10 +27,18 @@ class PullpassModule(AnsibleModule):
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         super().fail_json(msg, **{"invocation": self._invocation(), **kwargs})
 
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        if log_args:
+            log_args = _without_credentials(log_args)
+            msg = "Invoked with " + " ".join(f"{name}={value}" for name, value in log_args.items())
+        super().log(msg, log_args)
+
     def _invocation(self) -> dict[str, t.Any]:
-        params = getattr(self, "params", None) or {}
-        shown = {key: "(not shown)" if key in _NEVER_SHOWN and value else value for key, value in params.items()}
-        return {"module_args": shown}
+        return {"module_args": _without_credentials(getattr(self, "params", None) or {})}
+
+
+def _without_credentials(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {name: _NOT_SHOWN if name in _NEVER_SHOWN and value else value for name, value in options.items()}
 
 
 def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) -> None:

@@ -184,13 +184,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names i
     check_labels,
     check_object_name,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import choose_namespaces
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    namespaces_option,
-    open_cluster,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
 from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
     CREDENTIAL_OPTIONS,
     SOURCES,
@@ -260,15 +255,13 @@ def result(module: AnsibleModule, wanted: WantedSecret, outcomes: Sequence[Outco
 
 
 def flow(module: AnsibleModule) -> dict[str, t.Any]:
-    wanted, namespaces = wanted_secret(module), namespaces_option(module)
+    wanted = wanted_secret(module)
     plan = PullSecretPlan(wanted)
     mark_secrets(module, plan.secrets if wanted.credentials else ())
-    api = open_cluster(module)
-    workers = module.params["workers"]
-    chosen = choose_namespaces(api, namespaces, workers)
+    api, chosen = open_cluster(module)
     subjects = objects_named(api, "secrets", stored_secret, wanted.name, chosen)
     carry_out = CarryOut(Objects(api, "secrets", module.check_mode), stored_secret, plan.step)
-    outcomes = carry_out.run(subjects, workers) + closed_outcomes(chosen, wanted.name, module.check_mode)
+    outcomes = carry_out.run(subjects, module.params["workers"]) + closed_outcomes(chosen, wanted.name, module.check_mode)
     outcomes.sort(key=lambda one: one.namespace)
     return {**result(module, wanted, outcomes), "cluster": api.identity, "api_requests": api.requests}
 

@@ -149,12 +149,8 @@ api_requests:
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import choose_namespaces, is_glob
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    namespaces_option,
-    open_cluster,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._module import run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
@@ -195,11 +191,10 @@ def row(outcome: Outcome) -> dict[str, str]:
 def flow(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     check_names(params)
-    namespaces = namespaces_option(module)
-    api = open_cluster(module)
+    api, chosen = open_cluster(module)
     outcomes = LinkAccounts(
         api=api,
-        chosen=choose_namespaces(api, namespaces, params["workers"]),
+        chosen=chosen,
         names=list(dict.fromkeys(params["service_accounts"])),
         plan=LinkPlan(list(dict.fromkeys(params["secrets"])), params["state"] == "present", params["force"]),
         wait=params["wait_for_service_accounts"],

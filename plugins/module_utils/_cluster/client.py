@@ -27,6 +27,7 @@ else:
     _IMPORT_ERROR = None
 
 LOWEST_CLIENT = (24, 2, 0)
+USER_AGENT = "pullpass.registry"
 
 
 class Connection:
@@ -44,7 +45,7 @@ class Connection:
 
     def headers(self) -> t.Any:
         """Headers of identity for one request; an expired token is renewed here by the client."""
-        headers = urllib3.response.HTTPHeaderDict()
+        headers = urllib3.response.HTTPHeaderDict({"User-Agent": USER_AGENT})
         token = self._configuration.auth_settings().get("BearerToken")
         if token and token["value"]:
             headers["Authorization"] = token["value"]

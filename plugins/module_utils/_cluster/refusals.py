@@ -2,13 +2,15 @@
 # PRIVATE to the collection.
 """What an answer of the API server that is no success means, told apart as a person needs it.
 
-Quota, a terminating namespace and RBAC are all 403 Forbidden: details.causes, details.name and the text tell them apart
-(kubernetes pkg/quota, pkg/registry/core/namespace lifecycle admission, apiserver pkg/authorization).
+Quota, a terminating namespace, admission policies and RBAC are all 403 Forbidden. Only the first of them has a cause of its
+own; the others are told apart by the text (kubernetes plugin/pkg/admission/resourcequota, apiserver
+pkg/endpoints/handlers/responsewriters/errors.go for RBAC and other authorisers).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -27,6 +29,8 @@ NOT_FOUND = "not_found"
 EXPIRED = "expired"
 THROTTLED = "throttled"
 UNDECIDED = "undecided"
+
+_UNAUTHORISED = re.compile(r'User ".*" cannot \S+ (resource|path) ')
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,11 @@ def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> R
     details = answer.get("details") or {}
     if any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or []):
         return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
-    if details.get("name") and "exceeded quota" in message:
+    if "exceeded quota" in message:
         return RequestError(f"the quota of the namespace forbids it: {message}", QUOTA, 403)
-    if details.get("name"):
-        return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
-    return RequestError(f"no right to {request} (403 Forbidden). The server says: {message}", FORBIDDEN, 403)
+    if _UNAUTHORISED.search(message):
+        return RequestError(f"no right to {request} (403 Forbidden). The server says: {message}", FORBIDDEN, 403)
+    return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
 
 
 def _status_object(body: bytes) -> Mapping[str, t.Any]:

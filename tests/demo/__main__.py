@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""python -m demo up | down. make demo and make demo-down call it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import lab
+
+from .cluster_view import ClusterView
+from .ground import INSTANCE, DemoError, own, bring_up
+from .story import tell
+
+
+def down() -> None:
+    if os.environ.get("REGISTRY"):
+        ground = own(os.environ.get("KUBECONFIG", ""), os.environ["REGISTRY"])
+        names = ClusterView.of(ground).remove()
+        print(f"removed from your cluster: {', '.join(names) or 'nothing, there was no namespace of the demo'}")
+        return
+    lab.down(INSTANCE)
+
+
+def main() -> int:
+    commands = {"up": lambda: tell(bring_up()), "down": down}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        print("usage: python -m demo up|down", file=sys.stderr)
+        return 2
+    try:
+        commands[sys.argv[1]]()
+    except (DemoError, lab.LabError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

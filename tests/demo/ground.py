@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the demo stands on: the lab, or a person's own cluster and registry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import lab
+
+INSTANCE = "demo"
+OWN_CLUSTER_HELP = """KUBECONFIG and REGISTRY go together, to run the demo on a cluster and registry of your own:
+  KUBECONFIG=~/.kube/config REGISTRY=registry.example.com:5000 \\
+  REGISTRY_USERNAME=bot REGISTRY_PASSWORD_FILE=./password [IMAGE=registry.example.com:5000/team/app:1] [CONTEXT=name] make demo
+Without any of them the demo brings up a lab of its own."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """``image`` is private; None means that there is none, or no node to run it, for the reason in ``no_pods``."""
+
+    folder: Path
+    kubeconfig: Path
+    context: str | None
+    registry: str
+    username: str
+    password: str
+    image: str | None
+    no_pods: str = ""
+    audit_log: Path | None = None
+
+
+def bring_up() -> Ground:
+    """The ground that the environment names, or the lab."""
+    variables = os.environ
+    if variables.get("REGISTRY"):
+        return own(variables.get("KUBECONFIG", ""), variables["REGISTRY"])
+    return _lab()
+
+
+def _lab() -> Ground:
+    running = lab.up(INSTANCE, clusters=1, node=None, registries=("basic",))
+    cluster, registry = running.clusters[0], running.registries[0]
+    return Ground(
+        folder=running.directory,
+        kubeconfig=cluster.kubeconfig,
+        context=cluster.name,
+        registry=registry.host,
+        username="puller",
+        password=running.users["puller"],
+        image=running.images[registry.name] if running.node_available else None,
+        no_pods="" if running.node_available else f"there is no node here: {running.node_reason}",
+        audit_log=cluster.audit_log,
+    )
+
+
+def own(kubeconfig: str, registry: str) -> Ground:
+    variables = os.environ
+    username, password_file = variables.get("REGISTRY_USERNAME"), variables.get("REGISTRY_PASSWORD_FILE")
+    if not kubeconfig or not username or not password_file:
+        raise DemoError(f"REGISTRY is set, but not all of what belongs to it.\n{OWN_CLUSTER_HELP}")
+    try:
+        password = Path(password_file).expanduser().read_text().rstrip("\r\n")
+    except OSError as error:
+        raise DemoError(f"REGISTRY_PASSWORD_FILE {password_file} cannot be read: {error.strerror}") from None
+    folder = lab_folder() / "own"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    image = variables.get("IMAGE")
+    return Ground(
+        folder=folder,
+        kubeconfig=Path(kubeconfig).expanduser(),
+        context=variables.get("CONTEXT"),
+        registry=registry,
+        username=username,
+        password=password,
+        image=image,
+        no_pods="" if image else "IMAGE names no private image",
+    )
+
+
+def lab_folder() -> Path:
+    """The ignored folder that keeps all state."""
+    return Path(os.environ.get("PULLPASS_LAB_DIR") or Path(__file__).parents[2] / ".lab")

@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps of the demo, each said before it is done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from .cluster_view import NAMESPACES, SECRET, ClusterView, requests_in
+from .ground import DemoError, Ground
+
+STUCK = ("ErrImagePull", "ImagePullBackOff")
+PLAYBOOK = "pullpass.registry.rollout"
+
+
+def tell(ground: Ground) -> None:
+    """From Pods that cannot pull to Pods that run. Raises DemoError where it does not come out so."""
+    view = ClusterView.of(ground)
+    say(
+        "Three teams",
+        f"Namespaces {', '.join(NAMESPACES)} on {ground.kubeconfig}. Nothing in them knows the registry {ground.registry}.",
+    )
+    view.make_namespaces()
+    if ground.image:
+        _show_failing(view, ground.image)
+    else:
+        print(f"No Pods are made, because {ground.no_pods}. The Secret and its link are read back instead.")
+
+    inventory, variables = _write_files(ground)
+    say(
+        "The rollout",
+        f"The cluster is a host of the inventory {inventory}; the playbook tests nothing else in it. It writes Secret {SECRET} "
+        "into each chosen namespace and names it on each default ServiceAccount.",
+    )
+    _play(inventory, variables)
+    for namespace in NAMESPACES:
+        print(f"{namespace}: {SECRET} holds {view.registries(namespace)}; default uses {view.pull_secrets(namespace)}")
+    if ground.image:
+        _show_running(view)
+
+    say("The same again", "A second run compares, finds nothing to do and writes nothing.")
+    start = ground.audit_log.stat().st_size if ground.audit_log else 0
+    output = _play(inventory, variables)
+    if "changed=0" not in output:
+        raise DemoError("the second run changed something; it should not have")
+    if ground.audit_log:
+        requests, writes = requests_in(ground.audit_log, start)
+        print(f"The API server's own audit log counts {requests} requests of that run, {writes} of them writes.")
+    _what_next(ground, inventory, variables)
+
+
+def say(title: str, text: str) -> None:
+    print(f"\n== {title}\n{textwrap.fill(text, 110, break_on_hyphens=False)}", flush=True)
+
+
+def _show_failing(view: ClusterView, image: str) -> None:
+    say(
+        "Pods that cannot pull",
+        f"The image {image} is private. The Pod in {NAMESPACES[0]} names Secret {SECRET}, which is not there; those in "
+        f"{NAMESPACES[1]} and {NAMESPACES[2]} name none and lean on their ServiceAccount, which has none either.",
+    )
+    view.make_pods(image)
+    view.wait_for_pods((*STUCK, "Running"), 120)
+    _show_pods(view)
+
+
+def _show_running(view: ClusterView) -> None:
+    say(
+        "Pods that run",
+        "The kubelet reads the Secret again at each try, so the Pod that names it comes up by itself. A Pod takes the pull "
+        "secrets of its ServiceAccount when it is made: those that were made before have to be made again, which here their "
+        "Deployments do once they are deleted.",
+    )
+    for name in view.replace_leaning_pods():
+        print(f"deleted Pod {name}")
+    view.wait_for_pods(("Running",), 180)
+    _show_pods(view)
+
+
+def _show_pods(view: ClusterView) -> None:
+    for (namespace, name), state in sorted(view.pods().items()):
+        print(f"  {namespace:<12} {name:<24} {state}")
+
+
+def _write_files(ground: Ground) -> tuple[Path, Path]:
+    """An inventory as a site would have it, and the secret beside it as a vault would give it (0600)."""
+    inventory, variables = ground.folder / "inventory.json", ground.folder / "registries.json"
+    host = {"cluster_pull_access_kubeconfig": str(ground.kubeconfig), "cluster_pull_access_namespaces": list(NAMESPACES)}
+    if ground.context:
+        host["cluster_pull_access_context"] = ground.context
+    inventory.write_text(json.dumps({"clusters": {"hosts": {"demo": host}}}, indent=2) + "\n")
+    variables.touch(mode=0o600)
+    credential = {"registry": ground.registry, "username": ground.username, "password": ground.password}
+    variables.write_text(json.dumps({"pullpass_registries": [credential]}) + "\n")
+    return inventory, variables
+
+
+def _command(inventory: Path, variables: Path, *more: str) -> list[str]:
+    program = Path(sys.executable).with_name("ansible-playbook")
+    return [str(program), PLAYBOOK, "-i", str(inventory), "-e", f"@{variables}", *more]
+
+
+def _play(inventory: Path, variables: Path) -> str:
+    command = _command(inventory, variables)
+    print(f"$ {' '.join(command)}", flush=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    lines = []
+    for line in process.stdout or ():
+        print(f"  {line}", end="", flush=True)
+        lines.append(line)
+    if process.wait():
+        raise DemoError(f"the playbook ended with {process.returncode}: what it says is above")
+    return "".join(lines)
+
+
+def _what_next(ground: Ground, inventory: Path, variables: Path) -> None:
+    collections = Path(__file__).parents[2] / ".build"
+    play = " ".join(_command(inventory, variables))
+    kubectl = ground.folder.parent / "bin" / "kubectl"
+    say("What to try next", "Everything is left running. Copy and paste:")
+    lines = [
+        f"export KUBECONFIG={ground.kubeconfig} ANSIBLE_COLLECTIONS_PATH={collections}",
+        f"{kubectl if kubectl.exists() else 'kubectl'} get secrets,serviceaccounts,pods -A",
+        f"{play} --check --diff -e cluster_pull_access_secret_name=another   # what would happen",
+        f"{play} -e cluster_pull_access_namespaces='[\"*\"]'   # every namespace but the system's",
+        f"{play} -e cluster_pull_access_state=absent   # unlink and remove",
+        "make demo-down   # end it all",
+    ]
+    print("\n".join(f"  {line}" for line in lines))

@@ -1,0 +1,163 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""No form of a password in any output, at the highest verbosity with --diff, nor in syslog: of good and of failed runs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from ansible_run import Ansible
+from cluster_access import Access
+
+PASSWORD = "Geheim<&>\"'+$%/-Zauberwort"
+OLD_PASSWORD = "Verflossen<&>-Zauberwort"
+TOKEN = "unknown-token-Zauberwort"
+
+
+def forms(username: str, password: str, registry: str = "registry.example.com") -> set[str]:
+    """A password as it may turn up: plain, escaped by JSON, Go and URLs, and in the base64 of all that holds it."""
+    auth = base64.b64encode(f"{username}:{password}".encode()).decode()
+    document = json.dumps(
+        {"auths": {registry: {"username": username, "password": password, "auth": auth}}},
+        separators=(",", ":"),
+    )
+    go = document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    texts = {password, json.dumps(password)[1:-1], quote(password), auth, go}
+    return texts | {base64.b64encode(text.encode()).decode().rstrip("=") for text in (password, document, go)}
+
+
+@pytest.fixture
+def syslog() -> Iterator[list[str]]:
+    """What is sent to /dev/log while the test runs."""
+    path = Path("/dev/log")
+    if path.exists() or os.geteuid() != 0:
+        pytest.skip("needs root and a machine whose /dev/log nobody listens at")
+    received: list[str] = []
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listener.bind(str(path))
+    listener.settimeout(0.2)
+    ended = threading.Event()
+
+    def listen() -> None:
+        while not ended.is_set():
+            try:
+                received.append(listener.recv(1 << 20).decode("utf-8", "replace"))
+            except TimeoutError:
+                continue
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield received
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+        path.unlink()
+
+
+def around(word: str, text: str) -> list[str]:
+    """Where a word stands, with a little of what is around it."""
+    return [text[max(0, found.start() - 80) : found.end() + 20] for found in re.finditer(re.escape(word), text)]
+
+
+def secret_task(access: Access, namespace: str, **options: Any) -> dict[str, Any]:
+    credential = {"registry": "registry.example.com", "username": "bot", "password": PASSWORD}
+    given = {**access.connection, "name": "regcred", "namespaces": [namespace], "registries": [credential], **options}
+    return {"pullpass.registry.pull_secret": given, "ignore_errors": True}
+
+
+def all_runs(access: Access, namespace: str, folder: Path) -> list[dict[str, Any]]:
+    auth = base64.b64encode(f"bot:{PASSWORD}".encode()).decode()
+    config = folder / "config.json"
+    config.write_text(json.dumps({"auths": {"registry.example.com": {"auth": auth}}}))
+    broken = folder / "broken.json"
+    broken.write_text('{"auths": {"registry.example.com": {"auth": "' + auth + '"}},}')
+    truncated = folder / "truncated.json"
+    truncated.write_text(json.dumps({"auths": {"registry.example.com": {"auth": auth[:-3]}}}))
+    credential = {"registry": "registry.example.com", "username": "bot"}
+    return [
+        secret_task(access, namespace),
+        secret_task(access, namespace, registries=None, config_file=str(config)),
+        secret_task(access, namespace, registries=None, config_file=str(broken)),
+        secret_task(access, namespace, registries=None, config_file=str(truncated)),
+        secret_task(access, "not-there"),
+        secret_task(access, namespace, registries=[{**credential, "passwd": PASSWORD}]),
+        secret_task(access, namespace, registries=[{**credential, "password": PASSWORD, "secret": PASSWORD}]),
+        secret_task(access, namespace, registries=[{**credential, "username": f"bot:{PASSWORD}", "password": PASSWORD}]),
+        secret_task(access, namespace, registries=[{**credential, "password": {"value": PASSWORD}}]),
+        secret_task(access, namespace, kubeconfig=None, context=None, host=access.cluster.server, api_key=TOKEN),
+        secret_task(access, namespace, state="absent"),
+    ]
+
+
+def test_no_run_shows_a_password(
+    c2: Access, ansible: Ansible, prefix: str, syslog: list[str], tmp_path: Path
+) -> None:
+    c2.make_namespaces([prefix])
+    c2.kubectl(
+        "create", "secret", "docker-registry", "regcred", "-n", prefix, "--save-config", "--docker-server=registry.example.com",
+        "--docker-username=bot", f"--docker-password={OLD_PASSWORD}",
+    )  # fmt: skip
+    tasks = [secret_task(c2, prefix), secret_task(c2, prefix, adopt=True), *all_runs(c2, prefix, tmp_path)]
+    # the values come from a file of variables, as from a vault: a play's own text is shown by Ansible itself
+    variables = {f"v{number}": task["pullpass.registry.pull_secret"] for number, task in enumerate(tasks)}
+    (tmp_path / "vars.json").write_text(json.dumps(variables))
+    play = [
+        {
+            "pullpass.registry.pull_secret": {
+                key: "{{ v%d['%s'] }}" % (number, key) for key in task["pullpass.registry.pull_secret"]  # noqa: UP031
+            },
+            "ignore_errors": True,
+        }
+        for number, task in enumerate(tasks)
+    ]
+    for task, values in zip(play, variables.values(), strict=True):
+        task["pullpass.registry.pull_secret"] = {  # type: ignore[assignment]
+            key: template for key, template in task["pullpass.registry.pull_secret"].items() if values[key] is not None  # type: ignore[attr-defined]
+        }
+
+    for mode in ([], ["--check"]):
+        run = ansible.tasks(play, "-vvvv", "--diff", "-e", f"@{tmp_path / 'vars.json'}", *mode)
+
+        written = run.output + json.dumps(run.results) + "".join(syslog)
+        assert around("Zauberwort", written) == []
+        for form in forms("bot", PASSWORD) | forms("bot", OLD_PASSWORD):
+            assert around(form, written) == []
+        assert "Traceback" not in run.output
+    assert any("pull_secret" in line for line in syslog), "nothing reached syslog, so this proves nothing of it"
+    assert c2.secret(prefix) is None
+
+
+def test_the_roles_output_shows_none_either(c2: Access, ansible: Ansible, prefix: str, tmp_path: Path) -> None:
+    c2.make_namespaces([prefix])
+    hosts = {
+        "good": {"cluster_pull_access_namespaces": [prefix]},
+        "bad": {"cluster_pull_access_namespaces": ["not-there"]},
+        "misspelt": {
+            "cluster_pull_access_namespaces": [prefix],
+            "pullpass_registries": [{"registry": "registry.example.com", "username": "bot", "passwd": PASSWORD}],
+        },
+    }
+    shared = {
+        "cluster_pull_access_kubeconfig": str(c2.cluster.kubeconfig),
+        "pullpass_registries": [{"registry": "registry.example.com", "username": "bot", "password": PASSWORD}],
+    }
+
+    run = ansible.playbook(
+        "pullpass.registry.rollout", {"clusters": {"hosts": hosts, "vars": shared}}, "-vvvv", "--diff"
+    )
+
+    assert run.recap["good"]["failed"] == 0
+    assert run.recap["bad"]["failed"] == run.recap["misspelt"]["failed"] == 1
+    for form in {"Zauberwort"} | forms("bot", PASSWORD):
+        assert around(form, run.output) == []

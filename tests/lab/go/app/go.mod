@@ -1,0 +1,3 @@
+module pullpass.example/lab/app
+
+go 1.26.0

@@ -1,0 +1,1 @@
+"""Runs what `make` offers. Standard library only, since it is what creates the virtual environments."""

@@ -1,0 +1,295 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/carry_out: a plan carried out over many objects, on a small store in memory that other writers share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout import carry_out as room
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+
+Item = Mapping[str, Any]
+Interference = Callable[["Store", str], None]
+KEEP = Step("unchanged")
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room.time, "sleep", lambda _seconds: None)
+
+
+def broken(kind: str, status: int = 0) -> RequestError:
+    return RequestError(f"the server's {kind}", kind, status)
+
+
+class Store:
+    """Objects by namespace, with versions. ``before`` and ``after`` run around a write and may raise."""
+
+    def __init__(self, items: Mapping[str, str] | None = None, dry_run: bool = False) -> None:
+        self.items = {namespace: {"value": value, "version": 1} for namespace, value in (items or {}).items()}
+        self.dry_run = dry_run
+        self.before: Interference = lambda _store, _namespace: None
+        self.after: Interference = lambda _store, _namespace: None
+        self.calls: list[str] = []
+        self._lock = threading.RLock()
+
+    def put(self, namespace: str, value: str) -> None:
+        version = self.items.get(namespace, {"version": 0})["version"]
+        self.items[namespace] = {"value": value, "version": version + 1}
+
+    def get(self, namespace: str, _name: str) -> Item | None:
+        self.calls.append(f"get {namespace}")
+        return self.items.get(namespace)
+
+    def create(self, namespace: str, body: Item) -> None:
+        def store() -> None:
+            if namespace in self.items:
+                raise broken(refusals.CONFLICT, 409)
+            self.put(namespace, body["value"])
+
+        self._write("create", namespace, store)
+
+    def patch(self, namespace: str, _name: str, seen: Seen, body: Item) -> None:
+        self._write("patch", namespace, lambda: (self._check(namespace, seen), self.put(namespace, body["value"])))
+
+    def delete(self, namespace: str, _name: str, seen: Seen) -> None:
+        self._write("delete", namespace, lambda: (self._check(namespace, seen), self.items.pop(namespace)))
+
+    def _check(self, namespace: str, seen: Seen) -> None:
+        if namespace not in self.items:
+            raise broken(refusals.NOT_FOUND, 404)
+        if str(self.items[namespace]["version"]) != seen.resource_version:
+            raise broken(refusals.CONFLICT, 409)
+
+    def _write(self, verb: str, namespace: str, store: Callable[[], object]) -> None:
+        with self._lock:
+            self.calls.append(f"{verb} {namespace}")
+            self.before(self, namespace)
+            if not self.dry_run:
+                store()
+            self.after(self, namespace)
+
+
+def add(item: Item | None) -> Step:
+    """Wants an ``x`` at the end of the value, as a link wants its entry in a list."""
+    if item is None:
+        return Step("created", write=Write("create", {"value": "x"}))
+    if item["value"].endswith("x"):
+        return KEEP
+    return Step("updated", "x is new", Write("patch", {"value": item["value"] + "x"}, Seen("1", str(item["version"]))))
+
+
+def remove(item: Item | None) -> Step:
+    return KEEP if item is None else Step("deleted", write=Write("delete", seen=Seen("1", str(item["version"]))))
+
+
+def run(
+    store: Store, plan: Callable[[Item | None], Step], *namespaces: str, workers: int = 1, read: bool = True
+) -> list[Outcome]:
+    """With ``read`` the subjects hold what a list would have said just before."""
+    subjects: list[Subject[Item]] = [
+        Subject(one, "o", dict(store.items[one]) if one in store.items else None) if read else Subject(one, "o")
+        for one in namespaces
+    ]
+    return CarryOut(cast(Objects, store), lambda item: item, plan).run(subjects, workers)
+
+
+def actions(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.step.action for outcome in outcomes]
+
+
+def once(interference: Interference) -> Interference:
+    """Only at the first write."""
+    left = [interference]
+
+    def interfere(store: Store, namespace: str) -> None:
+        if left:
+            left.pop()(store, namespace)
+
+    return interfere
+
+
+def raising(error: Exception) -> Interference:
+    def interfere(_store: Store, _namespace: str) -> None:
+        raise error
+
+    return interfere
+
+
+def test_each_object_gets_its_step_in_the_order_of_the_subjects() -> None:
+    store = Store({"b": "y", "c": "x"})
+    outcomes = run(store, add, "c", "b", "a")
+    assert [(one.namespace, one.name, one.step.action) for one in outcomes] == [
+        ("c", "o", "unchanged"),
+        ("b", "o", "updated"),
+        ("a", "o", "created"),
+    ]
+    assert {namespace: item["value"] for namespace, item in store.items.items()} == {"a": "x", "b": "yx", "c": "x"}
+    assert store.calls == ["patch b", "create a"]
+
+
+def test_what_a_list_already_told_costs_no_request_and_what_it_did_not_one_read() -> None:
+    store = Store({"a": "x", "b": "x"})
+    assert actions(run(store, add, "a", "b")) == ["unchanged"] * 2
+    assert store.calls == []
+    assert actions(run(store, add, "a", "b", read=False)) == ["unchanged"] * 2
+    assert store.calls == ["get a", "get b"]
+
+
+def test_after_a_conflict_it_is_read_and_planned_again_so_that_the_others_write_stays() -> None:
+    store = Store({"a": "y"})
+    store.before = once(lambda one, namespace: one.put(namespace, "z"))
+    assert actions(run(store, add, "a")) == ["updated"]
+    assert store.items["a"]["value"] == "zx"
+    assert store.calls == ["patch a", "get a", "patch a"]
+
+
+def test_what_another_writer_has_done_meanwhile_is_unchanged() -> None:
+    store = Store({"a": "y"})
+    store.before = once(lambda one, namespace: one.put(namespace, "yx"))
+    assert actions(run(store, add, "a")) == ["unchanged"]
+    store = Store()
+    store.before = once(lambda one, namespace: one.put(namespace, "x"))
+    assert actions(run(store, add, "a")) == ["unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "there", "action"),
+    [(add, {}, "created"), (add, {"a": "y"}, "updated"), (remove, {"a": "y"}, "deleted")],
+    ids=["create", "patch", "delete"],
+)
+def test_a_write_that_broke_off_and_turns_out_done_counts_as_done(
+    plan: Callable[[Item | None], Step], there: dict[str, str], action: str
+) -> None:
+    store = Store(there)
+    store.after = once(raising(broken(refusals.UNDECIDED)))
+    assert actions(run(store, plan, "a")) == [action]
+    assert len(store.calls) == 2
+
+
+def test_a_write_that_broke_off_and_was_not_done_is_done() -> None:
+    store = Store({"a": "y"})
+    store.before = once(raising(broken(refusals.UNDECIDED)))
+    assert actions(run(store, add, "a")) == ["updated"]
+    assert store.items["a"]["value"] == "yx"
+
+
+def test_an_object_that_vanished_is_made_again_or_gone_as_wanted() -> None:
+    for plan, action in ((add, "created"), (remove, "unchanged")):
+        store = Store({"a": "y"})
+        store.before = once(lambda one, namespace: one.items.clear())
+        assert actions(run(store, plan, "a")) == [action]
+
+
+def test_a_namespace_that_vanished_fails_and_in_dry_run_is_skipped() -> None:
+    for dry_run, action in ((False, "failed"), (True, "skipped")):
+        store = Store(dry_run=dry_run)
+        store.before = raising(broken(refusals.NOT_FOUND, 404))
+        (outcome,) = run(store, add, "a")
+        assert (outcome.step.action, len(store.calls)) == (action, 1)
+        assert "the server's not_found" in outcome.step.message
+
+
+def test_tries_end_and_the_last_reason_is_told() -> None:
+    store = Store({"a": "y"})
+    store.before = lambda one, namespace: one.put(namespace, "y")
+    (outcome,) = run(store, add, "a")
+    assert outcome.step.action == "failed"
+    assert outcome.step.message.startswith("gave up after 12 tries, each overtaken by another writer")
+    assert outcome.step.message.endswith("Last: the server's conflict")
+    assert store.calls.count("patch a") == 12
+
+
+def test_pauses_between_tries_grow_and_stay_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(room.time, "sleep", pauses.append)
+    monkeypatch.setattr(room.random, "uniform", lambda _low, high: high)
+    store = Store({"a": "y"})
+    store.before = lambda one, namespace: one.put(namespace, "y")
+    run(store, add, "a")
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 0.1
+    assert pauses[-1] == 1.0
+
+
+@pytest.mark.parametrize("kind", [refusals.QUOTA, refusals.REFUSED, refusals.FORBIDDEN, refusals.THROTTLED])
+def test_one_that_is_refused_fails_at_once_with_its_reason_and_does_not_stop_the_others(kind: str) -> None:
+    store = Store()
+    store.before = lambda _store, namespace: raising(broken(kind, 403))(_store, namespace) if namespace == "b" else None
+    outcomes = run(store, add, "a", "b", "c")
+    assert actions(outcomes) == ["created", "failed", "created"]
+    assert outcomes[1].step == Step("failed", f"the server's {kind}")
+    assert store.calls.count("create b") == 1
+
+
+def test_a_namespace_that_is_being_deleted_is_skipped() -> None:
+    store = Store()
+    store.before = raising(broken(refusals.TERMINATING, 403))
+    assert run(store, add, "a")[0].step == Step("skipped", "the server's terminating")
+
+
+def test_without_the_right_to_write_a_dry_run_tells_the_plan_alone_and_says_so() -> None:
+    store = Store({"a": "y"}, dry_run=True)
+    store.before = raising(broken(refusals.FORBIDDEN, 403))
+    patched, created = run(store, add, "a", "b")
+    assert (patched.step.action, created.step.action) == ("updated", "created")
+    assert patched.step.message == "x is new; not checked by the server: the server's forbidden"
+    assert created.step.message == "not checked by the server: the server's forbidden"
+    assert patched.step.write is not None
+
+
+def test_a_lost_cluster_ends_the_rest_and_keeps_what_was_done() -> None:
+    store = Store({"d": "x"})
+    store.before = lambda _store, namespace: (
+        raising(ClusterError("unreachable"))(_store, namespace) if namespace == "b" else None
+    )
+    outcomes = run(store, add, "a", "b", "c", "d")
+    assert actions(outcomes) == ["created", "failed", "failed", "unchanged"]
+    assert outcomes[1].step.message == "unreachable"
+    assert outcomes[2].step.message == "not tried, because the cluster stopped answering"
+    assert store.calls == ["create a", "create b"]
+
+
+def test_a_read_that_fails_is_that_objects_failure() -> None:
+    class Unreadable(Store):
+        def get(self, namespace: str, name: str) -> Item | None:
+            if namespace == "a":
+                raise broken(refusals.FORBIDDEN, 403)
+            return super().get(namespace, name)
+
+    outcomes = run(Unreadable({"b": "x"}, dry_run=True), add, "a", "b", read=False)
+    assert actions(outcomes) == ["failed", "unchanged"]
+    assert outcomes[0].step.message == "the server's forbidden"
+
+
+def test_many_at_a_time_give_the_same() -> None:
+    namespaces = [f"n{index}" for index in range(100)]
+    store = Store(dict.fromkeys(namespaces[::2], "y"))
+    outcomes = run(store, add, *namespaces, workers=16)
+    assert [one.namespace for one in outcomes] == namespaces
+    assert actions(outcomes) == ["updated", "created"] * 50
+    assert {item["value"] for item in store.items.values()} == {"x", "yx"}
+
+
+def test_workers_bound_how_many_run_at_a_time_and_keep_the_order() -> None:
+    running: list[int] = []
+    most: list[int] = []
+    meet = threading.Barrier(3, timeout=20)
+
+    def work(item: int) -> int:
+        running.append(item)
+        most.append(len(running))
+        meet.wait()
+        running.remove(item)
+        return item * 2
+
+    assert for_each(range(9), work, 3) == [item * 2 for item in range(9)]
+    assert max(most) <= 3

@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/service_account: the imagePullSecrets of one ServiceAccount -> one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
+    LinkPlan,
+    StoredServiceAccount,
+    stored_service_account,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = st.lists(st.sampled_from(["a", "b", "c", "default-dockercfg-x7k2p"]), max_size=5)
+UNIQUE = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3, unique=True)
+
+
+def account(*secrets: str, **metadata: Any) -> StoredServiceAccount:
+    item: dict[str, Any] = {
+        "metadata": {"namespace": "team-a", "name": "default", "uid": "1", "resourceVersion": "7", **metadata}
+    }
+    if secrets:
+        item["imagePullSecrets"] = [{"name": name} for name in secrets]
+    return stored_service_account(item)
+
+
+def plan(*secrets: str, present: bool = True, force: bool = False) -> LinkPlan:
+    return LinkPlan(secrets, present, force)
+
+
+def after(step: Step, before: StoredServiceAccount) -> list[str]:
+    """The list once the step is done."""
+    if step.write is None:
+        return list(before.pull_secrets)
+    assert (step.write.verb, step.write.seen) == ("patch", Seen("1", "7"))
+    assert list(step.write.body) == ["imagePullSecrets"]
+    return [reference["name"] for reference in step.write.body["imagePullSecrets"]]
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "expected", "message"),
+    [
+        pytest.param([], ["regcred"], ["regcred"], "added: regcred", id="first entry"),
+        pytest.param(["z", "a"], ["regcred"], ["z", "a", "regcred"], "added: regcred", id="others stay in their order"),
+        pytest.param(["b"], ["c", "b", "a"], ["b", "c", "a"], "added: c, a", id="only what is missing, in its order"),
+        pytest.param(["z", "z"], ["a"], ["z", "z", "a"], "added: a", id="entries twice of others stay"),
+    ],
+)
+def test_linking_appends(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
+    step = plan(*wanted).step(account(*there))
+    assert (step.action, step.message) == ("linked", message)
+    assert after(step, account(*there)) == expected
+    assert (step.before, step.after) == ({"imagePullSecrets": there}, {"imagePullSecrets": expected})
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "expected", "message"),
+    [
+        pytest.param(["regcred"], ["regcred"], [], "removed: regcred", id="last entry"),
+        pytest.param(
+            ["z", "regcred", "a"], ["regcred"], ["z", "a"], "removed: regcred", id="others stay in their order"
+        ),
+        pytest.param(["b", "a"], ["a", "gone"], ["b"], "removed: a", id="only what was there is named"),
+        pytest.param(["a", "b", "a"], ["a"], ["b"], "removed: a", id="an entry twice goes twice"),
+    ],
+)
+def test_unlinking_takes_out(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
+    step = plan(*wanted, present=False).step(account(*there))
+    assert (step.action, step.message) == ("unlinked", message)
+    assert after(step, account(*there)) == expected
+
+
+@given(NAMES, UNIQUE, st.booleans())
+def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted: list[str], present: bool) -> None:
+    step = plan(*wanted, present=present).step(account(*there))
+    result = after(step, account(*there))
+    assert set(wanted) <= set(result) if present else not set(wanted) & set(result)
+    assert [name for name in result if name not in wanted] == [name for name in there if name not in wanted]
+    if present:
+        assert result[: len(there)] == there
+    assert plan(*wanted, present=present).step(account(*result)) == Step("unchanged")
+    assert (step.action == "unchanged") is (result == there)
+
+
+def applied(manager: str, operation: str = "Apply", field: str = "f:imagePullSecrets") -> dict[str, Any]:
+    return {"managedFields": [{"manager": manager, "operation": operation, "fieldsV1": {"f:metadata": {}, field: {}}}]}
+
+
+def last_applied(text: str) -> dict[str, Any]:
+    return {"annotations": {LAST_APPLIED: text}}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "owner"),
+    [
+        pytest.param(applied("argocd-controller"), "'argocd-controller' (server-side apply)", id="server-side apply"),
+        pytest.param(applied("x\x1b\ny"), "'x? y' (server-side apply)", id="name with control characters"),
+        pytest.param(last_applied('{"imagePullSecrets": []}'), "last-applied-configuration", id="kubectl apply"),
+    ],
+)
+def test_a_list_that_another_owns_is_contested_unless_forced(metadata: dict[str, Any], owner: str) -> None:
+    for present in (True, False):
+        step = plan("b", present=present).step(account(*(() if present else ("b",)), **metadata))
+        assert (step.action, step.write) == ("contested", None)
+        assert owner in step.message
+        assert "or set force" in step.message
+        forced = plan("b", present=present, force=True).step(account("a", *(() if present else ("b",)), **metadata))
+        assert forced.action == ("linked" if present else "unlinked")
+        assert forced.write is not None
+
+
+def test_nothing_is_contested_where_nothing_has_to_change() -> None:
+    assert plan("a").step(account("a", **applied("argocd"))) == Step("unchanged")
+    assert plan("a", present=False).step(account("b", **applied("argocd"))) == Step("unchanged")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({}, id="nobody"),
+        pytest.param(applied("kubectl-patch", "Update"), id="somebody who patched"),
+        pytest.param(applied("argocd", field="f:secrets"), id="another field"),
+        pytest.param(applied("pullpass.registry"), id="ourselves"),
+        pytest.param({"managedFields": [{"manager": "x", "operation": "Apply"}]}, id="no fields told"),
+        pytest.param(last_applied('{"secrets": []}'), id="applied without the list"),
+        pytest.param(last_applied("no JSON"), id="annotation that cannot be read"),
+        pytest.param(last_applied("[]"), id="annotation that is no object"),
+        pytest.param(last_applied("[" * 200_000), id="annotation nested without end"),
+    ],
+)
+def test_a_list_that_nobody_else_owns_is_written(metadata: dict[str, Any]) -> None:
+    assert plan("b").step(account(**metadata)).action == "linked"
+
+
+def test_a_service_account_that_is_missing_is_awaited_for_a_link_and_nothing_for_a_removal() -> None:
+    step = plan("a").step(None)
+    assert (step.action, step.awaited, step.write) == ("failed", True, None)
+    assert step.message == "the ServiceAccount does not exist; create it first, or correct its name"
+    assert plan("a", present=False).step(None) == Step("unchanged")
+
+
+def test_the_write_holds_the_list_alone() -> None:
+    step = plan("b").step(account("a"))
+    assert step.write == Write("patch", {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, Seen("1", "7"))
+    assert "'b'" not in repr(step.write)

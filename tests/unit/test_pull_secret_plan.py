@@ -1,0 +1,231 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/pull_secret: what is wanted and what is there -> one step."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
+    LAST_APPLIED,
+    MANAGED_BY_LABEL,
+    OWNER_LABEL,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import (
+    TYPE,
+    PullSecretPlan,
+    StoredSecret,
+    WantedSecret,
+    stored_secret,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+
+ONE = Credential("reg.io", "u", "pa")
+GOOD = {"auths": {"reg.io": {"auth": "dTpwYQ=="}}}
+OTHER = {"auths": {"reg.io": {"auth": "dTpvbGQ="}}}
+OURS = {OWNER_LABEL: "default"}
+HELM = {"meta.helm.sh/release-name": "app"}
+
+
+def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, **rest: Any) -> PullSecretPlan:
+    return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, **rest))
+
+
+def stored(document: Any = GOOD, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
+    """A Secret as the API server sends it: ours, unless labels say otherwise."""
+    metadata = {"name": "regcred", "namespace": "team-a", "uid": "1", "resourceVersion": "7"}
+    metadata.update(labels=OURS if labels is None else labels, annotations=rest.pop("annotations", None))
+    metadata.update(ownerReferences=rest.pop("owners", None))
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    data = {".dockerconfigjson": base64.b64encode(text).decode()}
+    return stored_secret({"metadata": metadata, "type": TYPE, "data": data, **rest})
+
+
+def write_of(step: Step) -> Write:
+    assert step.write is not None
+    return step.write
+
+
+def test_what_is_not_there_is_created_with_our_marks() -> None:
+    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y"}).step(None)
+    document = b'{"auths":{"reg.io":{"username":"u","password":"pa","auth":"dTpwYQ=="}}}'
+    assert step.action == "created"
+    assert write_of(step) == Write(
+        "create",
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": "regcred",
+                "labels": {OWNER_LABEL: "default", MANAGED_BY_LABEL: "pullpass.registry", "team": "x"},
+                "annotations": {"note": "y"},
+            },
+            "type": TYPE,
+            "data": {".dockerconfigjson": base64.b64encode(document).decode()},
+        },
+    )
+
+
+def test_a_managed_by_label_of_the_task_wins_over_ours() -> None:
+    step = plan(ONE, labels={MANAGED_BY_LABEL: "platform-team"}).step(None)
+    assert write_of(step).body["metadata"]["labels"] == {**OURS, MANAGED_BY_LABEL: "platform-team"}
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param(stored(), id="equal"),
+        pytest.param(stored(labels={**OURS, "else": "x", MANAGED_BY_LABEL: "other"}), id="labels of others stay"),
+        pytest.param(stored(annotations={"else": "x"}), id="annotations of others stay"),
+        pytest.param(
+            stored(b' {"auths" : {"https://reg.io/v2/": {"password": "pa", "username": "u"}}}\n'), id="same meaning"
+        ),
+        pytest.param(stored(immutable=True), id="immutable"),
+    ],
+)
+def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSecret) -> None:
+    assert plan(ONE).step(there) == Step("unchanged")
+
+
+@pytest.mark.parametrize(
+    ("there", "message", "purged"),
+    [
+        pytest.param(stored(OTHER), "written: reg.io", (), id="another password"),
+        pytest.param(
+            stored({"auths": {**GOOD["auths"], "b.io": {}, "a.io": {}}}),
+            "purged: a.io, b.io",
+            ("a.io", "b.io"),
+            id="purge",
+        ),
+        pytest.param(
+            stored({"auths": {"a.io": {}}}), "written: reg.io; purged: a.io", ("a.io",), id="one comes and one goes"
+        ),
+        pytest.param(
+            stored(b"no JSON"), "its document, which is not JSON, was replaced; written: reg.io", (), id="no JSON"
+        ),
+        pytest.param(
+            stored(data={}),
+            "its document, which has no .dockerconfigjson, was replaced; written: reg.io",
+            (),
+            id="no key",
+        ),
+    ],
+)
+def test_a_document_that_differs_is_patched_under_guard(
+    there: StoredSecret, message: str, purged: tuple[str, ...]
+) -> None:
+    step = plan(ONE).step(there)
+    write = write_of(step)
+    assert (step.action, step.message, step.purged) == ("updated", message, purged)
+    assert (write.verb, write.seen) == ("patch", Seen("1", "7"))
+    assert write.body == {"metadata": {}, "data": {".dockerconfigjson": plan(ONE).secrets[1]}}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [pytest.param("dTpwYQ==", id="same password"), pytest.param("dTpvbGQ=", id="another password")],
+)
+def test_a_second_key_for_one_registry_goes_and_is_named(other: str) -> None:
+    step = plan(ONE).step(stored({"auths": {"https://reg.io": {"auth": other}, **GOOD["auths"]}}))
+    assert step.action == "updated"
+    assert "reg.io" in step.message
+
+
+def test_labels_and_annotations_are_patched_without_the_document() -> None:
+    there = stored(labels={**OURS, "team": "old", "else": "z"}, annotations={"note": "old"})
+    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y", "new": "z"}).step(there)
+    assert write_of(step).body == {"metadata": {"labels": {"team": "x"}, "annotations": {"note": "y", "new": "z"}}}
+    assert step.message == "metadata: team, note, new"
+
+
+def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> None:
+    assert plan(ONE, labels={"team": "x"}).step(stored(immutable=True)).action == "updated"
+    step = plan(ONE).step(stored(OTHER, immutable=True))
+    assert (step.action, step.write) == ("refused", None)
+    assert "immutable" in step.message
+    assert "use another name" in step.message
+
+
+def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
+    step = plan(ONE).step(stored(type="Opaque"))
+    assert (step.action, step.write) == ("refused", None)
+    assert step.message.startswith(f"the Secret has type Opaque, which cannot be changed to {TYPE}; delete it")
+
+
+STRANGERS = [
+    pytest.param({"labels": {}}, "made by somebody else", id="no label"),
+    pytest.param({"labels": {OWNER_LABEL: "other"}}, "belongs to owner 'other', not 'default'", id="another owner"),
+    pytest.param({"annotations": HELM}, "managed by Helm", id="Helm, with our label"),
+    pytest.param(
+        {"labels": {}, "owners": [{"kind": "SealedSecret", "name": "s"}]}, "SealedSecret s", id="ownerReference"
+    ),
+]
+
+
+@pytest.mark.parametrize(("there", "phrase"), STRANGERS)
+def test_a_strangers_secret_that_would_have_to_change_is_refused(there: dict[str, Any], phrase: str) -> None:
+    for wanted in (plan(ONE), plan(ONE, labels={"team": "x"})):
+        step = wanted.step(stored(OTHER, **there))
+        assert (step.action, step.write, step.warning) == ("refused", None, "")
+        assert phrase in step.message
+    assert ("set adopt" in step.message) is ("managed by" not in step.message)
+    assert plan(ONE, labels={"team": "x"}).step(stored(GOOD, **there)).action == "refused"
+
+
+@pytest.mark.parametrize(("there", "phrase"), STRANGERS)
+def test_a_strangers_secret_that_says_what_is_wanted_is_only_warned_about(there: dict[str, Any], phrase: str) -> None:
+    annotations = {**there.get("annotations", {}), LAST_APPLIED: "{}"}
+    step = plan(ONE).step(stored(GOOD, **{**there, "annotations": annotations}))
+    assert (step.action, step.write) == ("unchanged", None)
+    assert phrase in step.warning
+    assert step.warning.endswith("the next change will be refused")
+
+
+@pytest.mark.parametrize(("there", "phrase"), STRANGERS)
+def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -> None:
+    step = plan().step(stored(**there))
+    assert (step.action, step.write) == ("skipped", None)
+    assert phrase in step.message
+    assert "left there" in step.message
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        pytest.param({}, "adopted from nobody; metadata: ", id="no label"),
+        pytest.param({OWNER_LABEL: "other"}, "adopted from other; metadata: ", id="another owner"),
+    ],
+)
+def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(
+    labels: dict[str, str], message: str
+) -> None:
+    step = plan(ONE, adopt=True).step(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
+    assert step.action == "updated"
+    assert write_of(step).body == {"metadata": {"labels": OURS, "annotations": {LAST_APPLIED: None}}}
+    assert step.message == f"{message}{OWNER_LABEL}, {LAST_APPLIED}"
+    assert plan(adopt=True).step(stored(labels=labels)).action == "deleted"
+
+
+@pytest.mark.parametrize("there", [{"annotations": HELM}, {"labels": {}, "owners": [{"kind": "X", "name": "y"}]}])
+def test_adopt_does_not_take_what_a_tool_manages(there: dict[str, Any]) -> None:
+    assert plan(ONE, adopt=True).step(stored(OTHER, **there)).action == "refused"
+    assert plan(adopt=True).step(stored(**there)).action == "refused"
+    step = plan(ONE, adopt=True).step(stored(**there))
+    assert (step.action, bool(step.warning)) == ("unchanged", True)
+
+
+def test_a_last_applied_configuration_on_a_secret_of_ours_goes() -> None:
+    step = plan(ONE).step(stored(annotations={LAST_APPLIED: "{}"}))
+    assert write_of(step).body == {"metadata": {"annotations": {LAST_APPLIED: None}}}
+
+
+def test_absent_removes_ours_under_guard_and_lists_what_goes() -> None:
+    step = plan().step(stored({"auths": {"z.io": {}, "a.io": {}}}))
+    assert (step.action, step.purged) == ("deleted", ("a.io", "z.io"))
+    assert write_of(step) == Write("delete", {}, Seen("1", "7"))
+    assert plan().step(None) == Step("unchanged")
+    assert plan().step(stored(b"no JSON", type="Opaque", immutable=True)).action == "deleted"

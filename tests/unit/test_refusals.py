@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_cluster/refusals: what an answer of the API server means. The bodies are those of kube-apiserver 1.37.2."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
+from hypothesis import given
+from hypothesis import strategies as st
+
+SERVER = "https://api.example.com:6443"
+CREATE = Request("create", "secrets", "team-a")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["reason", "name", "causes", "message"]), inner),
+)
+
+QUOTA = {
+    "message": 'secrets "regcred" is forbidden: exceeded quota: none, requested: count/secrets=1, used: 0, limited: 0',
+    "details": {"name": "regcred", "kind": "secrets"},
+}
+TERMINATING = {
+    "message": 'secrets "regcred" is forbidden: unable to create new content in namespace team-a because it is being terminated',
+    "details": {
+        "name": "regcred",
+        "kind": "secrets",
+        "causes": [{"reason": "NamespaceTerminating", "message": "namespace team-a is being terminated", "field": "x"}],
+    },
+}
+RBAC = {
+    "message": 'secrets is forbidden: User "ci" cannot create resource "secrets" in API group "" in the namespace "team-a"',
+    "details": {"kind": "secrets"},
+}
+POLICY = {
+    "message": "secrets \"regcred\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no",
+    "details": {"name": "regcred", "kind": "secrets"},
+}
+
+
+def told(status: int, body: Any, request: Request = CREATE) -> RequestError:
+    raw = body if isinstance(body, bytes) else json.dumps({"kind": "Status", "reason": "Forbidden", **body}).encode()
+    error = refusal(request, SERVER, status, raw)
+    assert isinstance(error, RequestError)
+    assert error.status == status
+    return error
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "phrases"),
+    [
+        pytest.param(QUOTA, refusals.QUOTA, ("quota of the namespace forbids it", "exceeded quota: none"), id="quota"),
+        pytest.param(TERMINATING, refusals.TERMINATING, ("namespace team-a is being deleted",), id="terminating"),
+        pytest.param(RBAC, refusals.FORBIDDEN, ("no right to create secrets in namespace team-a", '"ci"'), id="RBAC"),
+        pytest.param(POLICY, refusals.REFUSED, ("admission policy refused it", "denied request"), id="admission"),
+        pytest.param({}, refusals.FORBIDDEN, ("no right to create secrets", "HTTP 403"), id="no reason given"),
+        pytest.param(b"<html>denied</html>", refusals.FORBIDDEN, ("no right to", "<html>denied"), id="not even JSON"),
+    ],
+)
+def test_the_causes_of_403_are_told_apart(body: Any, kind: str, phrases: tuple[str, ...]) -> None:
+    error = told(403, body)
+    assert error.kind == kind
+    for phrase in phrases:
+        assert phrase in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "phrases"),
+    [
+        (404, refusals.NOT_FOUND, ("the server's words",)),
+        (409, refusals.CONFLICT, ("the server's words",)),
+        (410, refusals.EXPIRED, ("the server's words",)),
+        (429, refusals.THROTTLED, (SERVER, "throttling", "create secrets in namespace team-a", "the server's words")),
+        (500, refusals.UNDECIDED, (SERVER, "failed (500)", "create secrets in namespace team-a", "the server's words")),
+        (504, refusals.UNDECIDED, ("failed (504)",)),
+        (400, refusals.REFUSED, ("the server's words",)),
+        (422, refusals.REFUSED, ("the server's words",)),
+        (302, refusals.REFUSED, ("the server's words",)),
+    ],
+)
+def test_other_answers_are_told_apart_by_status(status: int, kind: str, phrases: tuple[str, ...]) -> None:
+    error = told(status, {"message": "the server's words"})
+    assert error.kind == kind
+    for phrase in phrases:
+        assert phrase in str(error)
+
+
+def test_401_concerns_the_whole_cluster_and_not_one_request() -> None:
+    error = refusal(CREATE, SERVER, 401, b'{"message": "Unauthorized"}')
+    assert isinstance(error, ClusterError)
+    assert str(error).startswith(f"{SERVER} does not accept the credential (401 Unauthorized)")
+    assert "Renew the token" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (Request("list", "secrets"), "list secrets in all namespaces"),
+        (Request("list", "secrets", "team-a"), "list secrets in namespace team-a"),
+        (Request("patch", "secrets", "team-a", "regcred"), "patch secrets regcred in namespace team-a"),
+        (Request("get", "namespaces", None, "team-a"), "get namespaces team-a"),
+    ],
+)
+def test_a_missing_right_names_verb_resource_and_place(request_: Request, words: str) -> None:
+    assert str(request_) == words
+    assert str(told(403, RBAC, request_)).startswith(f"no right to {words} (403 Forbidden)")
+
+
+@given(
+    st.sampled_from([302, 401, 403, 404, 409, 422, 429, 500]),
+    st.binary()
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"message": JSON, "details": JSON}).map(lambda value: json.dumps(value).encode()),
+)
+def test_no_answer_raises_while_it_is_read(status: int, body: bytes) -> None:
+    """A proxy in between answers what it likes."""
+    assert isinstance(refusal(CREATE, SERVER, status, body), PullpassError)
+
+
+def test_an_answer_nested_without_end_is_an_answer_too() -> None:
+    assert told(500, b"[" * 200_000).kind == refusals.UNDECIDED
+
+
+def test_the_servers_words_are_one_line_without_control_characters_and_cut() -> None:
+    message = str(told(422, {"message": "a\x1b[31m\nb" + "x" * 10_000}))
+    assert message.isprintable()
+    assert len(message) <= 500

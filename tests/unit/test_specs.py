@@ -1,0 +1,214 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Modules, role and action group agree: names, defaults and types."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles" / "cluster_pull_access"
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+PREFIX = "cluster_pull_access_"
+# Where a variable of the role is not called like the option
+RENAMED = {"name": "secret_name", "secrets": "secret_name", "ca_cert": "cluster_ca_cert"}
+TASKS = {"pull_secret": "secrets", "pull_secret_link": "links"}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "path": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "list": list,
+    "dict": dict,
+}
+
+
+def imported(name: str) -> ModuleType:
+    return importlib.import_module(f"ansible_collections.pullpass.registry.plugins.modules.{name}")
+
+
+def arguments(name: str) -> dict[str, Any]:
+    """What the module hands to AnsibleModule."""
+    module = imported(name)
+    caught: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "run", lambda _flow, **rest: caught.update(rest))
+        module.main()
+    return caught
+
+
+def options(name: str) -> dict[str, Any]:
+    return arguments(name)["argument_spec"]
+
+
+def variable(option: str) -> str:
+    return PREFIX + RENAMED.get(option, option)
+
+
+def loaded(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def defaults() -> dict[str, Any]:
+    return loaded(ROLE / "defaults" / "main.yml")
+
+
+def entry_points() -> dict[str, dict[str, Any]]:
+    specs = loaded(ROLE / "meta" / "argument_specs.yml")["argument_specs"]
+    return {name: entry["options"] for name, entry in specs.items()}
+
+
+def task(name: str) -> dict[str, Any]:
+    (only,) = loaded(ROLE / "tasks" / f"{TASKS[name]}.yml")
+    return only
+
+
+def documented(name: str) -> dict[str, Any]:
+    """Options of the documentation, those of the fragments included."""
+    module = yaml.safe_load(imported(name).DOCUMENTATION)
+    found = dict(module["options"])
+    for fragment in module["extends_documentation_fragment"]:
+        file, _dot, part = fragment.removeprefix("pullpass.registry.").partition(".")
+        room = importlib.import_module(f"ansible_collections.pullpass.registry.plugins.doc_fragments.{file}")
+        found.update(yaml.safe_load(getattr(room.ModuleDocFragment, part.upper() or "DOCUMENTATION"))["options"])
+    return found
+
+
+def test_the_modules_that_are_tested_here_are_all_there_are() -> None:
+    assert sorted(TASKS) == MODULES
+
+
+def test_the_action_group_holds_exactly_the_modules_that_take_a_kubeconfig() -> None:
+    groups = loaded(ROOT / "meta" / "runtime.yml")["action_groups"]
+    assert groups == {"kubernetes": [name for name in MODULES if "kubeconfig" in options(name)]}
+    for name in MODULES:
+        fragments = yaml.safe_load(imported(name).DOCUMENTATION)["extends_documentation_fragment"]
+        assert ("pullpass.registry.attributes.cluster" in fragments) is (name in groups["kubernetes"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_documented_is_what_is_accepted(name: str) -> None:
+    keys = ("type", "elements", "choices", "aliases", "required", "default")
+    spec = {option: {key: entry[key] for key in keys if key in entry} for option, entry in options(name).items()}
+    told = {option: {key: entry[key] for key in keys if key in entry} for option, entry in documented(name).items()}
+    assert told == spec
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_summary_in_the_documentation_has_each_action_of_the_module(name: str) -> None:
+    module = imported(name)
+    returned = yaml.safe_load(module.RETURN)
+    assert list(returned["summary"]["sample"]) == list(module.ACTIONS)
+    rows = returned["namespaces" if name == "pull_secret" else "links"]
+    for action in module.ACTIONS:
+        assert f"C({action})" in " ".join(rows["contains"]["action"]["description"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_secrets_are_marked_and_names_are_not(name: str) -> None:
+    spec = options(name)
+    assert spec["api_key"]["no_log"] is True
+    if name == "pull_secret":
+        assert spec["registries"]["options"]["password"]["no_log"] is True
+    else:
+        assert spec["secrets"]["no_log"] is False
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_can_check_first(name: str) -> None:
+    assert arguments(name)["supports_check_mode"] is True
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_option_of_a_module_is_a_variable_of_the_role(name: str) -> None:
+    missing = {variable(option) for option in options(name)} - defaults().keys()
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_role_hands_every_variable_to_its_option(name: str) -> None:
+    call = task(name)[f"pullpass.registry.{name}"]
+    assert call.keys() == options(name).keys()
+    for option, value in call.items():
+        text = str(value)
+        assert variable(option) in text or f"__{variable(option)}" in text, option
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_default_of_the_role_is_the_modules_or_leaves_it_to_the_module(name: str) -> None:
+    for option, entry in options(name).items():
+        default = defaults()[variable(option)]
+        if "default" in entry:
+            assert default == entry["default"], option
+        elif not entry.get("required") and option != "registries":
+            assert default in (None, "", []), option
+
+
+def test_defaults_and_argument_specs_of_the_role_hold_the_same_variables() -> None:
+    assert entry_points()["main"].keys() == defaults().keys()
+    assert all(name.startswith(PREFIX) for name in defaults())
+
+
+def test_defaults_and_argument_specs_of_the_role_agree_on_each_default() -> None:
+    for name, entry in entry_points()["main"].items():
+        default = defaults()[name]
+        if isinstance(default, str) and "{{" in default:
+            assert "default" not in entry, f"{name}: made from other variables"
+        else:
+            assert default == entry.get("default"), name
+
+
+def test_each_default_of_the_role_has_the_type_that_its_argument_spec_names() -> None:
+    for name, entry in entry_points()["main"].items():
+        default = defaults()[name]
+        if default is None or (isinstance(default, str) and "{{" in default):
+            continue
+        assert isinstance(default, TYPES[entry["type"]]), name
+        assert isinstance(default, bool) is (entry["type"] == "bool"), name
+        assert default in entry.get("choices", [default]), name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_variable_has_the_type_of_its_option(name: str) -> None:
+    spec = entry_points()["main"]
+    for option, entry in options(name).items():
+        if option == "secrets":  # one name, made a list by the role
+            continue
+        told = spec[variable(option)]
+        alike = {told["type"], entry["type"]} <= {"str", "path"} or told["type"] == entry["type"]
+        assert alike, option
+        assert told.get("elements") == entry.get("elements"), option
+        assert told.get("choices") == entry.get("choices"), option
+        assert bool(told.get("no_log")) == bool(entry.get("no_log")), option
+        assert told.get("options", {}).keys() == entry.get("options", {}).keys(), option
+        for part, inner in entry.get("options", {}).items():
+            assert {key: told["options"][part].get(key) for key in inner} == inner, part
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_entry_point_takes_what_its_module_takes(name: str) -> None:
+    expected = {variable(option) for option in options(name)}
+    assert entry_points()[TASKS[name]].keys() == expected
+    assert expected <= entry_points()["main"].keys()
+
+
+def test_every_entry_point_of_the_role_is_a_file_of_tasks_and_is_described() -> None:
+    for name, entry in loaded(ROLE / "meta" / "argument_specs.yml")["argument_specs"].items():
+        assert (ROLE / "tasks" / f"{name}.yml").is_file()
+        assert entry["short_description"]
+        assert all(option["description"] for option in entry["options"].values())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_partial_failure_does_not_stop_the_role_and_no_message_is_hidden(name: str) -> None:
+    call = task(name)
+    result = call["register"]
+    assert call["failed_when"] == f"{result} is failed and {result}.summary is not defined"
+    assert "no_log" not in call
+    assert "ignore_errors" not in call
