@@ -20,8 +20,11 @@ class ClusterError(PullpassError):
 class RequestError(PullpassError):
     """The API server answered one request with something else than success.
 
-    ``kind`` is one of the constants of _cluster/refusals.py, ``status`` the HTTP status.
+    ``kind`` is one of the constants of _cluster/refusals.py, ``status`` the HTTP status. ``pause`` is the least number of
+    seconds before the same request may be sent again, None where that is not safe or of no use.
     """
+
+    pause: float | None = None
 
     def __init__(self, message: str, kind: str, status: int) -> None:
         super().__init__(message)

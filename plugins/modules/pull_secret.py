@@ -237,9 +237,7 @@ def wanted_secret(module: AnsibleModule) -> WantedSecret:
     if not params["purge_registries"]:
         raise InputError("purge_registries: false is not there yet. Give all registries that the Secret shall hold.")
     credentials = credentials_option(module) if params["state"] == "present" else []
-    return WantedSecret(
-        params["name"], params["owner"], params["adopt"], credentials, params["labels"], params["annotations"]
-    )
+    return WantedSecret(params["name"], params["owner"], params["adopt"], credentials, params["labels"], params["annotations"])
 
 
 def result(module: AnsibleModule, wanted: WantedSecret, outcomes: Sequence[Outcome]) -> dict[str, t.Any]:

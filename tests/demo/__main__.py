@@ -9,7 +9,7 @@ import sys
 import lab
 
 from .cluster_view import ClusterView
-from .ground import INSTANCE, DemoError, own, bring_up
+from .ground import INSTANCE, DemoError, bring_up, own
 from .story import tell
 
 

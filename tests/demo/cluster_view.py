@@ -87,7 +87,7 @@ class ClusterView:
     def replace_leaning_pods(self) -> list[str]:
         """Delete the Pods that were admitted before their ServiceAccount was linked; their Deployments make new ones."""
         names = [name for (namespace, name), state in self.pods().items() if namespace != NAMESPACES[0] and state != "Running"]
-        for (namespace, name), _state in self.pods().items():
+        for namespace, name in self.pods():
             if name in names:
                 self.core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         return names

@@ -88,7 +88,10 @@ def _show_pods(view: ClusterView) -> None:
 def _write_files(ground: Ground) -> tuple[Path, Path]:
     """An inventory as a site would have it, and the secret beside it as a vault would give it (0600)."""
     inventory, variables = ground.folder / "inventory.json", ground.folder / "registries.json"
-    host = {"cluster_pull_access_kubeconfig": str(ground.kubeconfig), "cluster_pull_access_namespaces": list(NAMESPACES)}
+    host = {
+        "cluster_pull_access_kubeconfig": str(ground.kubeconfig),
+        "cluster_pull_access_namespaces": list(NAMESPACES),
+    }
     if ground.context:
         host["cluster_pull_access_context"] = ground.context
     inventory.write_text(json.dumps({"clusters": {"hosts": {"demo": host}}}, indent=2) + "\n")

@@ -41,8 +41,7 @@ class Run:
         lines = self.output.rpartition("PLAY RECAP")[2].splitlines()[1:]
         pairs = (line.split(":", 1) for line in lines if " : " in line)
         return {
-            host.strip(): {word.split("=")[0]: int(word.split("=")[1]) for word in counters.split()}
-            for host, counters in pairs
+            host.strip(): {word.split("=")[0]: int(word.split("=")[1]) for word in counters.split()} for host, counters in pairs
         }
 
 

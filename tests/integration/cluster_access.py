@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes
+
 from lab import Cluster
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")

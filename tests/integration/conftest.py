@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import lab as lab_package
 import pytest
+
+import lab as lab_package
 from ansible_run import Ansible
 from cluster_access import Access
 

@@ -25,7 +25,16 @@ def test_every_kind_of_change_is_told_and_none_is_made(
             {"pullpass.registry.pull_secret_link": {**ours, "secrets": ["regcred"]}},
         ]
     )
-    c2.kubectl("create", "secret", "docker-registry", "regcred", "-n", names["other"], "--docker-username=u", "--docker-password=p")
+    c2.kubectl(
+        "create",
+        "secret",
+        "docker-registry",
+        "regcred",
+        "-n",
+        names["other"],
+        "--docker-username=u",
+        "--docker-password=p",
+    )
     before = c2.versions()
     audit = c2.audit()
 
@@ -36,7 +45,13 @@ def test_every_kind_of_change_is_told_and_none_is_made(
             {"pullpass.registry.pull_secret_link": {**options, "secrets": ["regcred"]}},
             {"pullpass.registry.pull_secret_link": {**options, "secrets": ["regcred"], "state": "absent"}},
             {"pullpass.registry.pull_secret": {**options, **secret, "namespaces": ["not-there-yet"]}},
-            {"pullpass.registry.pull_secret_link": {**options, "secrets": ["regcred"], "namespaces": ["not-there-yet"]}},
+            {
+                "pullpass.registry.pull_secret_link": {
+                    **options,
+                    "secrets": ["regcred"],
+                    "namespaces": ["not-there-yet"],
+                }
+            },
         ],
         "--check",
         "--diff",
@@ -71,9 +86,7 @@ def test_without_the_right_to_write_the_plan_alone_is_told(
     c2.kubectl("create", "clusterrolebinding", f"{prefix}-r", f"--clusterrole={prefix}-r", f"--serviceaccount={prefix}:reader")
     options = {**c2.connection_as(c2.token_of(prefix, "reader")), "namespaces": [prefix]}
 
-    run = ansible.tasks(
-        [{"pullpass.registry.pull_secret": {**options, "name": "regcred", "registries": [registry]}}], "--check"
-    )
+    run = ansible.tasks([{"pullpass.registry.pull_secret": {**options, "name": "regcred", "registries": [registry]}}], "--check")
 
     assert run.exit_code == 0, run.output
     (row,) = run.of("pull_secret")["namespaces"]

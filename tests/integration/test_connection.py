@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_run import Ansible
 from cluster_access import Access
 from lab import Lab
@@ -34,9 +35,7 @@ def message(ansible: Ansible, connection: dict[str, Any], environment: dict[str,
     return str(run.of("pull_secret")["msg"])
 
 
-def test_the_inventorys_cluster_is_written_not_the_environments(
-    c2: Access, c3: Access, ansible: Ansible, prefix: str
-) -> None:
+def test_the_inventorys_cluster_is_written_not_the_environments(c2: Access, c3: Access, ansible: Ansible, prefix: str) -> None:
     """AWX injects K8S_AUTH_* of its own credential beside what the inventory says of each cluster."""
     c2.make_namespaces([prefix])
     c3.make_namespaces([prefix])
@@ -73,9 +72,7 @@ def test_the_switches_of_the_environment_do_not_reach_the_inventorys_cluster(
     assert "ca_cert" in told
 
 
-def test_the_environment_counts_where_nothing_else_names_a_cluster(
-    c2: Access, lab: Lab, ansible: Ansible, prefix: str
-) -> None:
+def test_the_environment_counts_where_nothing_else_names_a_cluster(c2: Access, lab: Lab, ansible: Ansible, prefix: str) -> None:
     c2.make_namespaces([prefix])
     by_host = {
         "K8S_AUTH_HOST": c2.cluster.server,
@@ -120,7 +117,11 @@ def test_impersonation_acts_with_the_rights_of_the_other(c2: Access, ansible: An
             {"K8S_AUTH_HOST": "{server}", "K8S_AUTH_API_KEY": "x", "K8S_AUTH_KUBECONFIG": "{config}"},
             ["two clusters", "K8S_AUTH_HOST", "K8S_AUTH_KUBECONFIG"],
         ),
-        ({}, {"K8S_AUTH_HOST": "{server}", "K8S_AUTH_API_KEY": "x", "K8S_AUTH_VERIFY_SSL": "maybe"}, ["VERIFY_SSL", "maybe"]),
+        (
+            {},
+            {"K8S_AUTH_HOST": "{server}", "K8S_AUTH_API_KEY": "x", "K8S_AUTH_VERIFY_SSL": "maybe"},
+            ["VERIFY_SSL", "maybe"],
+        ),
     ],
     ids=lambda value: " ".join(sorted(value)) if isinstance(value, dict) else "",
 )

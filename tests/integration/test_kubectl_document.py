@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
-from ansible_run import Ansible
-from cluster_access import Access
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from ansible_run import Ansible
+from cluster_access import Access
 from lab import Lab
 
 # what an argument of a program can hold, ends that kubectl keeps included
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=24)
-USER = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=":"), min_size=1, max_size=24)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=24)
+USER = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters=":"), min_size=1, max_size=24)
 
 
 def kubectl_writes(kubectl: Path, registry: str, username: str, password: str, email: str = "") -> bytes:
@@ -53,7 +54,16 @@ def test_the_secret_in_the_cluster_is_kubectls(
     credential = {"registry": registry, "username": "u", "password": "pa<ss>&\u2028word"}
 
     run = ansible.tasks(
-        [{"pullpass.registry.pull_secret": {**c2.connection, "name": "x", "namespaces": [prefix], "registries": [credential]}}]
+        [
+            {
+                "pullpass.registry.pull_secret": {
+                    **c2.connection,
+                    "name": "x",
+                    "namespaces": [prefix],
+                    "registries": [credential],
+                }
+            }
+        ]
     )
 
     assert run.exit_code == 0, run.output

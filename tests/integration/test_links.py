@@ -23,9 +23,7 @@ def set_list(access: Access, namespace: str, *names: str) -> None:
 def account(namespace: str, *names: str) -> str:
     metadata = {"name": "default", "namespace": namespace}
     pull_secrets = [{"name": name} for name in names]
-    return json.dumps(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "imagePullSecrets": pull_secrets}
-    )
+    return json.dumps({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "imagePullSecrets": pull_secrets})
 
 
 def test_entries_of_others_and_their_order_stay(c2: Access, ansible: Ansible, prefix: str) -> None:
@@ -56,9 +54,7 @@ def test_many_runs_at_once_on_one_account_lose_nothing(c2: Access, ansible: Ansi
     assert sorted(c2.pull_secrets(prefix)) == names
 
 
-def test_twelve_forks_at_once_on_one_account_conflict_and_converge(
-    c2: Access, ansible: Ansible, prefix: str
-) -> None:
+def test_twelve_forks_at_once_on_one_account_conflict_and_converge(c2: Access, ansible: Ansible, prefix: str) -> None:
     c2.make_namespaces([prefix])
     c2.wait_for_accounts([prefix])
     names = sorted(f"secret-{number:02}" for number in range(12))
@@ -119,7 +115,10 @@ def test_accounts_by_glob_by_name_and_one_that_comes_late(c2: Access, ansible: A
     run = ansible.tasks(
         [
             link(c2, f"{prefix}*", "regcred", service_accounts=["build-*", "other", "default"]),
-            {**link(c2, prefix, "regcred", service_accounts=["late"], wait_for_service_accounts=1), "ignore_errors": True},
+            {
+                **link(c2, prefix, "regcred", service_accounts=["late"], wait_for_service_accounts=1),
+                "ignore_errors": True,
+            },
         ]
     )
 

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_run import Ansible, Run
 from cluster_access import Access
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_run import Ansible
 from cluster_access import Access
 
@@ -39,7 +40,15 @@ def deputy(c2: Access, prefix: str, troubled: dict[str, str]) -> str:
     c2.kubectl("create", "clusterrolebinding", prefix, f"--clusterrole={prefix}-r", f"--serviceaccount={own}:deputy")
     for name in troubled.values():
         if name != troubled["rbac"]:
-            binding = ("create", "rolebinding", "w", "-n", name, f"--clusterrole={prefix}-w", f"--serviceaccount={own}:deputy")
+            binding = (
+                "create",
+                "rolebinding",
+                "w",
+                "-n",
+                name,
+                f"--clusterrole={prefix}-w",
+                f"--serviceaccount={own}:deputy",
+            )
             if name != troubled["leaving"]:
                 c2.kubectl(*binding)
     return c2.token_of(own, "deputy")
@@ -102,9 +111,7 @@ def test_links_fail_one_by_one_too(c2: Access, ansible: Ansible, troubled: dict[
     assert result["changed"] is True
 
 
-def test_one_namespace_is_enough_of_a_right(
-    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
-) -> None:
+def test_one_namespace_is_enough_of_a_right(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:
     """No right to list anything, nor to look at the namespace itself: the Secret is read by name."""
     names = [f"{prefix}-{number}" for number in range(6)]
     c2.make_namespaces(names)

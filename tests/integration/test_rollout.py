@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_run import Ansible, Run
 from cluster_access import Access
 
@@ -64,9 +65,7 @@ def test_three_clusters_then_nothing_to_do(
         assert len(audit.requests()) == 4
 
 
-def test_a_cluster_that_is_down_stops_only_itself(
-    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
-) -> None:
+def test_a_cluster_that_is_down_stops_only_itself(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:
     c2.make_namespaces([prefix])
 
     run = ansible.playbook("pullpass.registry.rollout", inventory(prefix, registry, down=DOWN, up=reached(c2)))
@@ -107,9 +106,7 @@ def test_a_limit_names_only_its_hosts(c2: Access, ansible: Ansible, prefix: str,
     assert "a_down" not in summary(run)
 
 
-def test_removal_unlinks_before_it_deletes(
-    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
-) -> None:
+def test_removal_unlinks_before_it_deletes(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:
     c2.make_namespaces([prefix])
     clusters = inventory(prefix, registry, c2=reached(c2))
     ansible.playbook("pullpass.registry.rollout", clusters)
@@ -133,18 +130,14 @@ def test_check_mode_of_the_whole_playbook_changes_nothing(
     c2.wait_for_accounts([prefix])
     before = c2.versions()
 
-    run = ansible.playbook(
-        "pullpass.registry.rollout", inventory(prefix, registry, c2=reached(c2)), "--check", "--diff"
-    )
+    run = ansible.playbook("pullpass.registry.rollout", inventory(prefix, registry, c2=reached(c2)), "--check", "--diff")
 
     assert run.exit_code == 0, run.output
     assert "c2: changed; secrets: 1 created; links: 1 linked" in summary(run)
     assert c2.versions() == before
 
 
-def test_strings_of_a_survey_are_understood(
-    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
-) -> None:
+def test_strings_of_a_survey_are_understood(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:
     """AWX sends what was left open as an empty text, and numbers and booleans as text."""
     c2.make_namespaces([prefix])
     survey = {
@@ -156,9 +149,7 @@ def test_strings_of_a_survey_are_understood(
         "cluster_pull_access_wait_for_service_accounts": "5",
     }
 
-    run = ansible.playbook(
-        "pullpass.registry.rollout", inventory(prefix, registry, c2=reached(c2)), "-e", json.dumps(survey)
-    )
+    run = ansible.playbook("pullpass.registry.rollout", inventory(prefix, registry, c2=reached(c2)), "-e", json.dumps(survey))
 
     assert run.exit_code == 0, run.output
     assert run.of("pull_secret")["summary"]["created"] == 1

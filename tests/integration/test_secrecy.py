@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
 from ansible_run import Ansible
 from cluster_access import Access
 
@@ -70,10 +71,11 @@ def around(word: str, text: str) -> list[str]:
     return [text[max(0, found.start() - 80) : found.end() + 20] for found in re.finditer(re.escape(word), text)]
 
 
-def secret_task(access: Access, namespace: str, **options: Any) -> dict[str, Any]:
+def secret_options(access: Access, namespace: str, **options: Any) -> dict[str, Any]:
+    """Options of pull_secret; one that is None is left out."""
     credential = {"registry": "registry.example.com", "username": "bot", "password": PASSWORD}
     given = {**access.connection, "name": "regcred", "namespaces": [namespace], "registries": [credential], **options}
-    return {"pullpass.registry.pull_secret": given, "ignore_errors": True}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def all_runs(access: Access, namespace: str, folder: Path) -> list[dict[str, Any]]:
@@ -86,48 +88,40 @@ def all_runs(access: Access, namespace: str, folder: Path) -> list[dict[str, Any
     truncated.write_text(json.dumps({"auths": {"registry.example.com": {"auth": auth[:-3]}}}))
     credential = {"registry": "registry.example.com", "username": "bot"}
     return [
-        secret_task(access, namespace),
-        secret_task(access, namespace, registries=None, config_file=str(config)),
-        secret_task(access, namespace, registries=None, config_file=str(broken)),
-        secret_task(access, namespace, registries=None, config_file=str(truncated)),
-        secret_task(access, "not-there"),
-        secret_task(access, namespace, registries=[{**credential, "passwd": PASSWORD}]),
-        secret_task(access, namespace, registries=[{**credential, "password": PASSWORD, "secret": PASSWORD}]),
-        secret_task(access, namespace, registries=[{**credential, "username": f"bot:{PASSWORD}", "password": PASSWORD}]),
-        secret_task(access, namespace, registries=[{**credential, "password": {"value": PASSWORD}}]),
-        secret_task(access, namespace, kubeconfig=None, context=None, host=access.cluster.server, api_key=TOKEN),
-        secret_task(access, namespace, state="absent"),
+        secret_options(access, namespace),
+        secret_options(access, namespace, registries=None, config_file=str(config)),
+        secret_options(access, namespace, registries=None, config_file=str(broken)),
+        secret_options(access, namespace, registries=None, config_file=str(truncated)),
+        secret_options(access, "not-there"),
+        secret_options(access, namespace, registries=[{**credential, "passwd": PASSWORD}]),
+        secret_options(access, namespace, registries=[{**credential, "password": PASSWORD, "secret": PASSWORD}]),
+        secret_options(access, namespace, registries=[{**credential, "username": f"bot:{PASSWORD}", "password": PASSWORD}]),
+        secret_options(access, namespace, registries=[{**credential, "password": {"value": PASSWORD}}]),
+        secret_options(access, namespace, kubeconfig=None, context=None, host=access.cluster.server, api_key=TOKEN),
+        secret_options(access, namespace, state="absent"),
     ]
 
 
-def test_no_run_shows_a_password(
-    c2: Access, ansible: Ansible, prefix: str, syslog: list[str], tmp_path: Path
-) -> None:
+def test_no_run_shows_a_password(c2: Access, ansible: Ansible, prefix: str, syslog: list[str], tmp_path: Path) -> None:
     c2.make_namespaces([prefix])
     c2.kubectl(
         "create", "secret", "docker-registry", "regcred", "-n", prefix, "--save-config", "--docker-server=registry.example.com",
         "--docker-username=bot", f"--docker-password={OLD_PASSWORD}",
     )  # fmt: skip
-    tasks = [secret_task(c2, prefix), secret_task(c2, prefix, adopt=True), *all_runs(c2, prefix, tmp_path)]
+    options = [secret_options(c2, prefix), secret_options(c2, prefix, adopt=True), *all_runs(c2, prefix, tmp_path)]
     # the values come from a file of variables, as from a vault: a play's own text is shown by Ansible itself
-    variables = {f"v{number}": task["pullpass.registry.pull_secret"] for number, task in enumerate(tasks)}
-    (tmp_path / "vars.json").write_text(json.dumps(variables))
+    variables = tmp_path / "vars.json"
+    variables.write_text(json.dumps({"given": options}))
     play = [
         {
-            "pullpass.registry.pull_secret": {
-                key: "{{ v%d['%s'] }}" % (number, key) for key in task["pullpass.registry.pull_secret"]  # noqa: UP031
-            },
+            "pullpass.registry.pull_secret": {name: f"{{{{ given[{number}]['{name}'] }}}}" for name in given},
             "ignore_errors": True,
         }
-        for number, task in enumerate(tasks)
+        for number, given in enumerate(options)
     ]
-    for task, values in zip(play, variables.values(), strict=True):
-        task["pullpass.registry.pull_secret"] = {  # type: ignore[assignment]
-            key: template for key, template in task["pullpass.registry.pull_secret"].items() if values[key] is not None  # type: ignore[attr-defined]
-        }
 
     for mode in ([], ["--check"]):
-        run = ansible.tasks(play, "-vvvv", "--diff", "-e", f"@{tmp_path / 'vars.json'}", *mode)
+        run = ansible.tasks(play, "-vvvv", "--diff", "-e", f"@{variables}", *mode)
 
         written = run.output + json.dumps(run.results) + "".join(syslog)
         assert around("Zauberwort", written) == []
@@ -153,9 +147,7 @@ def test_the_roles_output_shows_none_either(c2: Access, ansible: Ansible, prefix
         "pullpass_registries": [{"registry": "registry.example.com", "username": "bot", "password": PASSWORD}],
     }
 
-    run = ansible.playbook(
-        "pullpass.registry.rollout", {"clusters": {"hosts": hosts, "vars": shared}}, "-vvvv", "--diff"
-    )
+    run = ansible.playbook("pullpass.registry.rollout", {"clusters": {"hosts": hosts, "vars": shared}}, "-vvvv", "--diff")
 
     assert run.recap["good"]["failed"] == 0
     assert run.recap["bad"]["failed"] == run.recap["misspelt"]["failed"] == 1

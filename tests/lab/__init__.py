@@ -24,7 +24,5 @@ def up(
         # Only starting a lab takes other packages; reading and ending one must work without them.
         from . import startup
     except ModuleNotFoundError as error:
-        raise LabError(
-            f"The lab needs the Python package {error.name}: pip install -r tests/lab/requirements.txt"
-        ) from None
+        raise LabError(f"The lab needs the Python package {error.name}: pip install -r tests/lab/requirements.txt") from None
     return startup.up(instance, clusters, node, registries, report)

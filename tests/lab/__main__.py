@@ -88,9 +88,7 @@ def parse() -> argparse.Namespace:
         "--node", action=argparse.BooleanOptionalAction, help="insist on a node, or do without (default: if it can run)"
     )
     starting.add_argument("--registries", default="basic", help="which, separated by commas: basic, bearer (basic)")
-    ending = command(
-        "down", run_down, "End a lab and remove all of it except the built programs."
-    ).add_mutually_exclusive_group()
+    ending = command("down", run_down, "End a lab and remove all of it except the built programs.").add_mutually_exclusive_group()
     instance(ending)
     ending.add_argument("--all", action="store_true", help="every lab of this checkout")
     asking = command("status", run_status, "Tell what runs; exits with 1 if something does not.")

@@ -95,9 +95,7 @@ def start_cluster(ground: Ground, shared: Shared, name: str, node: str | None) -
     cluster = Cluster(
         name=name,
         server=server,
-        kubeconfig=write_kubeconfig(
-            folder / "kubeconfig", ground.authority.certificate, {name: (server, tokens.admin)}
-        ),
+        kubeconfig=write_kubeconfig(folder / "kubeconfig", ground.authority.certificate, {name: (server, tokens.admin)}),
         token=tokens.admin,
         audit_log=audit_log,
         node=node,
@@ -137,9 +135,7 @@ def _start_controllers(ground: Ground, shared: Shared, cluster: Cluster, tokens:
         ground.processes.start(f"{cluster.name}-{component}", command + options)
     if cluster.node:
         kubelet_login = {cluster.name: (cluster.server, tokens.kubelet)}
-        write_kubeconfig(
-            ground.folder(cluster.name) / "kubelet.kubeconfig", ground.authority.certificate, kubelet_login
-        )
+        write_kubeconfig(ground.folder(cluster.name) / "kubelet.kubeconfig", ground.authority.certificate, kubelet_login)
 
 
 def _api_server_command(ground: Ground, shared: Shared, name: str, port: int) -> list[str]:

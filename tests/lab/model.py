@@ -59,9 +59,7 @@ class Lab:
         try:
             content = json.loads(place.state.read_text())
         except FileNotFoundError:
-            raise LabError(
-                f"Lab {instance} is not up: start it with `python -m lab up --instance {instance}`."
-            ) from None
+            raise LabError(f"Lab {instance} is not up: start it with `python -m lab up --instance {instance}`.") from None
         try:
             return cls.from_dict(content)
         except (KeyError, TypeError) as error:
@@ -75,9 +73,7 @@ class Lab:
         for name in ("directory", "bin", "ca", "kubeconfig"):
             content[name] = Path(content[name])
         content["clusters"] = [Cluster(**_with_paths(item, "kubeconfig", "audit_log")) for item in content["clusters"]]
-        content["registries"] = [
-            Registry(**_with_paths(item, "log", "token_server_log")) for item in content["registries"]
-        ]
+        content["registries"] = [Registry(**_with_paths(item, "log", "token_server_log")) for item in content["registries"]]
         return cls(**content)
 
     def save(self) -> None:

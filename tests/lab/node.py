@@ -67,9 +67,7 @@ def _start_containerd(ground: Ground, registries: list[Registry]) -> None:
         check=False,
     )
     if done.returncode:
-        raise LabError(
-            "containerd could not import the pause image.", f"{done.stderr}\n{ground.processes.tail('containerd')}"
-        )
+        raise LabError("containerd could not import the pause image.", f"{done.stderr}\n{ground.processes.tail('containerd')}")
 
 
 def _succeeds(command: list[str]) -> bool:

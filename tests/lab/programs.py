@@ -67,9 +67,7 @@ class Program:
 
 def _kubernetes_version() -> list[tuple[str, str]]:
     """Without these a server calls itself by a placeholder that kubectl cannot read."""
-    match = re.search(
-        r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\S*)", (_MODULES / "kubernetes" / "go.mod").read_text(), re.M
-    )
+    match = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\S*)", (_MODULES / "kubernetes" / "go.mod").read_text(), re.M)
     if not match:
         raise LabError("go/kubernetes/go.mod names no version of k8s.io/kubernetes.")
     return [("gitVersion", match[1]), ("gitMajor", match[2]), ("gitMinor", match[3])]

@@ -45,18 +45,14 @@ class _Push:
 
     def __init__(self, registry: Registry, repository: str, login: tuple[str, str], context: ssl.SSLContext) -> None:
         self._base = f"https://{registry.host}/v2/{repository}/"
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
         self._authorization = "Basic " + base64.b64encode(":".join(login).encode()).decode()
         if registry.token_server:
             scope = urlencode({"service": TOKEN_SERVICE, "scope": f"repository:{repository}:pull,push"})
             answer = self.send("GET", f"{registry.token_server}?{scope}")
             self._authorization = "Bearer " + json.loads(answer.read())["token"]
 
-    def send(
-        self, method: str, url: str, body: bytes | None = None, media_type: str = "application/octet-stream"
-    ) -> Any:
+    def send(self, method: str, url: str, body: bytes | None = None, media_type: str = "application/octet-stream") -> Any:
         address = urljoin(self._base, url)
         headers = {"Authorization": self._authorization, "Content-Type": media_type}
         request = urllib.request.Request(address, body, headers, method=method)

@@ -77,9 +77,7 @@ def _settings(folder: Path, pair: KeyPair, port: int, login: dict[str, Any]) -> 
 
 
 def _htpasswd_login(folder: Path, users: dict[str, str]) -> dict[str, Any]:
-    hashed = {
-        name: bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=5)).decode() for name, password in users.items()
-    }
+    hashed = {name: bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=5)).decode() for name, password in users.items()}
     path = write_private(folder / "htpasswd", "".join(f"{name}:{value}\n" for name, value in hashed.items()))
     return {"htpasswd": {"realm": "pullpass lab", "path": str(path)}}
 

@@ -158,16 +158,12 @@ def _start_parts(ground: Ground, wish: Wish, reason: str | None) -> Lab:
     )
 
 
-def _start_servers(
-    ground: Ground, wish: Wish, node: str | None, users: dict[str, str]
-) -> tuple[list[Cluster], list[Registry]]:
+def _start_servers(ground: Ground, wish: Wish, node: str | None, users: dict[str, str]) -> tuple[list[Cluster], list[Registry]]:
     """All at the same time: most of their start is waiting."""
     ground.report("starting etcd ...")
     shared = start_etcd(ground)
     names = [f"c{number}" for number in range(1, wish.clusters + 1)]
-    ground.report(
-        f"starting the control plane of {', '.join(names)} and the registries {', '.join(wish.registries)} ..."
-    )
+    ground.report(f"starting the control plane of {', '.join(names)} and the registries {', '.join(wish.registries)} ...")
     with ThreadPoolExecutor(max_workers=len(names) + len(wish.registries)) as pool:
         registries = [pool.submit(start_registry, ground, flavour, users) for flavour in wish.registries]
         clusters = [pool.submit(start_cluster, ground, shared, name, node if name == "c1" else None) for name in names]

@@ -54,9 +54,7 @@ def _timed(linter: Callable[[], Result]) -> tuple[float, Result]:
 
 
 def _inside(program: str, *arguments: str) -> Result:
-    return capture(
-        [str(VENV / "bin" / program), *arguments], cwd=COPY, env=environment(collections=COLLECTIONS), limit=LIMIT
-    )
+    return capture([str(VENV / "bin" / program), *arguments], cwd=COPY, env=environment(collections=COLLECTIONS), limit=LIMIT)
 
 
 def _mypy(*names: str) -> Result:

@@ -17,9 +17,7 @@ SECONDS_TO_TIDY_UP = 60
 Command = Sequence[str | Path]
 
 
-def stream(
-    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT, limit: float | None = None
-) -> int:
+def stream(command: Command, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT, limit: float | None = None) -> int:
     with subprocess.Popen(_words(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL) as process:
         return _wait(process, limit)
 

@@ -69,6 +69,4 @@ def _provide_bootstrap(venv: Path) -> None:
 
 def _minor_version(venv: Path) -> str:
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run(
-        [venv / "bin" / "python", "-c", program], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    return subprocess.run([venv / "bin" / "python", "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -11,7 +12,7 @@ import typing as t
 from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import UNDECIDED, Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import THROTTLED, UNDECIDED, Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
@@ -20,10 +21,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
 
-try:
+with contextlib.suppress(ImportError):  # told by connect(), before anything here is used
     import urllib3
-except ImportError:  # told by connect(), before anything here is used
-    pass
 
 FIELD_MANAGER = "pullpass.registry"
 JSON = "application/json"
@@ -33,7 +32,6 @@ MERGE_PATCH = "application/merge-patch+json"
 _PATIENCE = 60.0
 _FIRST_PAUSE = 0.5
 _HTTP_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
-_READS = ("get", "list")
 
 
 class Api:
@@ -73,34 +71,28 @@ class Api:
         give_up = time.monotonic() + _PATIENCE
         pause = _FIRST_PAUSE
         while True:
-            error, after = self._once(request, url, body, accept)
-            if not isinstance(error, Exception):
-                return error
-            pause = max(pause, after or 0)
-            if after is None or time.monotonic() + pause > give_up:
-                raise error
+            try:
+                return self._once(request, url, body, accept)
+            except RequestError as error:
+                if error.pause is None:
+                    raise
+                pause = max(pause, error.pause)
+                if time.monotonic() + pause > give_up:
+                    raise
             time.sleep(pause)
             pause *= 2
 
-    def _once(
-        self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str
-    ) -> tuple[dict[str, t.Any] | Exception, float | None]:
-        """The answer, or the error with the least pause (seconds) before a repeat, None where it may not be repeated."""
-        read = request.verb in _READS
-        try:
-            answer = self._exchange(request, url, body, accept)
-        except ClusterError as error:
-            return error, None
-        except RequestError as error:
-            return error, 0.0 if read else None
+    def _once(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> dict[str, t.Any]:
+        answer = self._exchange(request, url, body, accept)
         if answer.status < 300:
             try:
-                return json.loads(answer.data), None
+                return json.loads(answer.data)
             except ValueError:
-                return ClusterError(f"{self._connection.server} does not answer in JSON. Is it an API server?"), None
+                raise ClusterError(f"{self._connection.server} does not answer in JSON. Is it an API server?") from None
         error = refusal(request, self._connection.server, answer.status, answer.data)
-        repeat = answer.status == 429 or (answer.status >= 500 and read)
-        return error, _retry_after(answer.headers) if repeat else None
+        if isinstance(error, RequestError) and (error.kind == THROTTLED or (error.kind == UNDECIDED and request.reads)):
+            error.pause = _retry_after(answer.headers)
+        raise error
 
     def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> t.Any:
         with self._lock:
@@ -137,7 +129,9 @@ class Api:
         if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
             reason = reason.rpartition("Failed to establish a new connection: ")[2]
             return ClusterError(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
-        return RequestError(f"the connection to {server} broke at '{request}': {reason}", UNDECIDED, 0)
+        broken = RequestError(f"the connection to {server} broke at '{request}': {reason}", UNDECIDED, 0)
+        broken.pause = 0.0 if request.reads else None
+        return broken
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

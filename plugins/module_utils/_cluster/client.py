@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""From a Target to an authenticated connection. How to authenticate (exec plugins, OIDC, certificates) is the kubernetes client's."""
+"""From a Target to an authenticated connection.
+
+How to authenticate (exec plugins, OIDC, certificates) is the kubernetes client's.
+"""
 
 from __future__ import annotations
 

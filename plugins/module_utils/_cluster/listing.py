@@ -40,7 +40,7 @@ def list_all(
             if error.kind != EXPIRED:
                 raise
     raise ClusterError(
-        f"the list of {resource} changed faster than it could be read ({_STARTS} starts, each ended by 410 Gone). Try again later."
+        f"the list of {resource} changed faster than it could be read ({_STARTS} starts ended by 410 Gone). Try again later."
     )
 
 

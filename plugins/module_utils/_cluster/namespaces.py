@@ -63,9 +63,7 @@ class Chosen:
     listed: bool
 
 
-def wanted_namespaces(
-    names: Sequence[str] | None, selectors: Sequence[str] | None, exclude: Sequence[str] | None
-) -> Wanted:
+def wanted_namespaces(names: Sequence[str] | None, selectors: Sequence[str] | None, exclude: Sequence[str] | None) -> Wanted:
     """The checked options. Raises InputError for none at all, an empty text, and what can be no namespace's name."""
     if names is None and not selectors:
         extra = " exclude_namespaces only takes away from these." if exclude else ""
@@ -75,7 +73,9 @@ def wanted_namespaces(
             _check_pattern(option, pattern)
     for selector in selectors or ():
         if not selector.strip():
-            raise InputError("namespace_selectors holds an empty text, which would select every namespace. Use namespaces: ['*'].")
+            raise InputError(
+                "namespace_selectors holds an empty text, which would select every namespace. Use namespaces: ['*']."
+            )
     return Wanted(None if names is None else tuple(dict.fromkeys(names)), tuple(selectors or ()), tuple(exclude or ()))
 
 

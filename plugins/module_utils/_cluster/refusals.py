@@ -47,6 +47,11 @@ class Request:
         return f"{self.verb} {named} {self.place}".rstrip()
 
     @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, and so may be sent again."""
+        return self.verb in ("get", "list")
+
+    @property
     def place(self) -> str:
         if self.namespace:
             return f"in namespace {self.namespace}"

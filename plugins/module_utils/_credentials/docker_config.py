@@ -36,7 +36,7 @@ def credentials_from_document(where: str, text: str, only: Sequence[str] | None 
     if auths is None:
         auths = {}
     if not isinstance(auths, dict):
-        raise InputError(f"{where}: 'auths' is not an object. Expected {{\"auths\": {{\"registry\": {{\"auth\": ...}}}}}}.")
+        raise InputError(f'{where}: \'auths\' is not an object. Expected {{"auths": {{"registry": {{"auth": ...}}}}}}.')
     helpers = _helpers(where, document, auths)
     wanted = None if only is None else {canonical_registry(name): name for name in only}
     made: list[Credential] = []
@@ -93,7 +93,7 @@ def _credential(where: str, key: str, entry: t.Any, helpers: Mapping[str, str]) 
     if entry is None:
         entry = {}
     if not isinstance(entry, dict):
-        raise InputError(f"{place} is not an object. Expected {{\"auth\": \"...\"}}.")
+        raise InputError(f'{place} is not an object. Expected {{"auth": "..."}}.')
     fields = {name: member(entry, name) or "" for name in ("username", "password", "email", "auth", "identitytoken")}
     for name, value in fields.items():
         if not isinstance(value, str):
@@ -135,6 +135,5 @@ def _check_complete(
         raise InputError(f"{where} holds no credential.{hint} A pull secret without one would be of no use.")
     missing = sorted((wanted or {}).keys() - {credential.registry for credential in made})
     if missing:
-        raise InputError(
-            f"{where} has no entry for {listed([(wanted or {})[key] for key in missing])}. It has: {listed(sorted(auths)) or 'none'}."
-        )
+        names = listed([(wanted or {})[key] for key in missing])
+        raise InputError(f"{where} has no entry for {names}. It has: {listed(sorted(auths)) or 'none'}.")

@@ -91,9 +91,7 @@ def changed_registries(stored: StoredDocument, credentials: Sequence[Credential]
     found = {comparison_key(key): entry for key, entry in stored.entries.items()}
     wanted = {comparison_key(credential.registry): credential for credential in credentials}
     written = [
-        credential.registry
-        for key, credential in wanted.items()
-        if key not in found or not _same_entry(found[key], credential)
+        credential.registry for key, credential in wanted.items() if key not in found or not _same_entry(found[key], credential)
     ]
     purged = [key for key in stored.entries if comparison_key(key) not in wanted]
     return sorted(written), sorted(purged)

@@ -17,7 +17,9 @@ def read_text(option: str, path: str) -> str:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"{where} does not exist on the machine where this task runs. Check the path, and which host it is.") from None
+        raise InputError(
+            f"{where} does not exist on the machine where this task runs. Check the path, and which host it is."
+        ) from None
     except OSError as error:
         raise InputError(f"{where} cannot be read: {error.strerror}.") from None
     if len(content) > MOST_BYTES:

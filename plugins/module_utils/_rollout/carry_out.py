@@ -64,7 +64,7 @@ class CarryOut(t.Generic[Stored]):
 
     objects: Objects
     parse: Callable[[Mapping[str, t.Any]], Stored]
-    plan: Callable[[t.Optional[Stored]], Step]
+    plan: Callable[[Stored | None], Step]
     _lost: threading.Event = field(default_factory=threading.Event)
 
     def run(self, subjects: Sequence[Subject[Stored]], workers: int) -> list[Outcome]:
@@ -107,17 +107,13 @@ class CarryOut(t.Generic[Stored]):
             except RequestError as error:
                 if error.kind == FORBIDDEN and self.objects.dry_run:
                     return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
-                if error.kind not in (CONFLICT, UNDECIDED) and not (
-                    error.kind == NOT_FOUND and step.write.verb != "create"
-                ):
+                if error.kind not in (CONFLICT, UNDECIDED) and not (error.kind == NOT_FOUND and step.write.verb != "create"):
                     raise
                 unsure = step if error.kind == UNDECIDED else None
                 last = error
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))
             stored = self._read(subject)
-        return Step(
-            "failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {last}"
-        )
+        return Step("failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {last}")
 
     def _read(self, subject: Subject[Stored]) -> Stored | None:
         item = self.objects.get(subject.namespace, subject.name)

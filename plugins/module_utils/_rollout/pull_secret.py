@@ -121,7 +121,12 @@ class PullSecretPlan:
             metadata["annotations"] = dict(self._wanted.annotations)
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "data": self._data}
         registries = {credential.registry: "(new)" for credential in self._wanted.credentials}
-        after = {"type": TYPE, "labels": labels, "annotations": dict(self._wanted.annotations), "registries": registries}
+        after = {
+            "type": TYPE,
+            "labels": labels,
+            "annotations": dict(self._wanted.annotations),
+            "registries": registries,
+        }
         return Step("created", write=Write("create", body), after={key: value for key, value in after.items() if value})
 
     def _update(self, stored: StoredSecret) -> Step:

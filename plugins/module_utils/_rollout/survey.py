@@ -68,7 +68,7 @@ def objects_matching(
 ) -> list[Subject[Stored]]:
     """A Subject for each object in an open namespace whose name ``matches``."""
     namespaces = {namespace.name for namespace in open_namespaces(chosen)}
-    listings: list[str | None] = [None] if chosen.listed else sorted(namespaces)
+    listings: list[str | None] = [None] if chosen.listed else [*sorted(namespaces)]
     found: list[Subject[Stored]] = []
     for namespace in listings:
         found += list_all(api, resource, lambda item: _subject(item, parse), namespace=namespace)

@@ -26,7 +26,13 @@ class CallbackModule(CallbackBase):
         task = getattr(result, "task", None) or result._task
         host = getattr(result, "host", None) or result._host
         content = getattr(result, "result", None) or result._result
-        line = {"outcome": outcome, "host": host.get_name(), "task": task.get_name(), "action": task.action, "result": content}
+        line = {
+            "outcome": outcome,
+            "host": host.get_name(),
+            "task": task.get_name(),
+            "action": task.action,
+            "result": content,
+        }
         with open(os.environ["PULLPASS_TEST_RESULTS"], "a") as file:
             file.write(json.dumps(line, default=str) + "\n")
 
