@@ -17,6 +17,7 @@ from .ground import DemoError, Ground
 LABEL = {"pullpass.registry/demo": "true"}
 SELECTOR = "pullpass.registry/demo=true"
 NAMESPACES = ("demo-apple", "demo-banana", "demo-cherry")
+GLOB = "demo-*"
 SECRET = "regcred"
 WRITES = ("create", "update", "patch", "delete")
 
@@ -38,13 +39,15 @@ class ClusterView:
         return cls(kubernetes.client.CoreV1Api(client), kubernetes.client.AppsV1Api(client))
 
     def make_namespaces(self) -> None:
-        """Waits for the ServiceAccounts of the new ones as well."""
+        """Those of an earlier run go first. Waits for the ServiceAccounts of the new ones as well."""
         there = {item.metadata.name: item.metadata.labels or {} for item in self.core.list_namespace().items}
         for name in NAMESPACES:
-            if name not in there:
-                self.core.create_namespace({"metadata": {"name": name, "labels": LABEL}})
-            elif LABEL.items() - there[name].items():
+            if LABEL.items() - there.get(name, LABEL).items():
                 raise DemoError(f"namespace {name} exists already and is not the demo's; remove it or use another cluster")
+        if self.remove():
+            self._wait_for(120, "an end of the namespaces of an earlier demo", lambda: not self._namespaces())
+        for name in NAMESPACES:
+            self.core.create_namespace({"metadata": {"name": name, "labels": LABEL}})
         self._wait_for(30, "the ServiceAccounts of the new namespaces", self._accounts_are_there)
 
     def make_pods(self, image: str) -> None:
@@ -102,10 +105,13 @@ class ClusterView:
         return [reference.name for reference in account.image_pull_secrets or []]
 
     def remove(self) -> list[str]:
-        names = [item.metadata.name for item in self.core.list_namespace(label_selector=SELECTOR).items]
+        names = self._namespaces()
         for name in names:
             self.core.delete_namespace(name)
         return names
+
+    def _namespaces(self) -> list[str]:
+        return [item.metadata.name for item in self.core.list_namespace(label_selector=SELECTOR).items]
 
     def _accounts_are_there(self) -> bool:
         found = self.core.list_service_account_for_all_namespaces(field_selector="metadata.name=default").items

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from .cluster_view import NAMESPACES, SECRET, ClusterView, requests_in
+from .cluster_view import GLOB, NAMESPACES, SECRET, ClusterView, requests_in
 from .ground import DemoError, Ground
 
 STUCK = ("ErrImagePull", "ImagePullBackOff")
@@ -32,8 +32,8 @@ def tell(ground: Ground) -> None:
     inventory, variables = _write_files(ground)
     say(
         "The rollout",
-        f"The cluster is a host of the inventory {inventory}; the playbook tests nothing else in it. It writes Secret {SECRET} "
-        "into each chosen namespace and names it on each default ServiceAccount.",
+        f"The cluster is a host in {inventory}, and the credential in a file of variables beside it, as from a vault. "
+        f"The playbook writes Secret {SECRET} into each namespace {GLOB} and names it on each default ServiceAccount.",
     )
     _play(inventory, variables)
     for namespace in NAMESPACES:
@@ -90,7 +90,7 @@ def _write_files(ground: Ground) -> tuple[Path, Path]:
     inventory, variables = ground.folder / "inventory.json", ground.folder / "registries.json"
     host = {
         "cluster_pull_access_kubeconfig": str(ground.kubeconfig),
-        "cluster_pull_access_namespaces": list(NAMESPACES),
+        "cluster_pull_access_namespaces": [GLOB],
     }
     if ground.context:
         host["cluster_pull_access_context"] = ground.context

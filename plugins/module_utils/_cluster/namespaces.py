@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 
 # Up to this many exact names are read one by one, however many namespaces the cluster has
-FEW = 4
+FEW = 3
 # Only by exact name: what the cluster itself runs there breaks, or leaks, with a credential too many
 _SYSTEM = ("kube-*", "openshift", "openshift-*")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
