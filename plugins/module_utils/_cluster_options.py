@@ -58,7 +58,7 @@ def open_cluster(module: AnsibleModule) -> tuple[Api, Chosen]:
         module.warn(warning)
     chosen = choose_namespaces(api, wanted, workers)
     if wanted.empty:
-        module.warn("namespaces is an empty list: nothing is selected, nothing is done.")
+        module.warn("the list of namespaces or selectors is empty: nothing is selected, nothing is done.")
     elif not chosen.namespaces and not chosen.missing:
         module.warn(f"no namespace of {api.identity['server']} matches: nothing is selected, nothing is done.")
     return api, chosen

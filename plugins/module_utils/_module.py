@@ -14,12 +14,12 @@ if t.TYPE_CHECKING:
 
 # Never repeated as "invocation" and never sent to syslog: a misspelt suboption is a secret that no argument spec knows, and
 # a password with quotes in it is not found again, and so not masked, in the text of the list that it stands in
-_NEVER_SHOWN = ("registries", "api_key")
+_NEVER_SHOWN = ("registries", "api_key", "proxy")
 _NOT_SHOWN = "(not shown)"
 
 
 class PullpassModule(AnsibleModule):
-    """An AnsibleModule whose results and log lines repeat no option that holds a credential."""
+    """An AnsibleModule whose results and log lines repeat no option that holds a credential, misspelt or not."""
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**{"invocation": self._invocation(), **kwargs})
@@ -34,7 +34,8 @@ class PullpassModule(AnsibleModule):
         super().log(msg, log_args)
 
     def _invocation(self) -> dict[str, t.Any]:
-        return {"module_args": _without_credentials(getattr(self, "params", None) or {})}
+        known = {name: value for name, value in self.params.items() if name in self.argument_spec}
+        return {"module_args": _without_credentials(known)}
 
 
 def _without_credentials(options: dict[str, t.Any]) -> dict[str, t.Any]:

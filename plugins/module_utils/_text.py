@@ -24,6 +24,7 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 
 def _visible(char: str) -> str:
-    if char in "\n\r\t":
+    kind = unicodedata.category(char)
+    if char in "\n\r\t" or kind in ("Zl", "Zp"):
         return " "
-    return "?" if unicodedata.category(char)[0] == "C" else char
+    return "?" if kind[0] == "C" else char

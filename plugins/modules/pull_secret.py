@@ -196,12 +196,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._masking import 
 from ansible_collections.pullpass.registry.plugins.module_utils._module import run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import (
-    PullSecretPlan,
-    WantedSecret,
-    stored_secret,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import closed_outcomes, objects_named
 
 if t.TYPE_CHECKING:

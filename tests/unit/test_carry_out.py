@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -34,7 +35,9 @@ class Store:
     """Objects by namespace, with versions. ``before`` and ``after`` run around a write and may raise."""
 
     def __init__(self, items: Mapping[str, str] | None = None, dry_run: bool = False) -> None:
-        self.items = {namespace: {"value": value, "version": 1} for namespace, value in (items or {}).items()}
+        self.items: dict[str, dict[str, Any]] = {}
+        for namespace, value in (items or {}).items():
+            self.put(namespace, value)
         self.dry_run = dry_run
         self.before: Interference = lambda _store, _namespace: None
         self.after: Interference = lambda _store, _namespace: None
@@ -50,31 +53,29 @@ class Store:
         return self.items.get(namespace)
 
     def create(self, namespace: str, body: Item) -> None:
-        def store() -> None:
+        with self._writing("create", namespace):
             if namespace in self.items:
                 raise broken(refusals.CONFLICT, 409)
             self.put(namespace, body["value"])
 
-        self._write("create", namespace, store)
-
     def patch(self, namespace: str, _name: str, seen: Seen, body: Item) -> None:
-        self._write("patch", namespace, lambda: (self._check(namespace, seen), self.put(namespace, body["value"])))
+        with self._writing("patch", namespace, seen):
+            self.put(namespace, body["value"])
 
     def delete(self, namespace: str, _name: str, seen: Seen) -> None:
-        self._write("delete", namespace, lambda: (self._check(namespace, seen), self.items.pop(namespace)))
+        with self._writing("delete", namespace, seen):
+            del self.items[namespace]
 
-    def _check(self, namespace: str, seen: Seen) -> None:
-        if namespace not in self.items:
-            raise broken(refusals.NOT_FOUND, 404)
-        if str(self.items[namespace]["version"]) != seen.resource_version:
-            raise broken(refusals.CONFLICT, 409)
-
-    def _write(self, verb: str, namespace: str, store: Callable[[], object]) -> None:
+    @contextlib.contextmanager
+    def _writing(self, verb: str, namespace: str, seen: Seen | None = None) -> Iterator[None]:
         with self._lock:
             self.calls.append(f"{verb} {namespace}")
             self.before(self, namespace)
-            if not self.dry_run:
-                store()
+            if seen and namespace not in self.items:
+                raise broken(refusals.NOT_FOUND, 404)
+            if seen and str(self.items[namespace]["version"]) != seen.resource_version:
+                raise broken(refusals.CONFLICT, 409)
+            yield
             self.after(self, namespace)
 
 
@@ -248,9 +249,7 @@ def test_without_the_right_to_write_a_dry_run_tells_the_plan_alone_and_says_so()
 
 def test_a_lost_cluster_ends_the_rest_and_keeps_what_was_done() -> None:
     store = Store({"d": "x"})
-    store.before = lambda _store, namespace: (
-        raising(ClusterError("unreachable"))(_store, namespace) if namespace == "b" else None
-    )
+    store.before = lambda _store, namespace: raising(ClusterError("unreachable"))(_store, namespace) if namespace == "b" else None
     outcomes = run(store, add, "a", "b", "c", "d")
     assert actions(outcomes) == ["created", "failed", "failed", "unchanged"]
     assert outcomes[1].step.message == "unreachable"

@@ -57,14 +57,16 @@ def test_the_current_context_is_used_unless_another_is_named(tmp_path: Path) -> 
     assert connection(file, context="dev").context == "dev"
 
 
-def test_of_several_files_the_current_context_is_the_one_that_the_client_takes(tmp_path: Path) -> None:
+def test_of_several_files_the_first_that_sets_a_current_context_counts_as_for_kubectl(tmp_path: Path) -> None:
+    """Client 24.2 takes the first as well, 37 the last: with KUBECONFIG=a:b that is another cluster than kubectl's."""
     one = kubeconfig(tmp_path / "one", {"token": TOKEN}, "prod", ("prod",))
     two = kubeconfig(tmp_path / "two", {"token": TOKEN}, "dev", ("dev",))
     none = kubeconfig(tmp_path / "none", {"token": TOKEN}, None, ("other",))
-    _all, current = kubernetes.config.list_kube_config_contexts(f"{one}:{two}")
-    assert connection(one, two).context == current["name"]
-    assert connection(two, one).context == "prod"
     assert connection(one, two, none, context="other").context == "other"
+    assert connection(one, none).context == "prod"
+    assert connection(none, two).context == "dev"
+    assert connection(one, two).context == "prod"
+    assert connection(two, one).context == "dev"
 
 
 @pytest.mark.parametrize(
@@ -123,21 +125,15 @@ def test_as_many_connections_are_kept_as_there_are_workers() -> None:
         pytest.param("- a", ("is no kubeconfig",), id="list"),
         pytest.param("contexts: prod", ("is no kubeconfig",), id="contexts are no list"),
         pytest.param("{}", ("has no current context", "none is there"), id="nothing in it"),
-        pytest.param(
-            "contexts: [{name: a}, {name: b}]", ("no current context", "one of: a, b"), id="no current context"
-        ),
-        pytest.param(
-            "current-context: x\ncontexts: [{name: a}]", ("has no context 'x'", "It has: a"), id="unknown one"
-        ),
+        pytest.param("contexts: [{name: a}, {name: b}]", ("no current context", "one of: a, b"), id="no current context"),
+        pytest.param("current-context: x\ncontexts: [{name: a}]", ("has no context 'x'", "It has: a"), id="unknown one"),
         pytest.param("current-context: 7\ncontexts: [{name: 8}]", ("7",), id="names that YAML takes for numbers"),
         pytest.param(
             "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: []\nusers: []",
             ("context 'a' cannot be used", "c"),
             id="cluster that is not there",
         ),
-        pytest.param(
-            "current-context: a\ncontexts: [{name: a}]", ("context 'a' cannot be used",), id="no cluster named"
-        ),
+        pytest.param("current-context: a\ncontexts: [{name: a}]", ("context 'a' cannot be used",), id="no cluster named"),
     ],
 )
 def test_a_kubeconfig_that_does_not_work_is_named(content: str, phrases: tuple[str, ...], tmp_path: Path) -> None:
@@ -185,7 +181,7 @@ def test_an_exec_plugin_that_is_not_installed_is_an_error(tmp_path: Path) -> Non
 def test_tls_files_that_cannot_be_read_are_told_for_their_server(field: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate", encoding="utf-8")
-    rest = {"client_cert": str(bad), "client_key": str(bad)} if field == "client_cert" else {"ca_cert": str(bad)}
+    rest: dict[str, Any] = {"client_cert": str(bad), "client_key": str(bad)} if field == "client_cert" else {"ca_cert": str(bad)}
     target = Target(host=SERVER, api_key=None if field == "client_cert" else TOKEN, **rest)
     try:
         message = None
@@ -210,23 +206,17 @@ def _client_restored() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_restored")
-@pytest.mark.parametrize(
-    ("version", "works"), [("24.1.9", False), ("9.0.0", False), ("24.2.0", True), ("100.0.0b1", True)]
-)
+@pytest.mark.parametrize(("version", "works"), [("24.1.9", False), ("9.0.0", False), ("24.2.0", True), ("100.0.0b1", True)])
 def test_a_client_that_is_too_old_is_told_with_the_python_and_the_remedy(version: str, works: bool) -> None:
     kubernetes.__version__ = version
     if works:
         connect(Target(host=SERVER, api_key=TOKEN), 4)
         return
-    with pytest.raises(
-        ClusterError, match=rf"has kubernetes {version}, which is too old\. Install kubernetes>=24\.2\.0"
-    ):
+    with pytest.raises(ClusterError, match=rf"has kubernetes {version}, which is too old\. Install kubernetes>=24\.2\.0"):
         connect(Target(host=SERVER, api_key=TOKEN), 4)
 
 
 def test_a_package_that_is_missing_is_told_with_the_python_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
-    with pytest.raises(
-        ClusterError, match=r"the Python that runs this task \(.*\) lacks a package.*'kubernetes'.*Install"
-    ):
+    with pytest.raises(ClusterError, match=r"the Python that runs this task \(.*\) lacks a package.*'kubernetes'.*Install"):
         connect(Target(host=SERVER, api_key=TOKEN), 4)

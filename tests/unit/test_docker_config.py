@@ -48,9 +48,7 @@ def test_an_entry_gives_its_credential(entry: dict[str, Any]) -> None:
 
 
 def test_keys_become_canonical_and_sorted() -> None:
-    made = read(
-        {"auths": {"https://REG.io/v2/": {"auth": "dTpwYQ=="}, "docker.io": {"auth": "dTpwYQ==", "email": "e@x"}}}
-    )
+    made = read({"auths": {"https://REG.io/v2/": {"auth": "dTpwYQ=="}, "docker.io": {"auth": "dTpwYQ==", "email": "e@x"}}})
     assert made == [Credential(HUB, "u", "pa", "e@x"), Credential("reg.io", "u", "pa")]
 
 
@@ -86,12 +84,12 @@ def test_an_entry_that_is_not_picked_may_be_unusable() -> None:
         pytest.param("{}", ("holds no credential", "no use"), id="no auths"),
         pytest.param('{"auths": {}}', ("holds no credential",), id="no entry"),
         pytest.param(
-            '{"credHelpers": {"x.io": "gcloud"}}', ("holds no credential", "x.io", "kubelet"), id="only helpers"
+            '{"credHelpers": {"x.io": "gcloud"}}', ("entry 'x.io'", "docker-credential-gcloud", "kubelet"), id="only helpers"
         ),
         pytest.param(
-            '{"auths": {}, "credHelpers": ["x.io"]}', ("credHelpers", "must be an object"), id="helpers are a list"
+            '{"auths": {}, "credHelpers": ["x.io"]}', ("'credHelpers' is not an object", "docker login"), id="helpers are a list"
         ),
-        pytest.param('{"auths": {}, "credsStore": 1}', ("credsStore", "a text"), id="store is a number"),
+        pytest.param('{"auths": {}, "credsStore": 1}', ("'credsStore' is not text",), id="store is a number"),
     ],
 )
 def test_a_document_that_cannot_be_used_is_refused(text: str, phrases: tuple[str, ...]) -> None:
@@ -118,12 +116,8 @@ def test_a_document_that_cannot_be_used_is_refused(text: str, phrases: tuple[str
         pytest.param({"auth": encoded("u", "")}, ("password is empty",), id="no password"),
         pytest.param({"auth": encoded("u", "\0")}, ("password is empty",), id="password of NULs"),
         pytest.param({"username": "a:b", "password": "pa"}, ("holds a colon",), id="colon in the user name"),
-        pytest.param(
-            {"auth": encoded("u\n", "pa")}, ("control character", "Remove it"), id="line break in the user name"
-        ),
-        pytest.param(
-            {"auth": base64.b64encode(b"u:p\xe4ss").decode()}, ("UTF-8",), id="password that no JSON can hold"
-        ),
+        pytest.param({"auth": encoded("u\n", "pa")}, ("control character", "Remove it"), id="line break in the user name"),
+        pytest.param({"auth": base64.b64encode(b"u:p\xe4ss").decode()}, ("UTF-8",), id="password that no JSON can hold"),
     ],
 )
 def test_an_entry_that_cannot_be_used_is_refused_by_name(entry: Any, phrases: tuple[str, ...]) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import (
-    changed_registries,
+    changes,
     kubectl_document,
     read_stored_document,
-    same_meaning,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +39,8 @@ PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8).map(la
 
 def same(document: Any, *credentials: Credential) -> bool:
     text = document if isinstance(document, str) else json.dumps(document)
-    return same_meaning(read_stored_document(text.encode()), credentials or (ONE,))
+    stored = read_stored_document(text.encode())
+    return stored.problem is None and not changes(stored, credentials or (ONE,))
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,7 @@ def test_the_document_is_written_as_kubectl_writes_it(credentials: list[Credenti
 def test_what_was_written_means_what_was_asked_for(credentials: list[Credential]) -> None:
     document = kubectl_document(credentials)
     stored = read_stored_document(document)
-    assert same_meaning(stored, credentials)
-    assert changed_registries(stored, credentials) == ([], [])
+    assert not changes(stored, credentials)
     assert kubectl_document(credentials[::-1]) == document
     auths = json.loads(document)["auths"]
     assert {key: base64.b64decode(entry["auth"]).decode() for key, entry in auths.items()} == {
@@ -132,30 +131,20 @@ def test_the_same_to_the_kubelet_is_the_same(document: Any) -> None:
         pytest.param({"auths": {"reg.io": {"auth": "dTpwYg=="}}}, id="another password"),
         pytest.param({"auths": {"reg.io": {"auth": "djpwYQ=="}}}, id="another user"),
         pytest.param({"auths": {"reg.io": {"auth": "dTpwYQA="}}}, id="NUL at the end, which the kubelet sends"),
-        pytest.param(
-            {"auths": {"reg.io": {"auth": "bad!", "username": "u", "password": "pa"}}}, id="bad auth beside parts"
-        ),
+        pytest.param({"auths": {"reg.io": {"auth": "bad!", "username": "u", "password": "pa"}}}, id="bad auth beside parts"),
         pytest.param({"auths": {"reg.io": {**GOOD, "email": 5}}}, id="e-mail is a number: the kubelet gives up"),
         pytest.param({"auths": {"reg.io": {**GOOD, "email": False}}}, id="e-mail is false: the kubelet gives up"),
         pytest.param({"auths": {"reg.io": {**GOOD, "username": []}}}, id="user name is a list: the kubelet gives up"),
         pytest.param({"auths": {"reg.io": GOOD}, "HttpHeaders": 5}, id="HttpHeaders is a number: the kubelet gives up"),
-        pytest.param(
-            {"auths": {"reg.io": GOOD}, "HttpHeaders": {"a": 1}}, id="a header is a number: the kubelet gives up"
-        ),
+        pytest.param({"auths": {"reg.io": GOOD}, "HttpHeaders": {"a": 1}}, id="a header is a number: the kubelet gives up"),
         pytest.param({"auths": {"reg.io": GOOD, "other.io": GOOD}}, id="another registry beside it"),
         pytest.param({"auths": {"reg.io": GOOD, "other.io": {}}}, id="an empty entry, which counts as found"),
-        pytest.param(
-            {"auths": {"reg.io": GOOD, "other.io": {"auth": "bad!"}}}, id="bad auth elsewhere: the kubelet gives up"
-        ),
+        pytest.param({"auths": {"reg.io": GOOD, "other.io": {"auth": "bad!"}}}, id="bad auth elsewhere: the kubelet gives up"),
         pytest.param({"auths": {"reg.io:443": GOOD}}, id="key with the default port"),
         pytest.param({"auths": {"REG.io": GOOD}}, id="key in upper case"),
         pytest.param({"auths": {"reg.io": GOOD, "https://reg.io": {"auth": "dTpwYg=="}}}, id="two keys, two passwords"),
-        pytest.param(
-            '{"auths": {"other.io": {}}, "auths": {"reg.io": {"auth": "dTpwYQ=="}}}', id="two auths are merged"
-        ),
-        pytest.param(
-            '{"auths": {"other.io": {}}, "Auths": {"reg.io": {"auth": "dTpwYQ=="}}}', id="auths and Auths too"
-        ),
+        pytest.param('{"auths": {"other.io": {}}, "auths": {"reg.io": {"auth": "dTpwYQ=="}}}', id="two auths are merged"),
+        pytest.param('{"auths": {"other.io": {}}, "Auths": {"reg.io": {"auth": "dTpwYQ=="}}}', id="auths and Auths too"),
         pytest.param({"auths": {}}, id="no entry"),
         pytest.param({}, id="no auths"),
         pytest.param("null", id="null"),
@@ -181,9 +170,7 @@ def test_an_email_is_compared_only_where_one_is_asked_for(stored: str | None, al
     ("document", "written", "purged"),
     [
         pytest.param({"auths": {"reg.io": GOOD}}, [HUB], [], id="one is new"),
-        pytest.param(
-            {"auths": {"reg.io": {"auth": "dTpwYg=="}, HUB: {"auth": TWO.auth}}}, [HUB, "reg.io"], [], id="both"
-        ),
+        pytest.param({"auths": {"reg.io": {"auth": "dTpwYg=="}, HUB: {"auth": TWO.auth}}}, [HUB, "reg.io"], [], id="both"),
         pytest.param({"auths": {"z.io": {}, "a.io": GOOD}}, [HUB, "reg.io"], ["a.io", "z.io"], id="others go"),
         pytest.param({"auths": {"docker.io": {"auth": TWO.auth, "email": "e@x"}}}, ["reg.io"], [], id="alias of Hub"),
         pytest.param("no JSON", [HUB, "reg.io"], [], id="unreadable"),
@@ -191,17 +178,19 @@ def test_an_email_is_compared_only_where_one_is_asked_for(stored: str | None, al
 )
 def test_a_change_names_what_is_written_and_what_goes(document: Any, written: list[str], purged: list[str]) -> None:
     text = document if isinstance(document, str) else json.dumps(document)
-    assert changed_registries(read_stored_document(text.encode()), [ONE, TWO]) == (written, purged)
+    change = changes(read_stored_document(text.encode()), [ONE, TWO])
+    assert (list(change.written), list(change.purged)) == (written, purged)
 
 
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        (b"no JSON", "is not JSON"),
-        (b"\xff", "is not JSON"),
+        (b"no JSON", "is not JSON (unexpected character at line 1, column 1)"),
+        (b"\xff", "is not JSON (unexpected character at line 1, column 1)"),
+        (b'{"auths":\n{},}', "is not JSON (expected a name in quotes at line 2, column 4)"),
         (b"[]", "is not a JSON object"),
-        (b"{}", "has no 'auths' object"),
-        (b'{"auths": []}', "has no 'auths' object"),
+        (b'{"auths": []}', "has an 'auths' that is no object"),
+        (b'{"auths": {"a": {"auth": 1}}}', "has an entry whose 'auth' is not text"),
     ],
 )
 def test_an_unreadable_document_says_why(document: bytes, problem: str) -> None:

@@ -63,9 +63,7 @@ def test_linking_appends(there: list[str], wanted: list[str], expected: list[str
     ("there", "wanted", "expected", "message"),
     [
         pytest.param(["regcred"], ["regcred"], [], "removed: regcred", id="last entry"),
-        pytest.param(
-            ["z", "regcred", "a"], ["regcred"], ["z", "a"], "removed: regcred", id="others stay in their order"
-        ),
+        pytest.param(["z", "regcred", "a"], ["regcred"], ["z", "a"], "removed: regcred", id="others stay in their order"),
         pytest.param(["b", "a"], ["a", "gone"], ["b"], "removed: a", id="only what was there is named"),
         pytest.param(["a", "b", "a"], ["a"], ["b"], "removed: a", id="an entry twice goes twice"),
     ],

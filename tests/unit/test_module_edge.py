@@ -8,10 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils import _module
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pullpass.registry.plugins.module_utils import _masking, _module
 
 COLLECTIONS = Path(_module.__file__).parents[5]
 PASSWORD = "Zq7-secret-Zq7"
@@ -120,12 +121,25 @@ def test_credentials_of_a_file_are_not_shown_either(tmp_path: Path) -> None:
     assert BASE64 not in output
 
 
+def test_what_is_marked_is_registered_in_both_ways_of_ansible_and_empty_texts_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty text as a secret would mask everything."""
+
+    class Stub:
+        no_log_values = {"before"}
+
+    registered: set[str] = set()
+    monkeypatch.setattr(_masking, "register_secrets", registered.update)
+    _masking.mark_secrets(cast(AnsibleModule, Stub()), [PASSWORD, "", BASE64])
+    assert Stub.no_log_values == {"before", PASSWORD, BASE64}
+    assert registered == {PASSWORD, BASE64}
+
+
 def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> None:
     result, output = pull_secret(tmp_path, registries=[GOOD], **{"namespaces": [], **HOST})
     assert (result["changed"], result["api_requests"], result["msg"]) == (False, 0, "nothing is selected")
     assert result["registries"] == ["reg.io"]
     assert result["cluster"] == {"server": "https://127.0.0.1:1", "context": None}
-    assert "namespaces is an empty list: nothing is selected" in output
+    assert "the list of namespaces or selectors is empty: nothing is selected" in output
     assert PASSWORD not in output
 
 

@@ -62,9 +62,7 @@ def test_names_narrow_what_selectors_chose() -> None:
 
 
 @given(st.lists(NAMES), st.lists(NAMES))
-def test_the_clusters_own_are_chosen_by_exact_name_only_and_exclusions_always_win(
-    names: list[str], exclude: list[str]
-) -> None:
+def test_the_clusters_own_are_chosen_by_exact_name_only_and_exclusions_always_win(names: list[str], exclude: list[str]) -> None:
     result = chosen(names, None, exclude)
     assert result == sorted(set(result))
     assert {name for name in result if name in SYSTEM} <= set(names)
@@ -98,21 +96,14 @@ def test_exact_names_and_the_empty_list_are_known(
 @pytest.mark.parametrize(
     ("names", "selectors", "exclude", "phrases"),
     [
-        pytest.param(
-            None, None, None, ("no namespace is chosen", "Give namespaces", "['*'] is all"), id="nothing given"
-        ),
-        pytest.param(None, [], None, ("no namespace is chosen", "namespace_selectors"), id="no selector in the list"),
+        pytest.param(None, None, None, ("no namespace is chosen", "Give namespaces", "['*'] is all"), id="nothing given"),
         pytest.param(None, None, ["a"], ("exclude_namespaces only takes away",), id="exclusions alone"),
         pytest.param([""], None, None, ("namespaces holds an empty text", "['*'] all"), id="empty name"),
         pytest.param(["a", " "], None, None, ("namespaces holds an empty text",), id="blank name"),
         pytest.param(["*"], None, [""], ("exclude_namespaces holds an empty text",), id="empty exclusion"),
-        pytest.param(
-            None, [""], None, ("namespace_selectors holds an empty text", "every namespace"), id="empty selector"
-        ),
+        pytest.param(None, [""], None, ("namespace_selectors holds an empty text", "every namespace"), id="empty selector"),
         pytest.param(["*"], ["x=y", " "], None, ("namespace_selectors holds an empty text",), id="blank selector"),
-        pytest.param(
-            ["Team"], None, None, ("namespaces holds 'Team'", "can be no namespace", "lower case"), id="upper case"
-        ),
+        pytest.param(["Team"], None, None, ("namespaces holds 'Team'", "can be no namespace", "lower case"), id="upper case"),
         pytest.param(["a.b"], None, None, ("'a.b'", "can be no namespace"), id="dot"),
         pytest.param(["a/../b"], None, None, ("'a/../b'", "can be no namespace"), id="path"),
         pytest.param(["n" * 64], None, None, ("can be no namespace", "at most 63"), id="too long"),

@@ -11,14 +11,14 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import (
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
     TYPE,
-    PullSecretPlan,
     StoredSecret,
     WantedSecret,
     stored_secret,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,9 +51,7 @@ def everything_shown(steps: list[Step]) -> str:
 def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: str, form: str) -> None:
     new, old = marked(NEW, new_tail), marked(OLD, old_tail)
     auth = base64.b64encode(f"user:{old}".encode()).decode()
-    entry: dict[str, Any] = {"auth": {"auth": auth}, "parts": {"username": "user", "password": old}}.get(
-        form, {"auth": old}
-    )
+    entry: dict[str, Any] = {"auth": {"auth": auth}, "parts": {"username": "user", "password": old}}.get(form, {"auth": old})
     document = old.encode() if form == "no JSON" else json.dumps({"auths": {"reg.io": entry, "old.io": entry}}).encode()
     steps: list[Step] = []
     for credentials in ([Credential("reg.io", "user", new)], []):
@@ -102,9 +100,7 @@ def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) 
 
 
 def test_the_diff_names_what_changes_and_hides_what_others_noted() -> None:
-    wanted = WantedSecret(
-        "regcred", "default", True, [Credential("reg.io", "user", "pa")], {"team": "x"}, {"note": "y"}
-    )
+    wanted = WantedSecret("regcred", "default", True, [Credential("reg.io", "user", "pa")], {"team": "x"}, {"note": "y"})
     step = PullSecretPlan(wanted).step(stored(b'{"auths": {"reg.io": {}, "old.io": {}}}', {"team": "w"}, OLD))
     assert step.before == {
         "labels": {OWNER_LABEL: None, "team": "w"},

@@ -15,9 +15,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownersh
     MANAGED_BY_LABEL,
     OWNER_LABEL,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import (
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
     TYPE,
-    PullSecretPlan,
     StoredSecret,
     WantedSecret,
     stored_secret,
@@ -30,6 +30,8 @@ OTHER = {"auths": {"reg.io": {"auth": "dTpvbGQ="}}}
 OURS = {OWNER_LABEL: "default"}
 HELM = {"meta.helm.sh/release-name": "app"}
 
+NO_JSON = "its document, which is not JSON (unexpected character at line 1, column 1), was replaced; written: reg.io"
+
 
 def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, **rest: Any) -> PullSecretPlan:
     return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, **rest))
@@ -37,7 +39,7 @@ def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, 
 
 def stored(document: Any = GOOD, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
     """A Secret as the API server sends it: ours, unless labels say otherwise."""
-    metadata = {"name": "regcred", "namespace": "team-a", "uid": "1", "resourceVersion": "7"}
+    metadata: dict[str, Any] = {"name": "regcred", "namespace": "team-a", "uid": "1", "resourceVersion": "7"}
     metadata.update(labels=OURS if labels is None else labels, annotations=rest.pop("annotations", None))
     metadata.update(ownerReferences=rest.pop("owners", None))
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -81,9 +83,7 @@ def test_a_managed_by_label_of_the_task_wins_over_ours() -> None:
         pytest.param(stored(), id="equal"),
         pytest.param(stored(labels={**OURS, "else": "x", MANAGED_BY_LABEL: "other"}), id="labels of others stay"),
         pytest.param(stored(annotations={"else": "x"}), id="annotations of others stay"),
-        pytest.param(
-            stored(b' {"auths" : {"https://reg.io/v2/": {"password": "pa", "username": "u"}}}\n'), id="same meaning"
-        ),
+        pytest.param(stored(b' {"auths" : {"https://reg.io/v2/": {"password": "pa", "username": "u"}}}\n'), id="same meaning"),
         pytest.param(stored(immutable=True), id="immutable"),
     ],
 )
@@ -101,12 +101,8 @@ def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSe
             ("a.io", "b.io"),
             id="purge",
         ),
-        pytest.param(
-            stored({"auths": {"a.io": {}}}), "written: reg.io; purged: a.io", ("a.io",), id="one comes and one goes"
-        ),
-        pytest.param(
-            stored(b"no JSON"), "its document, which is not JSON, was replaced; written: reg.io", (), id="no JSON"
-        ),
+        pytest.param(stored({"auths": {"a.io": {}}}), "written: reg.io; purged: a.io", ("a.io",), id="one comes and one goes"),
+        pytest.param(stored(b"no JSON"), NO_JSON, (), id="no JSON"),
         pytest.param(
             stored(data={}),
             "its document, which has no .dockerconfigjson, was replaced; written: reg.io",
@@ -115,9 +111,7 @@ def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSe
         ),
     ],
 )
-def test_a_document_that_differs_is_patched_under_guard(
-    there: StoredSecret, message: str, purged: tuple[str, ...]
-) -> None:
+def test_a_document_that_differs_is_patched_under_guard(there: StoredSecret, message: str, purged: tuple[str, ...]) -> None:
     step = plan(ONE).step(there)
     write = write_of(step)
     assert (step.action, step.message, step.purged) == ("updated", message, purged)
@@ -160,9 +154,7 @@ STRANGERS = [
     pytest.param({"labels": {}}, "made by somebody else", id="no label"),
     pytest.param({"labels": {OWNER_LABEL: "other"}}, "belongs to owner 'other', not 'default'", id="another owner"),
     pytest.param({"annotations": HELM}, "managed by Helm", id="Helm, with our label"),
-    pytest.param(
-        {"labels": {}, "owners": [{"kind": "SealedSecret", "name": "s"}]}, "SealedSecret s", id="ownerReference"
-    ),
+    pytest.param({"labels": {}, "owners": [{"kind": "SealedSecret", "name": "s"}]}, "SealedSecret s", id="ownerReference"),
 ]
 
 
@@ -200,9 +192,7 @@ def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -
         pytest.param({OWNER_LABEL: "other"}, "adopted from other; metadata: ", id="another owner"),
     ],
 )
-def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(
-    labels: dict[str, str], message: str
-) -> None:
+def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(labels: dict[str, str], message: str) -> None:
     step = plan(ONE, adopt=True).step(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
     assert step.action == "updated"
     assert write_of(step).body == {"metadata": {"labels": OURS, "annotations": {LAST_APPLIED: None}}}

@@ -89,15 +89,13 @@ def test_a_registry_is_stored_under(written: str, key: str) -> None:
         pytest.param("::1:5000", ("not a host name",), id="IPv6 without brackets"),
         pytest.param("-reg.io", ("not a host name",), id="begins with a dash"),
         pytest.param("reg.io.", ("not a host name",), id="ends with a dot"),
-        pytest.param(
-            "registry", ("without a dot or a port", "docker.io/registry/app", "Give its full name"), id="short"
-        ),
+        pytest.param("registry", ("without a dot or a port", "docker.io/registry/app", "Give its full name"), id="short"),
         pytest.param("reg.io/app:1", ("path 'app:1'", "no tag"), id="tag"),
-        pytest.param("reg.io/app@sha256:00", ("path", "digest"), id="digest"),
+        pytest.param("reg.io/app@sha256:00", ("holds '@'", "digests belong to images"), id="digest"),
         pytest.param("reg.io/App", ("path 'App'", "not a repository path"), id="upper-case path"),
         pytest.param("reg.io/*", ("path '*'", "wildcard"), id="wildcard path"),
         pytest.param("reg.io/a//b", ("path 'a//b'",), id="empty part of a path"),
-        pytest.param("user@reg.io", ("user name before '@'", "give it as username"), id="user name"),
+        pytest.param("user@reg.io", ("holds '@'", "Give a user name as username"), id="user name"),
     ],
 )
 def test_what_is_no_registry_is_refused_with_a_way_out(written: str, phrases: tuple[str, ...]) -> None:

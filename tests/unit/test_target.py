@@ -51,10 +51,7 @@ def refusal_of(options: dict[str, Any], environment: dict[str, str] | None = Non
 def test_an_explicit_kubeconfig_takes_nothing_from_the_environment(one: str) -> None:
     expected = Target(kubeconfig=(one,), context="prod")
     assert resolve_target({"kubeconfig": [one], "context": "prod"}, AWX) == expected
-    assert (
-        resolve_target({"kubeconfig": [one], "context": "prod"}, {"K8S_AUTH_CONTEXT": "x", "KUBECONFIG": "/y"})
-        == expected
-    )
+    assert resolve_target({"kubeconfig": [one], "context": "prod"}, {"K8S_AUTH_CONTEXT": "x", "KUBECONFIG": "/y"}) == expected
 
 
 def test_an_explicit_host_takes_nothing_from_the_environment() -> None:
@@ -74,7 +71,7 @@ def test_a_malformed_variable_does_not_matter_where_the_environment_is_not_asked
 
 
 def test_switches_of_the_task_go_with_any_cluster(one: str) -> None:
-    switches = {"validate_certs": False, "ca_cert": "/ca", "proxy": "http://p", "no_proxy": "x"}
+    switches: dict[str, Any] = {"validate_certs": False, "ca_cert": "/ca", "proxy": "http://p", "no_proxy": "x"}
     assert resolve_target({"kubeconfig": [one], **switches}, AWX) == Target(kubeconfig=(one,), **switches)
     assert resolve_target(switches, {"K8S_AUTH_KUBECONFIG": one}) == Target(kubeconfig=(one,), **switches)
     assert resolve_target(switches, AWX) == Target(host=AWX["K8S_AUTH_HOST"], api_key="awx-token", **switches)
@@ -146,12 +143,8 @@ def test_truth_in_a_variable(text: str, expected: bool) -> None:
     ("options", "phrases"),
     [
         pytest.param({"context": "c", "host": HOST}, ("two identities", "context, and host"), id="context and host"),
-        pytest.param(
-            {"kubeconfig": ["/k"], "api_key": TOKEN}, ("two identities", "kubeconfig, and api_key"), id="and token"
-        ),
-        pytest.param(
-            {"in_cluster": True, "context": "c"}, ("two identities", "in_cluster, and context"), id="in_cluster"
-        ),
+        pytest.param({"kubeconfig": ["/k"], "api_key": TOKEN}, ("two identities", "kubeconfig, and api_key"), id="and token"),
+        pytest.param({"in_cluster": True, "context": "c"}, ("two identities", "in_cluster, and context"), id="in_cluster"),
         pytest.param(
             {"host": HOST, "api_key": TOKEN, "client_cert": "/c", "client_key": "/k"},
             ("two identities", HOST, "api_key, and client_cert", "Keep one"),
@@ -161,18 +154,14 @@ def test_truth_in_a_variable(text: str, expected: bool) -> None:
         pytest.param({"host": HOST}, (HOST, "no credential", "Add api_key"), id="host without credential"),
         pytest.param({"host": HOST, "client_cert": "/c"}, ("only one of", "needs both"), id="certificate without key"),
         pytest.param({"host": HOST, "client_key": "/k"}, ("only one of", "needs both"), id="key without certificate"),
-        pytest.param(
-            {"host": "api:6443", "api_key": TOKEN}, ("'api:6443' is no URL", "https://api:6443"), id="no scheme"
-        ),
+        pytest.param({"host": "api:6443", "api_key": TOKEN}, ("'api:6443' is no URL", "https://api:6443"), id="no scheme"),
         pytest.param(
             {"host": HOST, "api_key": TOKEN, "impersonate_groups": ["g"]},
             ("impersonate_groups", "without impersonate_user", "needs the user"),
             id="groups without user",
         ),
         pytest.param({}, ("no cluster is named", "~/.kube/config", "Give kubeconfig"), id="nothing"),
-        pytest.param(
-            {"kubeconfig": ["/none"]}, ("kubeconfig /none does not exist", "where this task runs"), id="no file"
-        ),
+        pytest.param({"kubeconfig": ["/none"]}, ("kubeconfig /none does not exist", "where this task runs"), id="no file"),
         pytest.param({"kubeconfig": ["/"]}, ("kubeconfig / does not exist", "is no file"), id="folder"),
     ],
 )
@@ -193,9 +182,7 @@ def test_options_that_name_no_cluster_or_two_are_refused(options: dict[str, Any]
         ),
         pytest.param({"K8S_AUTH_API_KEY": TOKEN}, ("K8S_AUTH_* variables", "no host"), id="token without host"),
         pytest.param({"K8S_AUTH_HOST": HOST}, ("K8S_AUTH_* variables", "no credential"), id="host without credential"),
-        pytest.param(
-            {**AWX, "K8S_AUTH_VERIFY_SSL": "perhaps"}, ("K8S_AUTH_VERIFY_SSL is 'perhaps'", "Expected"), id="truth"
-        ),
+        pytest.param({**AWX, "K8S_AUTH_VERIFY_SSL": "perhaps"}, ("K8S_AUTH_VERIFY_SSL is 'perhaps'", "Expected"), id="truth"),
         pytest.param({"K8S_AUTH_KUBECONFIG": "/none"}, ("kubeconfig /none does not exist",), id="K8S_AUTH_KUBECONFIG"),
         pytest.param({"KUBECONFIG": "/none"}, ("/none",), id="KUBECONFIG"),
         pytest.param(
@@ -205,9 +192,7 @@ def test_options_that_name_no_cluster_or_two_are_refused(options: dict[str, Any]
         ),
     ],
 )
-def test_an_environment_that_names_no_cluster_or_two_is_refused(
-    environment: dict[str, str], phrases: tuple[str, ...]
-) -> None:
+def test_an_environment_that_names_no_cluster_or_two_is_refused(environment: dict[str, str], phrases: tuple[str, ...]) -> None:
     message = refusal_of({}, environment)
     for phrase in phrases:
         assert phrase in message

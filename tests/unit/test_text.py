@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 ANYTHING = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\x0b\x0c\x1c\x85\u2028\u2029\x1b")))
 
 
+@example("a\u2028b\u2029c", 200)
+@example("a\x85b\x1cc", 200)
 @given(ANYTHING, st.integers(min_value=1, max_value=300))
 def test_whatever_a_stranger_wrote_fits_one_line_of_limited_length(text: str, limit: int) -> None:
     result = shown(text, limit)

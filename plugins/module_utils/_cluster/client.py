@@ -114,7 +114,7 @@ def _load_kubeconfig(target: Target, configuration: t.Any) -> str:
     """Fill the configuration; gives the name of the context that is used."""
     where = f"kubeconfig {listed(target.kubeconfig)}"
     contexts, current = _contexts(target.kubeconfig)
-    context = target.context or current
+    context = target.context or (current and str(current))
     if not context:
         raise InputError(f"{where} has no current context. Give context, one of: {listed(contexts) or 'none is there'}.")
     if context not in contexts:
@@ -136,7 +136,7 @@ def _load_kubeconfig(target: Target, configuration: t.Any) -> str:
 
 
 def _contexts(paths: tuple[str, ...]) -> tuple[list[str], str | None]:
-    """Names of all contexts, and the current one: the last file that sets it counts, as the client reads them."""
+    """Names of all contexts, and the current one: the first file that sets it counts, as for kubectl."""
     names: list[str] = []
     current: str | None = None
     for path in paths:
@@ -149,8 +149,9 @@ def _contexts(paths: tuple[str, ...]) -> tuple[list[str], str | None]:
             raise InputError(f"kubeconfig {path} is not YAML{place}. Is it encrypted, or another file?") from None
         if not isinstance(content, dict) or not isinstance(content.get("contexts") or [], list):
             raise InputError(f"kubeconfig {path} is no kubeconfig: expected a mapping with clusters, contexts and users.")
-        names += [entry["name"] for entry in content.get("contexts") or [] if isinstance(entry, dict) and entry.get("name")]
-        current = content.get("current-context") or current
+        entries = [entry for entry in content.get("contexts") or [] if isinstance(entry, dict)]
+        names += [str(entry["name"]) for entry in entries if entry.get("name")]
+        current = current or content.get("current-context")
     return names, current
 
 

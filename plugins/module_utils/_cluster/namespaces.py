@@ -65,7 +65,7 @@ class Chosen:
 
 def wanted_namespaces(names: Sequence[str] | None, selectors: Sequence[str] | None, exclude: Sequence[str] | None) -> Wanted:
     """The checked options. Raises InputError for none at all, an empty text, and what can be no namespace's name."""
-    if names is None and not selectors:
+    if names is None and selectors is None:
         extra = " exclude_namespaces only takes away from these." if exclude else ""
         raise InputError(f"no namespace is chosen. Give namespaces (['*'] is all) or namespace_selectors.{extra}")
     for option, patterns in (("namespaces", names), ("exclude_namespaces", exclude)):
@@ -76,6 +76,8 @@ def wanted_namespaces(names: Sequence[str] | None, selectors: Sequence[str] | No
             raise InputError(
                 "namespace_selectors holds an empty text, which would select every namespace. Use namespaces: ['*']."
             )
+    if names is None and not selectors:
+        names = ()
     return Wanted(None if names is None else tuple(dict.fromkeys(names)), tuple(selectors or ()), tuple(exclude or ()))
 
 

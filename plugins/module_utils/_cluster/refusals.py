@@ -80,19 +80,30 @@ def refusal(request: Request, server: str, status: int, body: bytes) -> Exceptio
 
 
 def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> RequestError:
-    details = answer.get("details") or {}
-    if any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or []):
+    if "NamespaceTerminating" in _causes(answer):
         return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
     if "exceeded quota" in message:
         return RequestError(f"the quota of the namespace forbids it: {message}", QUOTA, 403)
     if _UNAUTHORISED.search(message):
         return RequestError(f"no right to {request} (403 Forbidden). The server says: {message}", FORBIDDEN, 403)
-    return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
+    if answer.get("reason") == "Forbidden" and answer.get("message"):
+        return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
+    return RequestError(
+        f"'{request}' was refused (403) by something that gives no reason, a proxy perhaps: {message}", REFUSED, 403
+    )
+
+
+def _causes(answer: Mapping[str, t.Any]) -> list[str]:
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if not isinstance(causes, list):
+        return []
+    return [str(cause.get("reason")) for cause in causes if isinstance(cause, dict)]
 
 
 def _status_object(body: bytes) -> Mapping[str, t.Any]:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": body[:500].decode("utf-8", "replace")}
     return parsed if isinstance(parsed, dict) else {}

@@ -93,10 +93,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, t.Any]:
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             found[name] = environment[variable]
-    if "validate_certs" in found:
-        found["validate_certs"] = _truth("K8S_AUTH_VERIFY_SSL", found["validate_certs"])
     if "impersonate_groups" in found:
-        found["impersonate_groups"] = [group.strip() for group in found["impersonate_groups"].split(",")]
+        groups = [group.strip() for group in found["impersonate_groups"].split(",")]
+        found["impersonate_groups"] = [group for group in groups if group]
     if "kubeconfig" in found:
         found["kubeconfig"] = [found["kubeconfig"]]
     return found
@@ -112,8 +111,9 @@ def _truth(variable: str, text: str) -> bool:
 
 
 def _impersonation(given: Mapping[str, t.Any], from_environment: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    user = given.get("impersonate_user") or from_environment.get("impersonate_user")
-    groups = given.get("impersonate_groups") or from_environment.get("impersonate_groups") or []
+    named_here = "impersonate_user" in given or "impersonate_groups" in given
+    source = given if named_here else from_environment
+    user, groups = source.get("impersonate_user"), source.get("impersonate_groups") or []
     if groups and not user:
         raise InputError("impersonate_groups is given without impersonate_user. The API server needs the user as well.")
     return {"impersonate_user": user, "impersonate_groups": tuple(groups)}
@@ -149,8 +149,6 @@ def _environment_target(
     own_switches: Mapping[str, t.Any],
     person: Mapping[str, t.Any],
 ) -> Target:
-    switches = {name: from_environment[name] for name in _WITH_TARGET if name in from_environment}
-    rest = {**switches, **own_switches, **person}
     by_host = [_ENVIRONMENT[name] for name in _HOST_OPTIONS if name in from_environment]
     by_file = [_ENVIRONMENT[name] for name in _FILE_OPTIONS if name in from_environment]
     if by_host and by_file:
@@ -159,11 +157,14 @@ def _environment_target(
             "task or the inventory (kubeconfig and context, or host and api_key)."
         )
     if by_host:
-        return _host_target(from_environment, rest, "K8S_AUTH_* variables")
+        switches = {name: from_environment[name] for name in _WITH_TARGET if name in from_environment}
+        if "validate_certs" in switches:
+            switches["validate_certs"] = _truth("K8S_AUTH_VERIFY_SSL", switches["validate_certs"])
+        return _host_target(from_environment, {**switches, **own_switches, **person}, "K8S_AUTH_* variables")
     files = _default_files(from_environment, environment)
-    if not by_file and not any(os.path.exists(os.path.expanduser(path)) for path in files):
+    if not by_file and files == [_DEFAULT_KUBECONFIG] and not os.path.exists(os.path.expanduser(_DEFAULT_KUBECONFIG)):
         _refuse_nothing(environment)
-    return Target(kubeconfig=_existing(files), context=from_environment.get("context"), **{**own_switches, **person})
+    return Target(kubeconfig=_existing(files), context=from_environment.get("context"), **own_switches, **person)
 
 
 def _refuse_nothing(environment: Mapping[str, str]) -> None:
@@ -177,12 +178,26 @@ def _refuse_nothing(environment: Mapping[str, str]) -> None:
 
 
 def _default_files(from_environment: Mapping[str, t.Any], environment: Mapping[str, str]) -> list[str]:
-    return from_environment.get("kubeconfig") or [environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG]
+    if "kubeconfig" in from_environment:
+        return from_environment["kubeconfig"]
+    joined = environment.get("KUBECONFIG")
+    if not joined:
+        return [_DEFAULT_KUBECONFIG]
+    # as for kubectl, what is missing of this variable's list does not matter as long as there is one
+    there = [path for path in _split([joined]) if os.path.exists(path)]
+    if not there:
+        raise InputError(f"environment variable KUBECONFIG is {joined}, and no such file exists.")
+    return there
+
+
+def _split(paths: Sequence[str]) -> list[str]:
+    """Each path may be a list joined as in KUBECONFIG."""
+    return [os.path.expanduser(path) for joined in paths for path in joined.split(os.pathsep) if path]
 
 
 def _existing(paths: Sequence[str]) -> tuple[str, ...]:
-    """The files of all paths (each may be a list joined as in KUBECONFIG), every one of them there and readable."""
-    files = [os.path.expanduser(path) for joined in paths for path in joined.split(os.pathsep) if path]
+    """The files, every one of them there and readable."""
+    files = _split(paths)
     for path in files:
         if not os.path.isfile(path):
             raise InputError(f"kubeconfig {path} does not exist on the machine where this task runs (or is no file).")

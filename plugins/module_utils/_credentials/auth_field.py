@@ -13,7 +13,7 @@ _UNPADDED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3})?")
 
 
 def decode_auth(auth: str) -> tuple[str, str]:
-    """``(username, password)``. Raises ValueError with a text that holds no part of ``auth``.
+    """``(username, password)``, bytes that are no UTF-8 as lone surrogates. Raises ValueError with no part of ``auth`` in it.
 
     Line breaks inside are ignored, all other white space and the URL-safe alphabet are errors, as in Go.
     """
@@ -31,4 +31,4 @@ def decode_auth(auth: str) -> tuple[str, str]:
     username, colon, password = decoded.partition(b":")
     if not colon:
         raise ValueError("'auth' holds no colon between user name and password")
-    return username.decode("utf-8", "replace"), password.decode("utf-8", "replace")
+    return username.decode("utf-8", "surrogateescape"), password.decode("utf-8", "surrogateescape")

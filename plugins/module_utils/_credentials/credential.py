@@ -8,9 +8,8 @@ import base64
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry, shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,14 +32,21 @@ class Credential:
 
 def make_credential(where: str, registry: str, username: str, password: str, email: str = "") -> Credential:
     """A checked Credential, or InputError that begins with ``where``. Never a part of the password in a message."""
-    key = canonical_registry(registry)
+    try:
+        key = canonical_registry(registry)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
     if not username:
-        raise InputError(f"{where}: the username is empty. containerd would then ignore the password and pull anonymously.")
+        raise InputError(
+            f"{where}: the username is empty, and containerd would then pull anonymously. Give the one that belongs to the "
+            "password."
+        )
     if not password:
         raise InputError(f"{where}: the password is empty. Was the variable or the vault entry that holds it found?")
     if ":" in username:
         raise InputError(
-            f"{where}: the username holds a colon. HTTP Basic cuts there, so what follows would become part of the password."
+            f"{where}: the username holds a colon. HTTP Basic cuts there; give what stands before it as username, the rest "
+            "as password."
         )
     _check_text(where, "username", username)
     _check_text(where, "password", password)
@@ -54,7 +60,7 @@ def credentials_from_options(registries: Sequence[Mapping[str, t.Any]]) -> list[
     """Credentials of the option `registries`. Raises InputError for one that cannot be used or is given twice."""
     made = [
         make_credential(
-            f"registries[{index}] ({shown(entry['registry'])})",
+            f"registries[{index}] ({shown_key(entry['registry'])})",
             entry["registry"],
             entry["username"],
             entry["password"],

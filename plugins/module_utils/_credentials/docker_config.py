@@ -7,7 +7,6 @@ Stricter than any reader of such files: an entry that the kubelet could not use 
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
@@ -16,13 +15,24 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
     make_credential,
     without_repeats,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import member
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, parse
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
+    UnreadableDocument,
+    fields,
+    string_fields,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
+    canonical_registry,
+    shown_key,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_ENTRY_FIELDS = ("username", "password", "email", "auth", "identitytoken")
+_NOTHING = Node("object", 0, 0)
 
 
 def credentials_from_document(where: str, text: str, only: Sequence[str] | None = None) -> list[Credential]:
@@ -31,52 +41,63 @@ def credentials_from_document(where: str, text: str, only: Sequence[str] | None 
     Raises InputError that begins with ``where`` for text that is no such document, for an entry that cannot be used and
     for a registry of ``only`` that is not in it.
     """
-    document = _parse(where, text)
-    auths = member(document, "auths")
-    if auths is None:
-        auths = {}
-    if not isinstance(auths, dict):
-        raise InputError(f'{where}: \'auths\' is not an object. Expected {{"auths": {{"registry": {{"auth": ...}}}}}}.')
-    helpers = _helpers(where, document, auths)
-    wanted = None if only is None else {canonical_registry(name): name for name in only}
+    root = _parse(where, text)
+    entries = _objects(where, root, "auths")
+    helpers = _helpers(where, root, entries)
+    wanted = None if only is None else _wanted(only)
     made: list[Credential] = []
-    for key, entry in auths.items():
-        registry = _registry(where, key, wanted is not None)
-        if registry is None or (wanted is not None and registry not in wanted):
-            continue
-        made.append(_credential(where, key, entry, helpers))
-    _check_complete(where, made, wanted, auths, helpers)
+    for key in dict.fromkeys([*entries, *helpers]):
+        registry = _registry(where, key, picking=wanted is not None)
+        if registry is not None and (wanted is None or registry in wanted):
+            made.append(_credential(where, key, entries.get(key, _NOTHING), helpers))
+    _check_complete(where, made, wanted, entries)
     return without_repeats(where, made)
 
 
-def _parse(where: str, text: str) -> dict[str, t.Any]:
+def _parse(where: str, text: str) -> Node:
     if text.lstrip().startswith("$ANSIBLE_VAULT;"):
         raise InputError(
             f"{where} is encrypted with ansible-vault, and a module cannot decrypt it. Read it on the controller instead: "
             "put its text into a variable with lookup('ansible.builtin.file', path) and give the registries from there."
         )
     try:
-        document = json.loads(text)
-    except RecursionError:
-        raise InputError(f"{where} is nested too deeply to be a docker config document.") from None
-    except ValueError as error:
-        place = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "unknown"
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "not text"
-        raise InputError(f"{where} is not JSON ({reason}, {place}). Expected a docker config.json.") from None
-    if not isinstance(document, dict):
+        root = parse(text)
+    except JsonError as error:
+        raise InputError(f"{where} is not JSON ({error}). Expected a docker config.json.") from None
+    if root.kind != "object":
         raise InputError(f"{where} is not a JSON object. Expected a docker config.json.")
-    return document
+    return root
 
 
-def _helpers(where: str, document: Mapping[str, t.Any], auths: Mapping[str, t.Any]) -> dict[str, str]:
-    """Key of `auths` or credHelpers -> suffix of the program that keeps its credential."""
-    per_registry = member(document, "credhelpers") or {}
-    store = member(document, "credsstore") or ""
-    if not isinstance(per_registry, dict) or not isinstance(store, str):
-        raise InputError(f"{where}: 'credHelpers' must be an object and 'credsStore' a text.")
-    helpers = {key: store for key in auths if store}
-    helpers.update({key: str(suffix) for key, suffix in per_registry.items()})
+def _objects(where: str, root: Node, name: str) -> dict[str, Node]:
+    """Members of the object ``name``, empty where it is missing."""
+    found: dict[str, Node] = {}
+    for _field, node in fields(root, (name.lower(),)):
+        if node.kind not in ("object", "null"):
+            raise InputError(f"{where}: '{name}' is not an object. Expected a docker config.json, as docker login writes it.")
+        found.update(node.members)
+    return found
+
+
+def _helpers(where: str, root: Node, entries: Mapping[str, Node]) -> dict[str, str]:
+    """Key of auths or credHelpers -> suffix of the program that keeps its credential."""
+    try:
+        store = string_fields(root, ("credsstore",))["credsstore"]
+    except UnreadableDocument:
+        raise InputError(f"{where}: 'credsStore' is not text.") from None
+    helpers = dict.fromkeys(entries, store) if store else {}
+    for key, node in _objects(where, root, "credHelpers").items():
+        if node.kind != "string":
+            raise InputError(f"{where}: the helper of '{shown_key(key)}' in 'credHelpers' is not text.")
+        helpers[key] = node.string
     return helpers
+
+
+def _wanted(only: Sequence[str]) -> dict[str, str]:
+    try:
+        return {canonical_registry(name): name for name in only}
+    except InputError as error:
+        raise InputError(f"config_registries: {error}") from None
 
 
 def _registry(where: str, key: str, picking: bool) -> str | None:
@@ -85,29 +106,27 @@ def _registry(where: str, key: str, picking: bool) -> str | None:
     except InputError as error:
         if picking:
             return None
-        raise InputError(f"{where}, entry '{shown(key)}': {error}") from None
+        raise InputError(f"{where}, entry '{shown_key(key)}': {error}") from None
 
 
-def _credential(where: str, key: str, entry: t.Any, helpers: Mapping[str, str]) -> Credential:
-    place = f"{where}, entry '{shown(key)}'"
-    if entry is None:
-        entry = {}
-    if not isinstance(entry, dict):
+def _credential(where: str, key: str, entry: Node, helpers: Mapping[str, str]) -> Credential:
+    place = f"{where}, entry '{shown_key(key)}'"
+    if entry.kind not in ("object", "null"):
         raise InputError(f'{place} is not an object. Expected {{"auth": "..."}}.')
-    fields = {name: member(entry, name) or "" for name in ("username", "password", "email", "auth", "identitytoken")}
-    for name, value in fields.items():
-        if not isinstance(value, str):
-            raise InputError(f"{place}: '{name}' is not text.")
-    username, password = fields["username"], fields["password"]
-    if fields["auth"]:
+    try:
+        found = string_fields(entry, _ENTRY_FIELDS)
+    except UnreadableDocument as error:
+        raise InputError(f"{place}: {error}.") from None
+    username, password = found["username"], found["password"]
+    if found["auth"]:
         try:
-            username, password = decode_auth(fields["auth"])
+            username, password = decode_auth(found["auth"])
         except ValueError as error:
             raise InputError(f"{place}: {error}. Log in to the registry again, or give it through registries.") from None
     if not password:
-        _explain_empty(place, key, fields["identitytoken"], helpers)
+        _explain_empty(place, key, found["identitytoken"], helpers)
     # docker and containerd cut NULs that some tools leave at the end; the kubelet would send them
-    return make_credential(place, key, username, password.rstrip("\0"), fields["email"])
+    return make_credential(place, key, username, password.rstrip("\0"), found["email"])
 
 
 def _explain_empty(place: str, key: str, identity_token: str, helpers: Mapping[str, str]) -> None:
@@ -124,16 +143,12 @@ def _explain_empty(place: str, key: str, identity_token: str, helpers: Mapping[s
 
 
 def _check_complete(
-    where: str,
-    made: Sequence[Credential],
-    wanted: Mapping[str, str] | None,
-    auths: Mapping[str, t.Any],
-    helpers: Mapping[str, str],
+    where: str, made: Sequence[Credential], wanted: Mapping[str, str] | None, entries: Mapping[str, Node]
 ) -> None:
     if wanted is None and not made:
-        hint = f" Helpers keep the credentials of {listed(sorted(helpers))}; the kubelet cannot ask them." if helpers else ""
-        raise InputError(f"{where} holds no credential.{hint} A pull secret without one would be of no use.")
+        raise InputError(f"{where} holds no credential. A pull secret without one would be of no use.")
     missing = sorted((wanted or {}).keys() - {credential.registry for credential in made})
     if missing:
         names = listed([(wanted or {})[key] for key in missing])
-        raise InputError(f"{where} has no entry for {names}. It has: {listed(sorted(auths)) or 'none'}.")
+        there = listed(sorted(shown_key(key) for key in entries)) or "none"
+        raise InputError(f"{where} has no entry for {names}. It has: {there}.")

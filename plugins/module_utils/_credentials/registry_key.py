@@ -27,6 +27,10 @@ def canonical_registry(written: str) -> str:
     Hub without a path, ``docker.io/path`` with one, else ``host[:port][/path]`` with the host in lower case.
     Raises InputError that says which part is wrong.
     """
+    if "@" in written:
+        raise InputError(
+            "a registry holds '@'. Give a user name as username and a password as password; digests belong to images only."
+        )
     text = written.strip()
     bare = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
     host, _slash, path = bare.partition("/")
@@ -56,9 +60,16 @@ def comparison_key(key: str) -> str:
     host, slash, path = bare.partition("/")
     if path.startswith(("v1/", "v2/")):
         path = path[3:]
-    if host in ("docker.io", "index.docker.io"):
-        return f"docker.io/{path}" if path else HUB
+    # no image is called index.docker.io/...: without a path it is the kubelet's way out for the Hub, with one it is nothing
+    if not path and host in ("docker.io", "index.docker.io"):
+        return HUB
     return f"{host}{slash}{path}" if path else host
+
+
+def shown_key(key: str) -> str:
+    """A stranger's key as it may be shown: what stands before '@' may be a password."""
+    before, at, after = key.rpartition("@")
+    return f"(hidden)@{shown(after)}" if at else shown(before + after)
 
 
 def _without_api_version(path: str) -> str:
@@ -74,8 +85,6 @@ def _check_host(written: str, host: str) -> None:
     named = f"registry '{shown(written)}'"
     if not host:
         raise InputError(f"{named}: the host is missing. Give host[:port][/path], for example registry.example.com:5000.")
-    if "@" in host:
-        raise InputError("a registry holds a user name before '@': give it as username, and the registry as host[:port].")
     match = _HOST.fullmatch(host)
     if match is None or int(match["port"] or 1) > 65535:
         raise InputError(f"{named}: '{shown(host)}' is not a host name with an optional port. Give host[:port][/path].")

@@ -95,25 +95,32 @@ class CarryOut(t.Generic[Stored]):
     def _converge(self, subject: Subject[Stored]) -> Step:
         stored = self._read(subject) if isinstance(subject.stored, Unread) else subject.stored
         unsure: Step | None = None
-        last: RequestError | None = None
-        for attempt in range(_TRIES):
+        trouble: RequestError | None = None
+        for attempt in range(_TRIES + 1):
             step = self.plan(stored)
             if step.write is None:
                 # what a broken connection left open turns out to be done
                 return unsure if unsure and step.action == "unchanged" else step
-            try:
-                self._send(subject, step)
+            if attempt == _TRIES:
+                break
+            trouble = self._try(subject, step)
+            if trouble is None:
                 return step
-            except RequestError as error:
-                if error.kind == FORBIDDEN and self.objects.dry_run:
-                    return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
-                if error.kind not in (CONFLICT, UNDECIDED) and not (error.kind == NOT_FOUND and step.write.verb != "create"):
-                    raise
-                unsure = step if error.kind == UNDECIDED else None
-                last = error
+            if trouble.kind == FORBIDDEN and self.objects.dry_run:
+                return replace(step, message=_joined(step.message, f"not checked by the server: {trouble}"))
+            if not _passes(trouble, step):
+                raise trouble
+            unsure = step if trouble.kind == UNDECIDED else None
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))
             stored = self._read(subject)
-        return Step("failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {last}")
+        return Step("failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {trouble}")
+
+    def _try(self, subject: Subject[Stored], step: Step) -> RequestError | None:
+        try:
+            self._send(subject, step)
+        except RequestError as error:
+            return error
+        return None
 
     def _read(self, subject: Subject[Stored]) -> Stored | None:
         item = self.objects.get(subject.namespace, subject.name)
@@ -136,6 +143,12 @@ class CarryOut(t.Generic[Stored]):
         if error.kind == NOT_FOUND and self.objects.dry_run:
             return Step("skipped", f"not there (yet): {error}")
         return Step("failed", str(error))
+
+
+def _passes(trouble: RequestError, step: Step) -> bool:
+    """Whether the object has changed, or may have, so that it is to be read and planned again."""
+    vanished = trouble.kind == NOT_FOUND and step.write is not None and step.write.verb != "create"
+    return vanished or trouble.kind in (CONFLICT, UNDECIDED)
 
 
 def _joined(first: str, second: str) -> str:

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The document of a pull secret as the kubelet reads it (kubernetes pkg/credentialprovider/config.go and secrets/secrets.go).
+
+One value of a wrong type, or one `auth` that cannot be decoded, makes the kubelet give up on all of the Pod's Secrets.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import (
+    JsonError,
+    Node,
+    go_text,
+    parse,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# encoding/json matches names of members without regard to case; of other letters only these fold to one of a to z
+_FOLD = {0x17F: "s", 0x212A: "k", **{code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)}}
+_ENTRY_FIELDS = ("username", "password", "email", "auth")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the kubelet gets from one entry. An empty one counts as found, and makes it pull with no credential."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    email: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.username and self.password)
+
+
+class UnreadableDocument(ValueError):
+    """The kubelet cannot read the document; the message begins with a verb and holds nothing of its values."""
+
+
+def kubelet_entries(document: bytes) -> dict[str, Entry]:
+    """Key of `auths` -> Entry. Raises UnreadableDocument where the kubelet would give up."""
+    try:
+        root = parse(go_text(document))
+    except JsonError as error:
+        raise UnreadableDocument(f"is not JSON ({error})") from None
+    if root.kind == "null":
+        return {}
+    _require(root, "object", "is not a JSON object")
+    entries: dict[str, Entry] = {}
+    for name, value in fields(root, ("auths", "httpheaders")):
+        if name == "httpheaders":
+            _check_headers(value)
+        elif value.kind == "null":
+            entries.clear()
+        else:
+            _require(value, "object", "has an 'auths' that is no object")
+            entries.update({key: _entry(entry) for key, entry in value.members})
+    return entries
+
+
+def fields(node: Node, names: Sequence[str]) -> Iterator[tuple[str, Node]]:
+    """The members that encoding/json would put into these fields, in order, under the fields' names."""
+    for key, value in node.members:
+        folded = key.translate(_FOLD)
+        if folded in names:
+            yield folded, value
+
+
+def string_fields(node: Node, names: Sequence[str]) -> Mapping[str, str]:
+    """Text of each field, empty where it is missing; `null` leaves what came before. Raises UnreadableDocument."""
+    found = dict.fromkeys(names, "")
+    for name, value in fields(node, names):
+        if value.kind != "null":
+            _require(value, "string", f"'{name}' is not text")
+            found[name] = value.string
+    return found
+
+
+def _entry(node: Node) -> Entry:
+    if node.kind == "null":
+        return Entry()
+    _require(node, "object", "has an entry that is no object")
+    try:
+        found = string_fields(node, _ENTRY_FIELDS)
+        username, password = found["username"], found["password"]
+        if found["auth"]:
+            username, password = decode_auth(found["auth"])
+    except ValueError as error:
+        raise UnreadableDocument(f"has an entry whose {error}") from None
+    return Entry(username, password, found["email"])
+
+
+def _check_headers(node: Node) -> None:
+    if node.kind == "null":
+        return
+    _require(node, "object", "has 'HttpHeaders' that are no object")
+    for _name, value in node.members:
+        if value.kind != "null":
+            _require(value, "string", "has an 'HttpHeaders' member that is not text")
+
+
+def _require(node: Node, kind: str, problem: str) -> None:
+    if node.kind != kind:
+        raise UnreadableDocument(problem)

@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""A pull secret as it shall be, and as it is."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, manager
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+
+TYPE = "kubernetes.io/dockerconfigjson"
+KEY = ".dockerconfigjson"
+
+
+@dataclass(frozen=True)
+class WantedSecret:
+    """A pull secret as it shall be. Without credentials it shall not be there."""
+
+    name: str
+    owner: str
+    adopt: bool
+    credentials: Sequence[Credential] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """What a plan needs of a Secret in the cluster."""
+
+    seen: Seen
+    type: str
+    immutable: bool
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = field(repr=False)
+    managed_by: str | None
+    document: bytes | None = field(repr=False)
+
+    @property
+    def owner(self) -> str | None:
+        return self.labels.get(OWNER_LABEL)
+
+
+def stored_secret(item: Mapping[str, t.Any]) -> StoredSecret:
+    """The StoredSecret of a Secret object as the API server sends it."""
+    metadata = item["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    encoded = (item.get("data") or {}).get(KEY)
+    return StoredSecret(
+        seen=Seen(metadata["uid"], metadata["resourceVersion"]),
+        type=item.get("type", ""),
+        immutable=bool(item.get("immutable")),
+        labels=labels,
+        annotations=annotations,
+        managed_by=manager(labels, annotations, metadata.get("ownerReferences") or ()),
+        document=None if encoded is None else base64.b64decode(encoded),
+    )

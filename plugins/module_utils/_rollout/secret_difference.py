@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""In what a Secret differs from the wanted one, and how that is told without showing a secret."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import (
+    DocumentChange,
+    StoredDocument,
+    changes,
+    read_stored_document,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import StoredSecret, WantedSecret
+
+
+@dataclass(frozen=True)
+class SecretDifference:
+    """What an update has to change; an annotation that goes is None, as a merge patch says it."""
+
+    found: StoredDocument
+    document: DocumentChange
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str | None]
+    wrong_type: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.rewrites or self.labels or self.annotations)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the document has to be written anew."""
+        return self.wrong_type or bool(self.document) or self.found.problem is not None
+
+    @property
+    def purged(self) -> tuple[str, ...]:
+        return tuple(shown_key(key) for key in self.document.purged)
+
+    def words(self) -> str:
+        parts = []
+        if self.found.problem:
+            parts.append(f"its document, which {self.found.problem}, was replaced")
+        if self.document.written:
+            parts.append(f"written: {listed(self.document.written)}")
+        if self.purged:
+            parts.append(f"purged: {listed(self.purged)}")
+        if self.labels or self.annotations:
+            parts.append(f"metadata: {listed([*self.labels, *self.annotations])}")
+        return "; ".join(parts)
+
+    def masked(self, stored: StoredSecret, wanted: WantedSecret) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """``before`` and ``after`` for --diff."""
+        before = {
+            "labels": {key: stored.labels.get(key) for key in self.labels},
+            # what others noted there may hold anything, the credentials of an old apply included
+            "annotations": {key: "(hidden)" for key in self.annotations if key in stored.annotations},
+            "registries": self.found.problem or {shown_key(key): "(before)" for key in self.found.entries},
+        }
+        after = {
+            "labels": dict(self.labels),
+            "annotations": {key: value for key, value in self.annotations.items() if value is not None},
+            "registries": {
+                credential.registry: "(after)" if credential.registry in self.document.written else "(before)"
+                for credential in wanted.credentials
+            },
+        }
+        return before, after
+
+
+def is_foreign(stored: StoredSecret, wanted: WantedSecret) -> bool:
+    """Whether the Secret is not (or not only) of the owner who wants it changed."""
+    return stored.managed_by is not None or stored.owner != wanted.owner
+
+
+def read_document(stored: StoredSecret) -> StoredDocument:
+    if stored.document is None:
+        return StoredDocument(problem=f"has no {KEY}")
+    return read_stored_document(stored.document)
+
+
+def secret_difference(stored: StoredSecret, wanted: WantedSecret) -> SecretDifference:
+    """Compares content, labels and annotations; of a Secret that may not be adopted not the marks that adoption would set."""
+    labels = {key: value for key, value in wanted.labels.items() if stored.labels.get(key) != value}
+    annotations: dict[str, str | None] = {
+        key: value for key, value in wanted.annotations.items() if stored.annotations.get(key) != value
+    }
+    if not is_foreign(stored, wanted) or (wanted.adopt and stored.managed_by is None):
+        if stored.owner != wanted.owner:
+            labels[OWNER_LABEL] = wanted.owner
+        if LAST_APPLIED in stored.annotations:  # credentials in plain sight of everybody who may read metadata
+            annotations[LAST_APPLIED] = None
+    found = read_document(stored)
+    return SecretDifference(found, changes(found, wanted.credentials), labels, annotations, stored.type != TYPE)
