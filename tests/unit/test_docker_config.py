@@ -87,7 +87,7 @@ def test_an_entry_that_is_not_picked_may_be_unusable() -> None:
             '{"credHelpers": {"x.io": "gcloud"}}', ("entry 'x.io'", "docker-credential-gcloud", "kubelet"), id="only helpers"
         ),
         pytest.param(
-            '{"auths": {}, "credHelpers": ["x.io"]}', ("'credHelpers' is not an object", "docker login"), id="helpers are a list"
+            '{"auths": {}, "credHelpers": ["x.io"]}', ("'credHelpers' is not", "docker login"), id="helpers: list"
         ),
         pytest.param('{"auths": {}, "credsStore": 1}', ("'credsStore' is not text",), id="store is a number"),
     ],
