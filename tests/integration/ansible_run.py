@@ -60,7 +60,7 @@ class Ansible:
         environment: Mapping[str, str] | None = None,
     ) -> Run:
         process, results = self.start(playbook, inventory, *arguments, environment=environment)
-        output, _ = process.communicate(timeout=300)
+        output, _errors = process.communicate(timeout=300)
         return finished(process, output, results)
 
     def start(

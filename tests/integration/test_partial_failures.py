@@ -70,7 +70,7 @@ def test_the_role_serves_the_others_and_fails_once_with_each_reason(
     assert run.exit_code == 2, run.output
     secrets, links = run.of("pull_secret"), run.of("pull_secret_link")
     rows = {row["namespace"]: (row["action"], row["message"]) for row in secrets["namespaces"]}
-    assert {name for name, (action, _) in rows.items() if action == "created"} == {troubled[name] for name in GOOD}
+    assert {name for name, (action, _message) in rows.items() if action == "created"} == {troubled[name] for name in GOOD}
     action, message = rows[troubled["quota"]]
     assert action == "failed"
     assert "quota" in message

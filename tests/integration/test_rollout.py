@@ -80,7 +80,7 @@ def test_a_cluster_that_is_down_stops_only_itself(c2: Access, ansible: Ansible, 
 @pytest.mark.parametrize(
     "keywords",
     [{"serial": 1}, {"serial": 1, "max_fail_percentage": 0}, {"max_fail_percentage": 0}, {"any_errors_fatal": True}],
-    ids=lambda keywords: ", ".join(keywords),
+    ids=", ".join,
 )
 def test_the_summary_comes_whatever_stops_the_play(
     c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any], keywords: dict[str, Any]

@@ -64,7 +64,7 @@ def describe(lab: Lab, parts: dict[str, bool]) -> list[str]:
     ]
 
 
-def run_build(_: argparse.Namespace) -> int:
+def run_build(_options: argparse.Namespace) -> int:
     report(f"all programs are built, in {build(report)}")
     return 0
 
@@ -98,7 +98,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def stop(number: int, _: FrameType | None) -> None:
+def stop(number: int, _frame: FrameType | None) -> None:
     """Let a lab that is half up be ended before this process is."""
     raise SystemExit(128 + number)
 

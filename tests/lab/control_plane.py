@@ -181,7 +181,7 @@ class _Tokens:
 
     @classmethod
     def create(cls, folder: Path, node: str | None) -> _Tokens:
-        tokens = cls(*(secrets.token_urlsafe(32) for _ in range(4)))
+        tokens = cls(*(secrets.token_urlsafe(32) for _count in range(4)))
         users = [
             (tokens.admin, "admin", "system:masters"),
             (tokens.controller_manager, _CONTROLLER_MANAGER, _CONTROLLER_MANAGER),

@@ -18,9 +18,9 @@ def write_kubeconfig(path: Path, ca: Path, logins: dict[str, tuple[str, str]]) -
         "kind": "Config",
         "clusters": [
             {"name": name, "cluster": {"server": server, "certificate-authority-data": authority}}
-            for name, (server, _) in logins.items()
+            for name, (server, _token) in logins.items()
         ],
-        "users": [{"name": name, "user": {"token": token}} for name, (_, token) in logins.items()],
+        "users": [{"name": name, "user": {"token": token}} for name, (_server, token) in logins.items()],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in logins],
         "current-context": next(iter(logins)),
     }

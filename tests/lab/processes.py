@@ -59,7 +59,7 @@ class Process:
     def alive(self) -> bool:
         """Whether this very process still runs, and not another one that was given its pid."""
         try:
-            _, fields = _parse_stat(Path(f"/proc/{self.pid}/stat").read_text())
+            _name, fields = _parse_stat(Path(f"/proc/{self.pid}/stat").read_text())
         except (OSError, ValueError):
             return False
         if fields[_START_TIME] != self.start_time or self.boot != _boot_id():

@@ -33,7 +33,7 @@ def free_port() -> int:
 
 def http_status(url: str, context: ssl.SSLContext, token: str | None = None) -> int | None:
     """What `url` answers; None while nothing answers there."""
-    status, _ = http_get(url, context, token)
+    status, _body = http_get(url, context, token)
     return status
 
 

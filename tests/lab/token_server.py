@@ -48,8 +48,8 @@ class Settings:
         """The part of what is asked for that `user` may do; nobody in particular may do nothing."""
         access: Access = []
         for scope in scopes:
-            kind, _, rest = scope.partition(":")
-            name, _, actions = rest.rpartition(":")
+            kind, _colon, rest = scope.partition(":")
+            name, _colon, actions = rest.rpartition(":")
             allowed = self._actions(user, name) if kind == "repository" else set()
             access.append({"type": kind, "name": name, "actions": sorted(allowed & set(actions.split(",")))})
         return [item for item in access if item["actions"]]
@@ -144,9 +144,9 @@ def _basic_credentials(header: str | None) -> tuple[str, str] | None:
     """User and password; None for nobody. What cannot be read counts as a wrong login, not as nobody."""
     if not header:
         return None
-    scheme, _, encoded = header.partition(" ")
+    scheme, _space, encoded = header.partition(" ")
     try:
-        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        user, _colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return (user, password) if scheme.lower() == "basic" else ("", "")

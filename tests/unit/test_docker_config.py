@@ -86,9 +86,7 @@ def test_an_entry_that_is_not_picked_may_be_unusable() -> None:
         pytest.param(
             '{"credHelpers": {"x.io": "gcloud"}}', ("entry 'x.io'", "docker-credential-gcloud", "kubelet"), id="only helpers"
         ),
-        pytest.param(
-            '{"auths": {}, "credHelpers": ["x.io"]}', ("'credHelpers' is not", "docker login"), id="helpers: list"
-        ),
+        pytest.param('{"auths": {}, "credHelpers": ["x.io"]}', ("'credHelpers' is not", "docker login"), id="helpers: list"),
         pytest.param('{"auths": {}, "credsStore": 1}', ("'credsStore' is not text",), id="store is a number"),
     ],
 )

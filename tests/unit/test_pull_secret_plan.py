@@ -37,8 +37,9 @@ def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, 
     return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, **rest))
 
 
-def stored(document: Any = GOOD, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
-    """A Secret as the API server sends it: ours, unless labels say otherwise."""
+def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
+    """A Secret as the API server sends it: ours and good, unless the arguments say otherwise."""
+    document = GOOD if document is None else document
     metadata: dict[str, Any] = {"name": "regcred", "namespace": "team-a", "uid": "1", "resourceVersion": "7"}
     metadata.update(labels=OURS if labels is None else labels, annotations=rest.pop("annotations", None))
     metadata.update(ownerReferences=rest.pop("owners", None))

@@ -77,7 +77,7 @@ class CarryOut(t.Generic[Stored]):
             outcomes.append(Outcome(subject.namespace, subject.name, t.cast(Step, step)) if settled else None)
             if not settled:
                 pending.append((index, subject))
-        for (index, subject), step in zip(pending, for_each([one for _, one in pending], self._settle, workers)):
+        for (index, subject), step in zip(pending, for_each([one for _index, one in pending], self._settle, workers)):
             outcomes[index] = Outcome(subject.namespace, subject.name, step)
         return [outcome for outcome in outcomes if outcome is not None]
 
