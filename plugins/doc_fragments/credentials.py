@@ -7,7 +7,7 @@ class ModuleDocFragment:
 options:
   registries:
     description:
-      - Registries with their credentials. Exactly one of O(registries) and O(config_file) is given.
+      - Registries with their credentials. Exactly one source of credentials is given.
       - The same registry twice is an error unless both say the same.
     type: list
     elements: dict
@@ -23,23 +23,42 @@ options:
       username:
         description: User name. It may not hold a colon.
         type: str
-        required: true
       password:
         description: Password or access token.
         type: str
-        required: true
+      credential_helper:
+        description:
+          - Suffix of a C(docker-credential-*) program on the machine where the task runs, which is asked for user name and
+            password. It speaks with the identity of whoever runs the task.
+        type: str
       email:
         description: E-mail address, only kept in the document. No registry asks for it.
         type: str
+      revision:
+        description:
+          - One word in plain text that says which version of the credential this is, such as a vault's version number. Kept as
+            annotation C(pullpass.registry/revision).
+        type: str
+  config:
+    description:
+      - A docker C(config.json), as a mapping or as JSON text.
+      - An entry that the kubelet could not use (an identity token only, an empty entry, one that a credential helper keeps,
+        an C(auth) that cannot be decoded) is an error that names it. An identity token for Azure becomes its user name and
+        password.
+    type: raw
   config_file:
     description:
-      - Path of a docker C(config.json) or a containers C(auth.json) on the machine where the task runs.
-      - An entry that the kubelet could not use (an identity token only, an empty entry, one that a credential helper keeps,
-        an C(auth) that cannot be decoded) is an error that names it.
+      - Path of such a document, or of a containers C(auth.json), on the machine where the task runs.
       - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
     type: path
   config_registries:
-    description: Registries to take from O(config_file), by default all. One that is not in it is an error.
+    description: Registries to take from O(config) or O(config_file), by default all. One that is not in it is an error.
     type: list
     elements: str
+  resolve_helpers:
+    description:
+      - Ask the programs that C(credHelpers) and C(credsStore) of O(config) or O(config_file) name, on the machine where the task
+        runs. They speak with the identity of whoever runs the task, so use it for documents of your own only.
+    type: bool
+    default: false
 """

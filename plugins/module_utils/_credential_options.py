@@ -4,20 +4,35 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import (
     Credential,
-    credentials_from_options,
+    make_credential,
+    without_repeats,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import (
     credentials_from_document,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
+    HELPER_USERNAME,
+    username_for_identity_token,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import lifetime_words
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
+    HUB,
+    canonical_registry,
+    shown_key,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from ansible.module_utils.basic import AnsibleModule
 
 CREDENTIAL_OPTIONS: dict[str, t.Any] = {
@@ -26,28 +41,60 @@ CREDENTIAL_OPTIONS: dict[str, t.Any] = {
         "elements": "dict",
         "options": {
             "registry": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "credential_helper": {"type": "str"},
             "email": {"type": "str"},
+            "revision": {"type": "str"},
         },
+        "required_together": [("username", "password")],
+        "mutually_exclusive": [("credential_helper", "username"), ("credential_helper", "password")],
     },
+    # masked here as a whole (_module.py): with no_log every leaf of a mapping would be, names of namespaces and registries too
+    "config": {"type": "raw"},
     "config_file": {"type": "path"},
     "config_registries": {"type": "list", "elements": "str"},
+    "resolve_helpers": {"type": "bool", "default": False},
 }
-SOURCES = ("registries", "config_file")
+SOURCES = ("registries", "config", "config_file")
 
 
 def credentials_option(module: AnsibleModule) -> list[Credential]:
-    """The credentials of the task's one source, checked, sorted by registry, and registered for masking."""
+    """The credentials of the task's registries, config or config_file, checked and sorted by registry."""
+    params = module.params
+    helpers = CredentialHelpers(module)
+    if params["registries"] is not None:
+        return _from_registries(params["registries"], helpers)
+    where, text = _document(params)
+    ask = helpers.get if params["resolve_helpers"] else None
+    return credentials_from_document(where, text, params["config_registries"], ask)
+
+
+def registries_option(module: AnsibleModule) -> list[str]:
+    """The canonical keys of the registries that the same options name; no credential is needed for them."""
     params = module.params
     if params["registries"] is not None:
-        if not params["registries"]:
-            raise InputError("registries is an empty list. Give at least one registry; with state absent none is needed.")
-        credentials = credentials_from_options(params["registries"])
-    else:
-        path = params["config_file"]
-        text = read_text("config_file", path)
-        credentials = credentials_from_document(f"config_file {path}", text, params["config_registries"])
+        return [_key(index, entry) for index, entry in enumerate(params["registries"])]
+    if params["config_registries"]:
+        return [canonical_registry(name) for name in params["config_registries"]]
+    where, text = _document(params)
+    return [credential.registry for credential in credentials_from_document(where, text)]
+
+
+def revisions_option(module: AnsibleModule) -> dict[str, str]:
+    """Registry -> revision, of those registries that have one."""
+    entries = enumerate(module.params["registries"] or ())
+    found = {_key(index, entry): entry["revision"] for index, entry in entries if entry["revision"]}
+    for registry, revision in found.items():
+        if len(revision.split()) != 1 or not revision.isprintable():
+            raise InputError(
+                f"the revision of {registry} holds white space. Expected a word, a vault's version number for example."
+            )
+    return found
+
+
+def announce(module: AnsibleModule, credentials: Iterable[Credential]) -> None:
+    """Register the credentials for masking, and warn of what a person should know of them."""
     for credential in credentials:
         # both forms that stand in a document; the document itself is registered by who builds it
         mark_secrets(module, (credential.password, credential.auth))
@@ -56,4 +103,58 @@ def credentials_option(module: AnsibleModule) -> list[Credential]:
                 f"the password for {credential.registry} begins or ends with white space (a line break from a file, "
                 "perhaps). It is used as it is."
             )
-    return credentials
+        words = lifetime_words(credential.username, credential.password)
+        if words:
+            module.warn(
+                f"the credential for {credential.registry} {words}. Pulls fail from then on unless it is written anew in time; "
+                "the lasting remedy is a credential provider plugin of the kubelet."
+            )
+
+
+def _document(params: Mapping[str, t.Any]) -> tuple[str, str]:
+    """Where the document is from, and its text."""
+    config = params["config"]
+    if config is None:
+        return f"config_file {params['config_file']}", read_text("config_file", params["config_file"])
+    if isinstance(config, dict):
+        try:
+            return "config", json.dumps(config)
+        except (TypeError, ValueError):
+            raise InputError("config holds a value that JSON has not (a date, perhaps). Quote it.") from None
+    if isinstance(config, str):
+        return "config", config
+    raise InputError("config is neither a mapping nor JSON text. Expected a docker config.json.")
+
+
+def _from_registries(entries: Sequence[Mapping[str, t.Any]], helpers: CredentialHelpers) -> list[Credential]:
+    if not entries:
+        raise InputError("registries is an empty list. Give at least one registry; with state absent none is needed.")
+    return without_repeats("registries", [_from_entry(index, entry, helpers) for index, entry in enumerate(entries)])
+
+
+def _from_entry(index: int, entry: Mapping[str, t.Any], helpers: CredentialHelpers) -> Credential:
+    where = _place(index, entry)
+    username, password = entry["username"], entry["password"]
+    helper = entry["credential_helper"]
+    if helper is not None:
+        key = _key(index, entry)
+        try:
+            username, password = helpers.get(helper, key if key == HUB else key.partition("/")[0])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if username == HELPER_USERNAME:
+            username = username_for_identity_token(where, key)
+    elif username is None:
+        raise InputError(f"{where} has neither username and password nor credential_helper. Give one of the two.")
+    return make_credential(where, entry["registry"], username, password, entry["email"] or "")
+
+
+def _key(index: int, entry: Mapping[str, t.Any]) -> str:
+    try:
+        return canonical_registry(entry["registry"])
+    except InputError as error:
+        raise InputError(f"{_place(index, entry)}: {error}") from None
+
+
+def _place(index: int, entry: Mapping[str, t.Any]) -> str:
+    return f"registries[{index}] ({shown_key(entry['registry'])})"

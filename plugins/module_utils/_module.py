@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
 # Never repeated as "invocation" and never sent to syslog: a misspelt suboption is a secret that no argument spec knows, and
 # a password with quotes in it is not found again, and so not masked, in the text of the list that it stands in
-_NEVER_SHOWN = ("registries", "api_key", "proxy")
+_NEVER_SHOWN = ("registries", "config", "api_key", "proxy")
 _NOT_SHOWN = "(not shown)"
 
 

@@ -43,15 +43,32 @@ options:
     required: true
   state:
     description:
-      - With V(present) the Secret holds the given registries and no other; what goes is listed in RV(purged).
-      - With V(absent) the Secret is removed, whatever credentials are given.
+      - With V(present) the Secret holds the given registries; what goes is listed in RV(purged).
+      - With V(absent) the Secret is removed, whatever credentials are given, unless O(purge_registries=false).
     type: str
     choices: [present, absent]
     default: present
+  from_secret:
+    description:
+      - A pull secret of the same cluster, whose credentials are taken. Its labels and annotations are not copied, and it is
+        never a target itself.
+      - A credential helper that its document names is never run; an entry behind one is an error.
+    type: dict
+    suboptions:
+      namespace:
+        description: Its namespace.
+        type: str
+        required: true
+      name:
+        description: Its name.
+        type: str
+        required: true
   purge_registries:
     description:
-      - Whether registries that are not given are taken out of the Secret.
-      - Only V(true) is there so far.
+      - Whether the Secret is to hold the given registries and no other.
+      - With V(false) they are merged into it, and every other entry and member of the document stays byte for byte as it was.
+        With O(state=absent) only they are taken out, and the Secret goes with its last one. A document that cannot be read is
+        refused.
     type: bool
     default: true
   owner:
@@ -70,6 +87,28 @@ options:
       - What Helm, Argo CD, Flux, External Secrets, a reflector or an owner reference manages is refused all the same.
     type: bool
     default: false
+  recreate:
+    description:
+      - Whether a Secret of another type, or an immutable one that has to change, may be deleted and created anew. Without it
+        such a Secret is C(refused).
+      - The new one is tried by a dry run first, and the old one comes back if the server then refuses it all the same.
+      - Kubelets go on using what an immutable Secret held until no Pod on their node refers to it. The message names these Pods.
+    type: bool
+    default: false
+  immutable:
+    description: Whether the Secret is immutable. By default that is left as it is. It can be set, but unset only by O(recreate).
+    type: bool
+  prune:
+    description:
+      - Whether Secrets of this name and O(owner) are removed from namespaces that are no longer chosen.
+      - With V(false) they are reported as C(orphaned), where namespaces are chosen by glob or selector.
+    type: bool
+    default: false
+  refresh_before:
+    description:
+      - Keep a stored token that says itself that it lives at least this many seconds more, even if a newer one is given.
+      - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
+    type: int
   labels:
     description: Labels to set. Others on the Secret stay. C(pullpass.registry/owner) is set by O(owner).
     type: dict
@@ -111,6 +150,15 @@ EXAMPLES = r"""
     adopt: true
     registries: "{{ pullpass_registries }}"
 
+- name: Add one registry to what other tasks put there
+  pullpass.registry.pull_secret:
+    name: regcred
+    namespaces: [team-*]
+    purge_registries: false
+    registries:
+      - registry: ghcr.io
+        credential_helper: pass
+
 - name: Remove it everywhere
   pullpass.registry.pull_secret:
     name: regcred
@@ -131,8 +179,9 @@ namespaces:
       returned: always
     action:
       description:
-        - C(created), C(updated), C(deleted), C(unchanged), C(skipped) (the namespace is being deleted, or the Secret is not ours
-          to remove), C(refused) (the Secret is not ours to change), or C(failed).
+        - C(created), C(updated), C(replaced), C(deleted), C(unchanged), C(skipped) (the namespace is being deleted, or the
+          Secret is not ours to remove), C(orphaned) (the namespace is no longer chosen), C(refused) (the Secret is not ours to
+          change, or cannot be changed), or C(failed).
       type: str
       returned: always
     message:
@@ -144,7 +193,16 @@ summary:
   description: How many namespaces had each action.
   returned: always, unless nothing could be planned
   type: dict
-  sample: {"created": 2, "updated": 0, "deleted": 0, "unchanged": 498, "skipped": 0, "refused": 0, "failed": 0}
+  sample:
+    created: 2
+    updated: 0
+    replaced: 0
+    deleted: 0
+    unchanged: 498
+    skipped: 0
+    orphaned: 0
+    refused: 0
+    failed: 0
 registries:
   description: Keys under which the registries stand in the document, sorted.
   returned: always, unless nothing could be planned
@@ -157,6 +215,13 @@ purged:
   type: list
   elements: str
   sample: []
+expires:
+  description:
+    - When the first of the given credentials ends, as far as they say so themselves. In UTC.
+    - It is also noted on the Secret, as annotation C(pullpass.registry/expires).
+  returned: always, unless nothing could be planned
+  type: str
+  sample: "2026-11-24T22:00:00Z"
 cluster:
   description: The API server that was used, and the context of the kubeconfig that named it.
   returned: always, unless nothing could be planned
@@ -178,51 +243,61 @@ api_requests:
 """
 
 import typing as t
+from dataclasses import replace
+from datetime import timedelta
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import (
     check_annotations,
     check_labels,
     check_object_name,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
 from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
     CREDENTIAL_OPTIONS,
     SOURCES,
+    announce,
     credentials_option,
+    registries_option,
+    revisions_option,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._module import run
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import closed_outcomes, objects_named
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 
-ACTIONS = ("created", "updated", "deleted", "unchanged", "skipped", "refused", "failed")
+ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "skipped", "orphaned", "refused", "failed")
+ALL_SOURCES = (*SOURCES, "from_secret")
 
 OPTIONS: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    # where a Secret is, not what is in it
+    "from_secret": {
+        "type": "dict",
+        "no_log": False,
+        "options": {"namespace": {"type": "str", "required": True}, "name": {"type": "str", "required": True}},
+    },
     "purge_registries": {"type": "bool", "default": True},
     "owner": {"type": "str", "default": "default"},
     "adopt": {"type": "bool", "default": False},
+    "recreate": {"type": "bool", "default": False},
+    "immutable": {"type": "bool"},
+    "prune": {"type": "bool", "default": False},
+    "refresh_before": {"type": "int"},
     "labels": {"type": "dict", "default": {}},
     "annotations": {"type": "dict", "default": {}},
 }
 
 
-def wanted_secret(module: AnsibleModule) -> WantedSecret:
-    """What the options ask for, every part of it checked."""
-    params = module.params
+def check_options(params: dict[str, t.Any]) -> None:
     check_object_name("name", params["name"])
     check_labels("owner", {OWNER_LABEL: params["owner"]})
     check_labels("labels", params["labels"])
@@ -231,43 +306,69 @@ def wanted_secret(module: AnsibleModule) -> WantedSecret:
         raise InputError("owner is empty. Give a name for whoever looks after this Secret, or leave the option out.")
     if OWNER_LABEL in params["labels"]:
         raise InputError(f"labels sets {OWNER_LABEL}. That is what the option owner is for.")
-    if not params["purge_registries"]:
-        raise InputError("purge_registries: false is not there yet. Give all registries that the Secret shall hold.")
-    credentials = credentials_option(module) if params["state"] == "present" else []
-    return WantedSecret(params["name"], params["owner"], params["adopt"], credentials, params["labels"], params["annotations"])
+    if params["prune"] and params["state"] == "absent":
+        raise InputError("prune goes with state present: it removes the Secret where it is no longer wanted.")
+    sources = any(params[source] is not None for source in SOURCES)
+    if params["state"] == "absent" and not params["purge_registries"] and not sources:
+        raise InputError("purge_registries is false, so that only some registries are to go. Name them in registries.")
+    if params["refresh_before"] is not None and params["refresh_before"] < 0:
+        raise InputError("refresh_before is negative. Expected seconds.")
 
 
-def result(module: AnsibleModule, wanted: WantedSecret, outcomes: Sequence[Outcome]) -> dict[str, t.Any]:
-    show_all = module.params["results"] == "all"
-    answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, show_all)
-    answer["registries"] = [credential.registry for credential in wanted.credentials]
-    answer["purged"] = sorted({key for outcome in outcomes for key in outcome.step.purged})
+def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> WantedSecret:
+    params = module.params
+    present = params["state"] == "present"
+    return WantedSecret(
+        name=params["name"],
+        owner=params["owner"],
+        adopt=params["adopt"],
+        credentials=credentials,
+        labels=params["labels"],
+        annotations=params["annotations"],
+        present=present,
+        purge=params["purge_registries"],
+        registries=[] if present or params["purge_registries"] else registries_option(module),
+        immutable=params["immutable"],
+        recreate=params["recreate"],
+        revisions=revisions_option(module) if present else {},
+        refresh_before=None if params["refresh_before"] is None else timedelta(seconds=params["refresh_before"]),
+    )
+
+
+def flow(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    check_options(params)
+    source = params["from_secret"]
+    wants_options = params["state"] == "present" and not source
+    wanted = wanted_secret(module, credentials_option(module) if wants_options else [])
+    api, chosen = open_cluster(module)
+    if wanted.present and source:
+        wanted = replace(wanted, credentials=credentials_from_secret(api, source["namespace"], source["name"]))
+    announce(module, wanted.credentials)
+    fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
+    mark_secrets(module, fleet.secrets)
+    outcomes = fleet.settle(params["prune"], source)
+    answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, params["results"] == "all")
     for warning in warnings(outcomes):
         module.warn(f"Secret {wanted.name} {warning}")
     if module._diff:
         answer["diff"] = diffs(outcomes, "Secret")
-    return answer
-
-
-def flow(module: AnsibleModule) -> dict[str, t.Any]:
-    wanted = wanted_secret(module)
-    plan = PullSecretPlan(wanted)
-    mark_secrets(module, plan.secrets if wanted.credentials else ())
-    api, chosen = open_cluster(module)
-    subjects = objects_named(api, "secrets", stored_secret, wanted.name, chosen)
-    carry_out = CarryOut(Objects(api, "secrets", module.check_mode), stored_secret, plan.step)
-    outcomes = carry_out.run(subjects, module.params["workers"]) + closed_outcomes(chosen, wanted.name, module.check_mode)
-    outcomes.sort(key=lambda one: one.namespace)
-    return {**result(module, wanted, outcomes), "cluster": api.identity, "api_requests": api.requests}
+    return {
+        **answer,
+        "registries": [credential.registry for credential in wanted.credentials],
+        "purged": sorted({key for outcome in outcomes for key in outcome.step.purged}),
+        "expires": fleet.expires,
+        "cluster": api.identity,
+        "api_requests": api.requests,
+    }
 
 
 def main() -> None:
     run(
         flow,
         argument_spec={**OPTIONS, **CREDENTIAL_OPTIONS, **CLUSTER_OPTIONS},
-        mutually_exclusive=[SOURCES],
-        required_if=[("state", "present", SOURCES, True)],
-        required_by={"config_registries": "config_file"},
+        mutually_exclusive=[ALL_SOURCES, ("config_registries", "registries"), ("config_registries", "from_secret")],
+        required_if=[("state", "present", ALL_SOURCES, True)],
         supports_check_mode=True,
     )
 

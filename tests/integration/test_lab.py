@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_access import wait_until
 
 import lab
 
@@ -48,6 +49,7 @@ def test_kept_mended_and_ended(instance: str) -> None:
     assert processes_of(first.directory) == running
 
     os.kill(running["etcd"], signal.SIGKILL)
+    wait_until(lambda: "etcd" not in processes_of(first.directory), 10, "an end of etcd")
     lab.up(instance, clusters=2, node=False)
     assert processes_of(first.directory)["etcd"] != running["etcd"]
 

@@ -25,8 +25,11 @@ _MODULES = Path(__file__).parent / "go"
 _HEARTBEAT_SECONDS = 30
 _COMMANDS = {
     "kubernetes": [
-        f"k8s.io/kubernetes/cmd/{name}"
-        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
+        *(
+            f"k8s.io/kubernetes/cmd/{name}"
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
+        ),
+        "./kubelet-oracle",
     ],
     "etcd": ["go.etcd.io/etcd/server/v3"],
     "registry": ["github.com/distribution/distribution/v3/cmd/registry"],
@@ -60,7 +63,7 @@ class Program:
     def fingerprint(self) -> str:
         """Changes whenever the program has to be built again."""
         digest = hashlib.sha256(f"{platform.machine()}\0{self.package}\0{self.linker_flags}".encode())
-        for path in sorted([*self.folder.glob("go.*"), *self.folder.glob("*.go")]):
+        for path in sorted([*self.folder.glob("go.*"), *(self.folder / self.package).glob("*.go")]):
             digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import (
-    Credential,
-    credentials_from_options,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import credentials_option
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import read_text as read_text_room
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
@@ -20,6 +18,18 @@ from hypothesis import strategies as st
 
 MARK = "Zq7"
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8).map(lambda end: f"{MARK}{end}{MARK}")
+
+
+class Module:
+    """What credentials_option needs of a module."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        empty = dict.fromkeys(("username", "password", "credential_helper", "email", "revision"))
+        self.params = {"registries": [{**empty, **entry} for entry in entries]}
+
+
+def credentials_from_options(entries: list[dict[str, Any]]) -> list[Credential]:
+    return credentials_option(Module(entries))  # type: ignore[arg-type]
 
 
 def option(registry: str = "reg.io", username: str = "u", password: str = "pa", **rest: Any) -> dict[str, Any]:

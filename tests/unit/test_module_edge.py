@@ -73,18 +73,14 @@ def pull_secret(folder: Path, **arguments: Any) -> tuple[dict[str, Any], str]:
     [
         pytest.param(
             {"registries": [{"registry": "reg.io", "username": "u", "passwd": PASSWORD}]},
-            ("missing required arguments: password",),
+            ("parameters are required together: username, password",),
             id="suboption instead of the right one",
         ),
         pytest.param({"registries": [{**OTHER, "passwd": PASSWORD}]}, ("passwd",), id="suboption beside the right one"),
         pytest.param({"registries": {"reg.io": PASSWORD}}, (), id="mapping instead of a list"),
         pytest.param({"registries": [PASSWORD]}, ("dictionary",), id="text instead of a mapping"),
         pytest.param({"registries": [OTHER], "registrys": [GOOD]}, ("registrys",), id="option"),
-        pytest.param(
-            {"registries": [OTHER], "config": {"auths": {"reg.io": {"auth": BASE64}}}},
-            ("config",),
-            id="option that is not there yet",
-        ),
+        pytest.param({"registries": [OTHER], "configs": {"auths": {"reg.io": {"auth": BASE64}}}}, ("configs",), id="mapping"),
         pytest.param({"registries": [OTHER], "apikey": PASSWORD}, ("apikey",), id="token"),
     ],
 )
@@ -155,7 +151,9 @@ def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> 
             {"registries": [GOOD], "labels": {"pullpass.registry/owner": "x"}},
             "That is what the option owner is for",
         ),
-        ("pull_secret", {"registries": [GOOD], "purge_registries": False}, "purge_registries: false is not there yet"),
+        ("pull_secret", {"state": "absent", "purge_registries": False}, "Name them in registries"),
+        ("pull_secret", {"state": "absent", "prune": True}, "prune goes with state present"),
+        ("pull_secret", {"registries": [{"registry": "reg.io"}]}, "has neither username and password nor credential_helper"),
         ("pull_secret", {"registries": [GOOD], "workers": 65}, "workers is 65. Expected 1 to 64"),
         ("pull_secret", {"registries": [GOOD], "request_timeout": 0}, "request_timeout is 0. Expected seconds"),
         ("pull_secret_link", {"secrets": []}, "secrets is an empty list. Give at least one name"),
@@ -189,6 +187,9 @@ def in_process(module: str, needed: dict[str, Any], given: dict[str, Any], monke
             raise AssertionError(message)
 
     Stub.params.update({"namespaces": ["team-a"], **HOST, **needed, **given})
+    parts = caught["argument_spec"].get("registries", {}).get("options", {})
+    if Stub.params.get("registries"):
+        Stub.params["registries"] = [{**dict.fromkeys(parts), **entry} for entry in Stub.params["registries"]]
     with pytest.raises(_module.PullpassError) as raised:
         room.flow(Stub())
     return str(raised.value)

@@ -56,7 +56,9 @@ def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: 
     steps: list[Step] = []
     for credentials in ([Credential("reg.io", "user", new)], []):
         for adopt in (False, True):
-            plan = PullSecretPlan(WantedSecret("regcred", "default", adopt, credentials, {"team": "x"}, {"note": "y"}))
+            plan = PullSecretPlan(
+                WantedSecret("regcred", "default", adopt, credentials, {"team": "x"}, {"note": "y"}, bool(credentials))
+            )
             steps.append(plan.step(None))
             for labels in ({OWNER_LABEL: "default"}, {}, {"argocd.argoproj.io/instance": "x"}):
                 steps += [plan.step(stored(document, labels, old, type_)) for type_ in (TYPE, "Opaque")]
@@ -90,7 +92,7 @@ def test_what_is_registered_for_masking_is_the_document_and_its_base64(tail: str
 )
 def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) -> None:
     credentials = [Credential("reg.io", "user", "pa")] if present else []
-    plan = PullSecretPlan(WantedSecret("regcred", "default", False, credentials))
+    plan = PullSecretPlan(WantedSecret("regcred", "default", False, credentials, present=bool(credentials)))
     step = plan.step(stored(json.dumps({"auths": {key: {}}}).encode(), {OWNER_LABEL: "default"}, ""))
     assert len(step.purged) == 1
     for text in (*step.purged, step.message, *step.before["registries"]):

@@ -34,7 +34,7 @@ NO_JSON = "its document, which is not JSON (unexpected character at line 1, colu
 
 
 def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, **rest: Any) -> PullSecretPlan:
-    return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, **rest))
+    return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, present=bool(credentials), **rest))
 
 
 def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
@@ -148,7 +148,7 @@ def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> N
 def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
     step = plan(ONE).step(stored(type="Opaque"))
     assert (step.action, step.write) == ("refused", None)
-    assert step.message.startswith(f"the Secret has type Opaque, which cannot be changed to {TYPE}; delete it")
+    assert step.message.startswith(f"the Secret has type Opaque, not {TYPE}, and cannot be changed. Set recreate")
 
 
 STRANGERS = [

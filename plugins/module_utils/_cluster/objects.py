@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER, Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, NOT_FOUND, UNDECIDED, Request
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 if t.TYPE_CHECKING:
@@ -59,9 +59,34 @@ class Objects:
         }
         self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
 
+    def replace(self, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any]) -> None:
+        """Delete the object and create another under its name; the old one comes back if the server refuses the new one."""
+        old = self.get(namespace, name)
+        if old is None or old["metadata"]["resourceVersion"] != seen.resource_version:
+            raise RequestError(f"{self.resource} {name} has changed", CONFLICT, 409)
+        trial = {**body, "metadata": {**body["metadata"], "name": f"{name[:240]}-dry-run"}}
+        replace(self, dry_run=True).create(namespace, trial)
+        self.delete(namespace, name, seen)
+        if self.dry_run:
+            return
+        try:
+            self.create(namespace, body)
+        except RequestError as error:
+            if error.kind != UNDECIDED:  # that may have come through: it is read again, and made if it is not there
+                self.create(namespace, _fresh(old))
+                raise RequestError(f"the new one was refused, the old one is back: {error}", error.kind, error.status) from None
+            raise
+
     def _path(self, namespace: str, name: str | None = None) -> str:
         collection = f"/api/v1/namespaces/{namespace}/{self.resource}"
         return f"{collection}/{name}" if name else collection
 
     def _query(self) -> dict[str, str | int]:
         return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if self.dry_run else {})}
+
+
+def _fresh(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """An object that was read, as it has to be to be created again."""
+    kept = ("name", "labels", "annotations", "finalizers")
+    metadata = {name: item["metadata"][name] for name in kept if name in item["metadata"]}
+    return {**item, "metadata": metadata}

@@ -8,11 +8,11 @@ import base64
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry, shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,6 @@ def make_credential(where: str, registry: str, username: str, password: str, ema
     if not username.isprintable():
         raise InputError(f"{where}: the username holds a control character (a line break from a file, perhaps). Remove it.")
     return Credential(key, username, password, email)
-
-
-def credentials_from_options(registries: Sequence[Mapping[str, t.Any]]) -> list[Credential]:
-    """Credentials of the option `registries`. Raises InputError for one that cannot be used or is given twice."""
-    made = [
-        make_credential(
-            f"registries[{index}] ({shown_key(entry['registry'])})",
-            entry["registry"],
-            entry["username"],
-            entry["password"],
-            entry.get("email") or "",
-        )
-        for index, entry in enumerate(registries)
-    ]
-    return without_repeats("registries", made)
 
 
 def without_repeats(where: str, credentials: Iterable[Credential]) -> list[Credential]:

@@ -15,6 +15,10 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
     make_credential,
     without_repeats,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
+    HELPER_USERNAME,
+    username_for_identity_token,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, parse
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
     UnreadableDocument,
@@ -29,15 +33,20 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    AskHelper = Callable[[str, str], tuple[str, str]]
 
 _ENTRY_FIELDS = ("username", "password", "email", "auth", "identitytoken")
 _NOTHING = Node("object", 0, 0)
 
 
-def credentials_from_document(where: str, text: str, only: Sequence[str] | None = None) -> list[Credential]:
+def credentials_from_document(
+    where: str, text: str, only: Sequence[str] | None = None, ask_helper: AskHelper | None = None
+) -> list[Credential]:
     """The credentials of a config document, all of them or those of the registries in ``only``.
 
+    ``ask_helper(suffix, server)`` gives the user name and secret that a helper keeps; without it no helper is asked.
     Raises InputError that begins with ``where`` for text that is no such document, for an entry that cannot be used and
     for a registry of ``only`` that is not in it.
     """
@@ -49,7 +58,7 @@ def credentials_from_document(where: str, text: str, only: Sequence[str] | None 
     for key in dict.fromkeys([*entries, *helpers]):
         registry = _registry(where, key, picking=wanted is not None)
         if registry is not None and (wanted is None or registry in wanted):
-            made.append(_credential(where, key, entries.get(key, _NOTHING), helpers))
+            made.append(_credential(where, key, entries.get(key, _NOTHING), helpers.get(key), ask_helper))
     _check_complete(where, made, wanted, entries)
     return without_repeats(where, made)
 
@@ -109,7 +118,7 @@ def _registry(where: str, key: str, picking: bool) -> str | None:
         raise InputError(f"{where}, entry '{shown_key(key)}': {error}") from None
 
 
-def _credential(where: str, key: str, entry: Node, helpers: Mapping[str, str]) -> Credential:
+def _credential(where: str, key: str, entry: Node, helper: str | None, ask_helper: AskHelper | None) -> Credential:
     place = f"{where}, entry '{shown_key(key)}'"
     if entry.kind not in ("object", "null"):
         raise InputError(f'{place} is not an object. Expected {{"auth": "..."}}.')
@@ -117,29 +126,32 @@ def _credential(where: str, key: str, entry: Node, helpers: Mapping[str, str]) -
         found = string_fields(entry, _ENTRY_FIELDS)
     except UnreadableDocument as error:
         raise InputError(f"{place}: {error}.") from None
-    username, password = found["username"], found["password"]
+    username, password, token = found["username"], found["password"], found["identitytoken"]
     if found["auth"]:
         try:
             username, password = decode_auth(found["auth"])
         except ValueError as error:
             raise InputError(f"{place}: {error}. Log in to the registry again, or give it through registries.") from None
-    if not password:
-        _explain_empty(place, key, found["identitytoken"], helpers)
+    if not password and helper is not None:
+        username, password = _from_helper(place, key, helper, ask_helper)
+        if username == HELPER_USERNAME:
+            password, token = "", password
+    if not password and token:
+        username, password = username_for_identity_token(place, canonical_registry(key)), token
     # docker and containerd cut NULs that some tools leave at the end; the kubelet would send them
     return make_credential(place, key, username, password.rstrip("\0"), found["email"])
 
 
-def _explain_empty(place: str, key: str, identity_token: str, helpers: Mapping[str, str]) -> None:
-    if key in helpers:
+def _from_helper(place: str, key: str, helper: str, ask_helper: AskHelper | None) -> tuple[str, str]:
+    if ask_helper is None:
         raise InputError(
-            f"{place} is kept by docker-credential-{shown(helpers[key])}, not in this file, and the kubelet never asks such a "
-            "helper. Give the registry's username and password through registries, or log in with a file that keeps them."
+            f"{place} is kept by docker-credential-{shown(helper)}, not in this document, and the kubelet never asks such a "
+            "helper. Set resolve_helpers where that program is yours to ask, or give username and password through registries."
         )
-    if identity_token:
-        raise InputError(
-            f"{place} holds an identity token only, which the kubelet ignores. Give a username and a password or an access "
-            "token for this registry through registries."
-        )
+    try:
+        return ask_helper(helper, key)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def _check_complete(

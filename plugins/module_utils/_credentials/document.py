@@ -16,12 +16,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 
 # encoding/json escapes these for HTML and JavaScript, json.dumps does not
-_GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,19 @@ class DocumentChange:
 
 def kubectl_document(credentials: Sequence[Credential]) -> bytes:
     """The bytes that ``kubectl create secret docker-registry`` puts into ``.dockerconfigjson`` for these credentials."""
-    auths = {
-        credential.registry: {
-            "username": credential.username,
-            "password": credential.password,
-            **({"email": credential.email} if credential.email else {}),
-            "auth": credential.auth,
-        }
-        for credential in sorted(credentials, key=lambda one: one.registry.encode())
-    }
+    auths = {one.registry: entry_of(one) for one in sorted(credentials, key=lambda one: one.registry.encode())}
     text = json.dumps({"auths": auths}, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_GO_ESCAPES).encode("utf-8")
+    return text.translate(GO_ESCAPES).encode("utf-8")
+
+
+def entry_of(credential: Credential) -> dict[str, str]:
+    """The members of an entry, in the order in which kubectl writes them."""
+    return {
+        "username": credential.username,
+        "password": credential.password,
+        **({"email": credential.email} if credential.email else {}),
+        "auth": credential.auth,
+    }
 
 
 def read_stored_document(document: bytes) -> StoredDocument:
@@ -66,8 +68,15 @@ def read_stored_document(document: bytes) -> StoredDocument:
         return StoredDocument(problem=str(error))
 
 
-def changes(stored: StoredDocument, credentials: Sequence[Credential]) -> DocumentChange:
-    """What has to change for the document to hold these credentials and no others.
+def changes(
+    stored: StoredDocument,
+    credentials: Sequence[Credential],
+    keep_others: bool = False,
+    good_enough: Callable[[Entry, Credential], bool] | None = None,
+) -> DocumentChange:
+    """What has to change for the document to hold these credentials, and no others unless ``keep_others``.
+
+    An entry that differs stays all the same where ``good_enough`` says so.
 
     Order, white space and ``auth`` beside or instead of username and password make no difference; an e-mail address
     only where we ask for one, since no registry looks at it.
@@ -81,9 +90,10 @@ def changes(stored: StoredDocument, credentials: Sequence[Credential]) -> Docume
         kept = credential.registry if credential.registry in keys or not keys else keys[0]
         # a second key for the same registry gives the kubelet a second credential to try
         purged += [key for key in keys if key != kept]
-        if not keys or not _same(stored.entries[kept], credential):
+        if not keys or not (_same(entry := stored.entries[kept], credential) or (good_enough and good_enough(entry, credential))):
             written.append(credential.registry)
-    purged += [key for keys in found.values() for key in keys]
+    if not keep_others:
+        purged += [key for keys in found.values() for key in keys]
     return DocumentChange(tuple(sorted(written)), tuple(sorted(purged)))
 
 

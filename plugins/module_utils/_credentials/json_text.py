@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _DEEPEST = 10_000
 _REPLACEMENT = "\ufffd"
@@ -38,7 +38,8 @@ class JsonError(ValueError):
 class Node:
     """A value. ``kind`` is object, array, string, number, true, false or null; the text is ``text[start:end]``.
 
-    ``members`` are those of an object, in order, repeats included; what an array holds is not kept.
+    ``members`` are those of an object, in order, repeats included; what an array holds is not kept. The member that the
+    value belongs to begins, with its name, at ``name_start``.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Node:
     end: int
     string: str = ""
     members: tuple[tuple[str, Node], ...] = ()
+    name_start: int = 0
 
 
 def go_text(document: bytes) -> str:
@@ -66,6 +68,7 @@ class _Open:
     start: int
     members: list[tuple[str, Node]]
     name: str = ""
+    name_start: int = 0
 
 
 class _Parser:
@@ -122,7 +125,7 @@ class _Parser:
     def _name(self, kind: str, token: str, start: int) -> _Step:
         if kind != "string":
             raise JsonError("expected a name in quotes", self._text, start)
-        self._stack[-1].name = _string(token)
+        self._stack[-1].name, self._stack[-1].name_start = _string(token), start
         return self._colon
 
     def _colon(self, kind: str, token: str, start: int) -> _Step:
@@ -146,7 +149,8 @@ class _Parser:
         if not self._stack:
             self._result = node
         elif self._stack[-1].kind == "object":
-            self._stack[-1].members.append((self._stack[-1].name, node))
+            parent = self._stack[-1]
+            parent.members.append((parent.name, replace(node, name_start=parent.name_start)))
         return self._comma
 
 

@@ -44,24 +44,33 @@ class UnreadableDocument(ValueError):
 
 
 def kubelet_entries(document: bytes) -> dict[str, Entry]:
-    """Key of `auths` -> Entry. Raises UnreadableDocument where the kubelet would give up."""
-    try:
-        root = parse(go_text(document))
-    except JsonError as error:
-        raise UnreadableDocument(f"is not JSON ({error})") from None
-    if root.kind == "null":
-        return {}
-    _require(root, "object", "is not a JSON object")
+    """Key of `auths` -> Entry. Raises UnreadableDocument where the kubelet would give up.
+
+    As with encoding/json, what is wrong with an entry is told before a wrong type of `auths` or `HttpHeaders` themselves.
+    """
     entries: dict[str, Entry] = {}
-    for name, value in fields(root, ("auths", "httpheaders")):
-        if name == "httpheaders":
-            _check_headers(value)
-        elif value.kind == "null":
-            entries.clear()
-        else:
-            _require(value, "object", "has an 'auths' that is no object")
+    wrong: list[UnreadableDocument] = []
+    for name, value in fields(_root(document), ("auths", "httpheaders")):
+        try:
+            if name == "httpheaders":
+                _check_headers(value)
+            elif value.kind == "null":
+                entries.clear()
+            else:
+                _require(value, "object", "has an 'auths' that is no object")
+        except UnreadableDocument as error:
+            wrong.append(error)
+            continue
+        if name == "auths":
             entries.update({key: _entry(entry) for key, entry in value.members})
+    if wrong:
+        raise wrong[0]
     return entries
+
+
+def legacy_kubelet_entries(document: bytes) -> dict[str, Entry]:
+    """The same for a .dockercfg, where every member of the document is an entry."""
+    return {key: _entry(entry) for key, entry in _root(document).members}
 
 
 def fields(node: Node, names: Sequence[str]) -> Iterator[tuple[str, Node]]:
@@ -80,6 +89,17 @@ def string_fields(node: Node, names: Sequence[str]) -> Mapping[str, str]:
             _require(value, "string", f"'{name}' is not text")
             found[name] = value.string
     return found
+
+
+def _root(document: bytes) -> Node:
+    """The object that a document is; `null` is an empty one."""
+    try:
+        root = parse(go_text(document))
+    except JsonError as error:
+        raise UnreadableDocument(f"is not JSON ({error})") from None
+    if root.kind != "null":
+        _require(root, "object", "is not a JSON object")
+    return root
 
 
 def _entry(node: Node) -> Entry:

@@ -134,6 +134,8 @@ class CarryOut(t.Generic[Stored]):
             self.objects.create(subject.namespace, write.body)
         elif write.seen is not None and write.verb == "patch":
             self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
+        elif write.seen is not None and write.verb == "replace":
+            self.objects.replace(subject.namespace, subject.name, write.seen, write.body)
         elif write.seen is not None:
             self.objects.delete(subject.namespace, subject.name, write.seen)
 

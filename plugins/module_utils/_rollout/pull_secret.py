@@ -8,13 +8,19 @@ import base64
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document_edit import (
+    merge_document,
+    without_registries,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key, shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, MOST_BYTES, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret_difference import (
     SecretDifference,
     is_foreign,
@@ -22,7 +28,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret_
     secret_difference,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import StoredSecret, WantedSecret
@@ -34,7 +40,8 @@ class PullSecretPlan:
     def __init__(self, wanted: WantedSecret) -> None:
         self._wanted = wanted
         self._document = kubectl_document(wanted.credentials)
-        self._data = {KEY: base64.b64encode(self._document).decode("ascii")}
+        self._data = _data(self._document)
+        self._removed = {comparison_key(key) for key in wanted.registries}
 
     @property
     def secrets(self) -> tuple[str, str]:
@@ -43,7 +50,7 @@ class PullSecretPlan:
 
     def step(self, stored: StoredSecret | None) -> Step:
         """The step for one namespace, where ``stored`` is the Secret of that name, if there is one."""
-        if not self._wanted.credentials:
+        if not self._wanted.present:
             return self._absent(stored)
         if stored is None:
             return self._create()
@@ -52,16 +59,19 @@ class PullSecretPlan:
     def _create(self) -> Step:
         wanted = self._wanted
         labels = {MANAGED_BY_LABEL: MANAGED_BY, **wanted.labels, OWNER_LABEL: wanted.owner}
-        annotations = {"annotations": dict(wanted.annotations)} if wanted.annotations else {}
+        noted = {**wanted.annotations, **notes(wanted, {}, [one.registry for one in wanted.credentials], {})}
+        annotations = {"annotations": noted} if noted else {}
+        immutable = {"immutable": True} if wanted.immutable else {}
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": wanted.name, "labels": labels, **annotations},
             "type": TYPE,
             "data": self._data,
+            **immutable,
         }
         registries = {credential.registry: "(new)" for credential in wanted.credentials}
-        after = {"type": TYPE, "labels": labels, **annotations, "registries": registries}
+        after = {"type": TYPE, "labels": labels, **annotations, **immutable, "registries": registries}
         return Step("created", write=Write("create", body), after=after)
 
     def _present(self, stored: StoredSecret) -> Step:
@@ -70,21 +80,52 @@ class PullSecretPlan:
         if not difference:
             warning = f"{obstacle}; it already says what is wanted, but the next change will be refused" if obstacle else ""
             return Step("unchanged", warning, warning=warning)
-        obstacle = obstacle or self._fixed(stored, difference)
+        if not obstacle and self._is_fixed(stored, difference):
+            return self._replace(stored, difference)
+        obstacle = obstacle or self._unmergeable(difference)
         if obstacle:
             return Step("refused", obstacle)
         message = difference.words()
         if is_foreign(stored, self._wanted):
             message = f"adopted from {shown(stored.owner) if stored.owner else 'nobody'}; {message}"
         before, after = difference.masked(stored, self._wanted)
-        return Step("updated", message, self._patch(stored, difference), before, after, difference.purged)
-
-    def _patch(self, stored: StoredSecret, difference: SecretDifference) -> Write:
         metadata = {"labels": difference.labels, "annotations": difference.annotations}
         body: dict[str, t.Any] = {"metadata": {key: value for key, value in metadata.items() if value}}
+        if difference.immutable is not None:
+            body["immutable"] = difference.immutable
         if difference.rewrites:
-            body["data"] = self._data
-        return Write("patch", body, stored.seen)
+            try:
+                body["data"] = self._data if self._wanted.purge else self._merged(stored)
+            except ValueError as error:
+                return Step("refused", str(error))
+        return Step("updated", message, Write("patch", body, stored.seen), before, after, difference.purged)
+
+    def _replace(self, stored: StoredSecret, difference: SecretDifference) -> Step:
+        """What the API server takes only as a new object: another type, or new content of an immutable Secret."""
+        why = f"has type {shown(stored.type)}, not {TYPE}" if difference.wrong_type else "is immutable"
+        if not self._wanted.recreate:
+            return Step(
+                "refused",
+                f"the Secret {why}, and cannot be changed. Set recreate to delete it and make it anew, or better use another "
+                "name and link that: kubelets keep an immutable Secret's old content until no Pod on the node uses it",
+            )
+        if not self._wanted.purge:
+            return Step("refused", f"the Secret {why}, so that nothing can be merged into it; set purge_registries, or delete it")
+        created = self._create()
+        before = {"type": shown(stored.type), "registries": {shown_key(key): "(before)" for key in difference.found.entries}}
+        write = Write("replace", created.write.body if created.write else {}, stored.seen)
+        return Step("replaced", f"it {why}", write, before, created.after, difference.purged, stale=stored.immutable)
+
+    def _merged(self, stored: StoredSecret) -> dict[str, str]:
+        """Raises ValueError with the reason where it cannot be done."""
+        try:
+            return _data(merge_document(stored.document or b"{}", self._wanted.credentials))
+        except UnreadableDocument as error:
+            raise ValueError(_unmergeable(str(error))) from None
+
+    def _unmergeable(self, difference: SecretDifference) -> str:
+        """Why others' entries could not be kept, or an empty text."""
+        return "" if self._wanted.purge or not difference.found.problem else _unmergeable(difference.found.problem)
 
     def _absent(self, stored: StoredSecret | None) -> Step:
         if stored is None:
@@ -92,9 +133,32 @@ class PullSecretPlan:
         obstacle = self._obstacle(stored)
         if obstacle:
             return Step("refused" if self._wanted.adopt else "skipped", f"{obstacle}; it was left there")
+        if not self._wanted.purge:
+            return self._without_some(stored)
         purged = tuple(sorted(shown_key(key) for key in read_document(stored).entries))
         before = {"type": shown(stored.type), "registries": dict.fromkeys(purged, "(removed)")}
         return Step("deleted", write=Write("delete", seen=stored.seen), before=before, purged=purged)
+
+    def _without_some(self, stored: StoredSecret) -> Step:
+        found = read_document(stored)
+        if found.problem:
+            return Step("refused", _unmergeable(found.problem))
+        gone = [key for key in found.entries if comparison_key(key) in self._removed]
+        purged = tuple(sorted(shown_key(key) for key in gone))
+        before = {"registries": {shown_key(key): "(before)" for key in found.entries}}
+        if not gone:
+            return Step("unchanged")
+        if len(gone) == len(found.entries):
+            message = "its last registry went with it"
+            return Step("deleted", message, Write("delete", seen=stored.seen), before, purged=purged)
+        if stored.immutable:
+            return Step("refused", "the Secret is immutable, so that nothing can be taken out of it; delete it, or replace it")
+        after = {"registries": {shown_key(key): "(before)" for key in found.entries if key not in gone}}
+        try:
+            data = _data(without_registries(stored.document or b"{}", self._wanted.registries))
+        except ValueError as error:
+            return Step("refused", _unmergeable(str(error)))
+        return Step("updated", f"purged: {listed(purged)}", Write("patch", {"data": data}, stored.seen), before, after, purged)
 
     def _obstacle(self, stored: StoredSecret) -> str:
         """Why the Secret may not be touched, or an empty text."""
@@ -106,13 +170,17 @@ class PullSecretPlan:
             return "the Secret was made by somebody else (no label pullpass.registry/owner); set adopt to take it over"
         return f"the Secret belongs to owner '{shown(stored.owner)}', not '{self._wanted.owner}'; set adopt to take it over"
 
-    def _fixed(self, stored: StoredSecret, difference: SecretDifference) -> str:
-        """Why the API server could not make the change, or an empty text."""
-        if difference.wrong_type:
-            return f"the Secret has type {shown(stored.type)}, which cannot be changed to {TYPE}; delete it, or use another name"
-        if stored.immutable and difference.rewrites:
-            return (
-                "the Secret is immutable; use another name and link that (kubelets keep the old content under this name until "
-                "no Pod on the node uses it)"
-            )
-        return ""
+    def _is_fixed(self, stored: StoredSecret, difference: SecretDifference) -> bool:
+        """Whether the API server refuses the change, whoever asks for it."""
+        unlocked = difference.immutable is False
+        return difference.wrong_type or (stored.immutable and (difference.rewrites or unlocked))
+
+
+def _data(document: bytes) -> dict[str, str]:
+    if len(document) > MOST_BYTES:
+        raise ValueError(f"the document would be {len(document)} bytes; a Secret takes at most {MOST_BYTES}. Use two Secrets")
+    return {KEY: base64.b64encode(document).decode("ascii")}
+
+
+def _unmergeable(problem: str) -> str:
+    return f"its document {problem}, so that nothing can be merged into it; mend or delete it, or set purge_registries"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import typing as t
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, manager
@@ -18,11 +19,18 @@ if t.TYPE_CHECKING:
 
 TYPE = "kubernetes.io/dockerconfigjson"
 KEY = ".dockerconfigjson"
+# kube-apiserver counts the decoded values of a Secret (pkg/apis/core/validation, MaxSecretSize)
+MOST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class WantedSecret:
-    """A pull secret as it shall be. Without credentials it shall not be there."""
+    """A pull secret as it shall be, or (``present`` false) shall not be.
+
+    With ``purge`` it holds these credentials and no others; without, others stay, and ``registries`` are the keys that
+    shall be gone when it is not to be present. ``immutable`` None leaves that as it is. A stored token that lives longer
+    than ``refresh_before`` is not replaced by a newer one.
+    """
 
     name: str
     owner: str
@@ -30,6 +38,13 @@ class WantedSecret:
     credentials: Sequence[Credential] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    present: bool = True
+    purge: bool = True
+    registries: Sequence[str] = ()
+    immutable: bool | None = None
+    recreate: bool = False
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    refresh_before: timedelta | None = None
 
 
 @dataclass(frozen=True)

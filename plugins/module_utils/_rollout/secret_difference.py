@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import (
     DocumentChange,
@@ -13,14 +14,23 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     changes,
     read_stored_document,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import (
+    EXPIRES,
+    REVISION,
+    kept_entries,
+    notes,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import Entry
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import StoredSecret, WantedSecret
 
 
@@ -33,9 +43,10 @@ class SecretDifference:
     labels: Mapping[str, str]
     annotations: Mapping[str, str | None]
     wrong_type: bool
+    immutable: bool | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.rewrites or self.labels or self.annotations)
+        return bool(self.rewrites or self.labels or self.annotations or self.immutable is not None)
 
     @property
     def rewrites(self) -> bool:
@@ -54,6 +65,8 @@ class SecretDifference:
             parts.append(f"written: {listed(self.document.written)}")
         if self.purged:
             parts.append(f"purged: {listed(self.purged)}")
+        if self.immutable is not None:
+            parts.append("made immutable" if self.immutable else "made mutable")
         if self.labels or self.annotations:
             parts.append(f"metadata: {listed([*self.labels, *self.annotations])}")
         return "; ".join(parts)
@@ -69,12 +82,19 @@ class SecretDifference:
         after = {
             "labels": dict(self.labels),
             "annotations": {key: value for key, value in self.annotations.items() if value is not None},
-            "registries": {
-                credential.registry: "(after)" if credential.registry in self.document.written else "(before)"
-                for credential in wanted.credentials
-            },
+            "registries": self._registries_after(wanted),
         }
+        if self.immutable is not None:
+            before["immutable"], after["immutable"] = str(stored.immutable).lower(), str(self.immutable).lower()
         return before, after
+
+    def _registries_after(self, wanted: WantedSecret) -> dict[str, str]:
+        kept = {} if wanted.purge else {shown_key(key): "(before)" for key in self.found.entries}
+        for credential in wanted.credentials:
+            kept.setdefault(credential.registry, "(before)")
+            if credential.registry in self.document.written:
+                kept[credential.registry] = "(after)"
+        return {key: mark for key, mark in kept.items() if key not in self.purged}
 
 
 def is_foreign(stored: StoredSecret, wanted: WantedSecret) -> bool:
@@ -90,14 +110,31 @@ def read_document(stored: StoredSecret) -> StoredDocument:
 
 def secret_difference(stored: StoredSecret, wanted: WantedSecret) -> SecretDifference:
     """Compares content, labels and annotations; of a Secret that may not be adopted not the marks that adoption would set."""
+    found = read_document(stored)
+    document = changes(found, wanted.credentials, keep_others=not wanted.purge, good_enough=_lives_on(wanted))
+    kept = kept_entries(wanted, found.entries, document.written)
+    wished = {**wanted.annotations, **notes(wanted, kept, document.written, stored.annotations)}
+    annotations: dict[str, str | None] = {key: value for key, value in wished.items() if stored.annotations.get(key) != value}
     labels = {key: value for key, value in wanted.labels.items() if stored.labels.get(key) != value}
-    annotations: dict[str, str | None] = {
-        key: value for key, value in wanted.annotations.items() if stored.annotations.get(key) != value
-    }
     if not is_foreign(stored, wanted) or (wanted.adopt and stored.managed_by is None):
         if stored.owner != wanted.owner:
             labels[OWNER_LABEL] = wanted.owner
-        if LAST_APPLIED in stored.annotations:  # credentials in plain sight of everybody who may read metadata
-            annotations[LAST_APPLIED] = None
-    found = read_document(stored)
-    return SecretDifference(found, changes(found, wanted.credentials), labels, annotations, stored.type != TYPE)
+        # LAST_APPLIED holds credentials in plain sight of everybody who may read metadata; the notes would be outdated
+        gone = [key for key in (LAST_APPLIED, EXPIRES, REVISION) if key in stored.annotations and key not in wished]
+        annotations.update(dict.fromkeys(gone))
+    immutable = None if wanted.immutable in (None, stored.immutable) else wanted.immutable
+    return SecretDifference(found, document, labels, annotations, stored.type != TYPE, immutable)
+
+
+def _lives_on(wanted: WantedSecret) -> Callable[[Entry, Credential], bool] | None:
+    """Whether a stored token may stay in the place of a new one; None where it may not."""
+    enough = wanted.refresh_before
+    if enough is None:
+        return None
+    now = datetime.now(timezone.utc)
+
+    def lives_on(entry: Entry, credential: Credential) -> bool:
+        ends = expiry(entry.username, entry.password)
+        return entry.username == credential.username and ends is not None and ends - now >= enough
+
+    return lives_on

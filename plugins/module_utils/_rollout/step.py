@@ -20,7 +20,7 @@ QUIET = ("unchanged",)
 
 @dataclass(frozen=True)
 class Write:
-    """``verb`` is create, patch or delete; ``body`` the object or the merge patch; ``seen`` guards patch and delete."""
+    """``verb`` is create, patch, delete or replace; ``body`` the object or the merge patch; ``seen`` guards all but create."""
 
     verb: str
     body: Mapping[str, t.Any] = field(default_factory=dict, repr=False)
@@ -32,7 +32,7 @@ class Step:
     """``action`` is the word for the result; without ``write`` there is nothing to do.
 
     ``before`` and ``after`` are for --diff and hold no secret. ``warning`` needs a person's eye though nothing failed.
-    ``awaited`` marks a failure that may mend itself in a moment.
+    ``awaited`` marks a failure that may mend itself in a moment, ``stale`` an object that kubelets may go on to use as it was.
     """
 
     action: str
@@ -43,3 +43,4 @@ class Step:
     purged: tuple[str, ...] = ()
     warning: str = ""
     awaited: bool = False
+    stale: bool = False

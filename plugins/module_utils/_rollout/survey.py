@@ -42,21 +42,33 @@ def closed_outcomes(chosen: Chosen, name: str, check_mode: bool) -> list[Outcome
     return outcomes
 
 
-def objects_named(
-    api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str, chosen: Chosen
-) -> list[Subject[Stored]]:
-    """A Subject for each open namespace."""
-    namespaces = open_namespaces(chosen)
-    if not chosen.listed or not namespaces:
-        return [Subject(namespace.name, name) for namespace in namespaces]
+def list_named(
+    api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str
+) -> dict[str, Subject[Stored]] | None:
+    """Namespace -> Subject for each object of this name in the cluster; None where that may not be listed."""
     try:
         listed = list_all(api, resource, lambda item: _subject(item, parse), {"fieldSelector": f"metadata.name={name}"})
     except RequestError as error:
         if error.kind != FORBIDDEN:
             raise
-        return [Subject(namespace.name, name) for namespace in namespaces]
-    found = {subject.namespace: subject for subject in listed}
-    return [found.get(namespace.name) or Subject(namespace.name, name, None) for namespace in namespaces]
+        return None
+    return {subject.namespace: subject for subject in listed}
+
+
+def subjects_in(chosen: Chosen, name: str, found: dict[str, Subject[Stored]] | None) -> list[Subject[Stored]]:
+    """A Subject for each open namespace; without a list (None) each is still to be read."""
+    namespaces = [namespace.name for namespace in open_namespaces(chosen)]
+    if found is None:
+        return [Subject(namespace, name) for namespace in namespaces]
+    return [found.get(namespace) or Subject(namespace, name, None) for namespace in namespaces]
+
+
+def objects_named(
+    api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str, chosen: Chosen
+) -> list[Subject[Stored]]:
+    """A Subject for each open namespace, from one list where the namespaces themselves came from one."""
+    found = list_named(api, resource, parse, name) if chosen.listed and open_namespaces(chosen) else None
+    return subjects_in(chosen, name, found)
 
 
 def objects_matching(

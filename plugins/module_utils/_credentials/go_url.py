@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""URLs of registries as Go 1.26 takes them apart: only what the kubelet uses of it, for ``https://`` and ``http://`` alone.
+
+It works on bytes, since an escape in a URL may stand for any byte. A ValueError says in words why Go refuses the URL and
+holds nothing of it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+# bytes that may stand for themselves in a host (the table encodeHost of net/url)
+_HOST_BYTES = rb"!\"$&'()*+,\-.0-9:;<=>A-Z\[\]_a-z~"
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_USER = re.compile(rb"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
+_PORT = re.compile(rb"(?::[0-9]*)?")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_HOST = re.compile(rb"(?:[" + _HOST_BYTES + rb"\x80-\xff]|%25|%[89A-Fa-f][0-9A-Fa-f])*")
+_ZONE = re.compile(rb"(?:[" + _HOST_BYTES + rb"\x80-\xff]|%[0-9A-Fa-f]{2})*")
+_ZONE_ESCAPED = re.compile(rb"[ %" + _HOST_BYTES + rb"]")
+
+
+class GoUrl(t.NamedTuple):
+    """``host`` with its port and without user name, ``path`` with its slash; both with escapes decoded."""
+
+    host: bytes
+    path: bytes
+
+
+def parse_url(url: bytes) -> GoUrl:
+    """Parse of net/url/url.go. Query and fragment are dropped, but bad escapes in a fragment refuse the URL all the same."""
+    rest, _hash, fragment = url.partition(b"#")
+    if _CONTROL.search(rest):
+        raise ValueError("it holds a control character")
+    rest = rest.partition(b"://")[2].partition(b"?")[0]
+    authority, slash, path = rest.partition(b"/")
+    parsed = GoUrl(_authority(authority), _unescape(slash + path))
+    _unescape(fragment)
+    return parsed
+
+
+def split_host_port(host: bytes) -> tuple[bytes, bytes]:
+    """SplitURL of kubernetes pkg/credentialprovider/keyring.go over SplitHostPort of net/ipsock.go.
+
+    What SplitHostPort refuses is all host and no port; so an IPv6 address without a port keeps its brackets.
+    """
+    name, colon, port = host.rpartition(b":")
+    if not colon:
+        return host, b""
+    if host.startswith(b"["):
+        if host.find(b"]") != len(name) - 1:
+            return host, b""
+        name = name[1:-1]
+    elif b":" in name or b"]" in host:
+        return host, b""
+    return (host, b"") if b"[" in name + port or b"]" in port else (name, port)
+
+
+def _authority(authority: bytes) -> bytes:
+    """parseAuthority of net/url/url.go: the host; a user name and a password before it only have to be well formed."""
+    user, _at, host = authority.rpartition(b"@")
+    parsed = _ip_literal(host) if host.startswith(b"[") else _host(host)
+    if not _USER.fullmatch(user):
+        raise ValueError("what stands before '@' in it is no user name that a URL may hold")
+    _unescape(user)
+    return parsed
+
+
+def _host(host: bytes) -> bytes:
+    """parseHost of net/url/url.go for what begins with no bracket."""
+    if b"[" in host:
+        raise ValueError("it holds a bracket that begins no IPv6 address")
+    name, colon, port = host.partition(b":")
+    _check_port(colon + port)
+    return _unescape_host(name) + colon + port
+
+
+def _ip_literal(host: bytes) -> bytes:
+    """parseHost of net/url/url.go for ``[...]`` with a port or without."""
+    end = host.rfind(b"]")
+    if host.rfind(b"[") > 0 or end < 0:
+        raise ValueError("its brackets do not enclose an IPv6 address")
+    _check_port(host[end + 1 :])
+    address, percent, zone = host[1:end].partition(b"%25")
+    literal = _unescape_host(address) + _unescape_zone(percent + zone)
+    if not _is_ipv6(literal):
+        raise ValueError("its brackets do not enclose an IPv6 address")
+    return b"[" + literal + b"]" + host[end + 1 :]
+
+
+def _check_port(port: bytes) -> None:
+    """validOptionalPort of net/url/url.go. An empty port is one, and any number of digits."""
+    if not _PORT.fullmatch(port):
+        raise ValueError("what stands after the ':' of its host is no port number")
+
+
+def _is_ipv6(literal: bytes) -> bool:
+    """ParseAddr of net/netip/netip.go, for IPv6 alone. A zone may be any text but an empty one."""
+    address, percent, zone = literal.partition(b"%")
+    if percent and not zone:
+        return False
+    try:
+        ipaddress.IPv6Address(address.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
+def _unescape_host(host: bytes) -> bytes:
+    """unescape of net/url/url.go with encodeHost: escapes only of what is not ASCII, and of the percent sign."""
+    if not _HOST.fullmatch(host):
+        raise ValueError("its host holds a character or an escape that no host may have")
+    return _unescape(host)
+
+
+def _unescape_zone(zone: bytes) -> bytes:
+    """unescape of net/url/url.go with encodeZone: escapes only of what may stand there by itself, and of the blank."""
+    escaped = [bytes([int(digits, 16)]) for digits in _ESCAPE.findall(zone) if digits]
+    if not _ZONE.fullmatch(zone) or not all(_ZONE_ESCAPED.fullmatch(byte) for byte in escaped):
+        raise ValueError("the zone of its IPv6 address holds a character or an escape that no zone may have")
+    return _unescape(zone)
+
+
+def _unescape(text: bytes) -> bytes:
+    """unescape of net/url/url.go with encodePath, encodeFragment or encodeUserPassword."""
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    if match[1] is None:
+        raise ValueError("it holds a '%' without two hexadecimal digits after it")
+    return bytes([int(match[1], 16)])
