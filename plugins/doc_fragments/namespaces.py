@@ -16,9 +16,11 @@ options:
     type: list
     elements: str
   namespace_selectors:
-    description: Label selectors. A namespace has to match one of them, and O(namespaces) where that is given as well.
-    type: list
-    elements: str
+    description:
+      - Label selectors, a list of texts such as V(team=a,stage!=test), or one text. A namespace has to match one of them, and
+        O(namespaces) where that is given as well.
+      - An empty list selects nothing, and warns.
+    type: raw
   exclude_namespaces:
     description: Names or globs that are taken away in the end. Does not stand alone.
     type: list

@@ -17,7 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule
 
 _MOST_WORKERS = 64
 
@@ -37,14 +37,15 @@ CLUSTER_OPTIONS: dict[str, t.Any] = {
     "in_cluster": {"type": "bool", "default": False},
     "request_timeout": {"type": "float", "default": 60.0},
     "namespaces": {"type": "list", "elements": "str"},
-    "namespace_selectors": {"type": "list", "elements": "str"},
+    # raw, since Ansible would cut the text of one selector at its commas, which mean "and"
+    "namespace_selectors": {"type": "raw"},
     "exclude_namespaces": {"type": "list", "elements": "str"},
     "workers": {"type": "int", "default": 16},
     "results": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
 }
 
 
-def open_cluster(module: AnsibleModule) -> tuple[Api, Chosen]:
+def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
     """The cluster that options and environment name, and the namespaces that are chosen there."""
     params = module.params
     workers, timeout = params["workers"], params["request_timeout"]
@@ -52,8 +53,10 @@ def open_cluster(module: AnsibleModule) -> tuple[Api, Chosen]:
         raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}, the requests that are sent at a time.")
     if timeout <= 0:
         raise InputError(f"request_timeout is {timeout}. Expected seconds, more than 0.")
-    wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
+    selectors = _selectors(params["namespace_selectors"])
+    wanted = wanted_namespaces(params["namespaces"], selectors, params["exclude_namespaces"])
     api = Api(resolve_target(params, os.environ), workers, timeout)
+    module.so_far = lambda: {"cluster": api.identity, "api_requests": api.requests}
     for warning in api.warnings:
         module.warn(warning)
     chosen = choose_namespaces(api, wanted, workers)
@@ -62,3 +65,11 @@ def open_cluster(module: AnsibleModule) -> tuple[Api, Chosen]:
     elif not chosen.namespaces and not chosen.missing:
         module.warn(f"no namespace of {api.identity['server']} matches: nothing is selected, nothing is done.")
     return api, chosen
+
+
+def _selectors(value: t.Any) -> list[str] | None:
+    if value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        return value
+    if isinstance(value, str):
+        return [value]
+    raise InputError("namespace_selectors is no list of texts. Give label selectors, for example ['team=a,stage!=test'].")

@@ -65,6 +65,8 @@ def credentials_option(module: AnsibleModule) -> list[Credential]:
     helpers = CredentialHelpers(module)
     if params["registries"] is not None:
         return _from_registries(params["registries"], helpers)
+    if params["config_registries"] == []:
+        raise InputError("config_registries is an empty list. Name the registries to take, or leave the option out for all.")
     where, text = _document(params)
     ask = helpers.get if params["resolve_helpers"] else None
     return credentials_from_document(where, text, params["config_registries"], ask)

@@ -17,6 +17,12 @@ class ClusterError(PullpassError):
     """The cluster cannot be used at all: how to reach it, who we are there, or whether to trust it."""
 
 
+class Unreachable(ClusterError):
+    """No connection came about, so nothing was sent. ``pause`` as in RequestError."""
+
+    pause: float | None = None
+
+
 class RequestError(PullpassError):
     """The API server answered one request with something else than success.
 

@@ -19,7 +19,12 @@ _NOT_SHOWN = "(not shown)"
 
 
 class PullpassModule(AnsibleModule):
-    """An AnsibleModule whose results and log lines repeat no option that holds a credential, misspelt or not."""
+    """An AnsibleModule whose results and log lines repeat no option that holds a credential, misspelt or not.
+
+    ``so_far`` gives what a failure is to tell beside its message.
+    """
+
+    so_far: t.Callable[[], dict[str, t.Any]] = dict
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**{"invocation": self._invocation(), **kwargs})
@@ -48,7 +53,7 @@ def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) 
     try:
         result = flow(module)
     except PullpassError as error:
-        module.fail_json(str(error))
+        module.fail_json(str(error), **module.so_far())
     if result.pop("failed", False):
         module.fail_json(result.pop("msg"), **result)
     module.exit_json(**result)

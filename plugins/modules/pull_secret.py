@@ -110,7 +110,9 @@ options:
       - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
     type: int
   labels:
-    description: Labels to set. Others on the Secret stay. C(pullpass.registry/owner) is set by O(owner).
+    description:
+      - Labels to set. Others on the Secret stay.
+      - Those by which tools know their own are refused, C(app.kubernetes.io/instance) among them, by which Argo CD prunes.
     type: dict
     default: {}
   annotations:
@@ -262,12 +264,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._module import run
+from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, reserved_marks
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -304,8 +307,12 @@ def check_options(params: dict[str, t.Any]) -> None:
     check_annotations("annotations", params["annotations"])
     if not params["owner"]:
         raise InputError("owner is empty. Give a name for whoever looks after this Secret, or leave the option out.")
-    if OWNER_LABEL in params["labels"]:
-        raise InputError(f"labels sets {OWNER_LABEL}. That is what the option owner is for.")
+    reserved = reserved_marks(params["labels"], params["annotations"])
+    if reserved:
+        raise InputError(
+            f"{listed(sorted(reserved))} may not be set by labels or annotations: by it a tool knows what is its own. The option "
+            f"owner sets {OWNER_LABEL}."
+        )
     if params["prune"] and params["state"] == "absent":
         raise InputError("prune goes with state present: it removes the Secret where it is no longer wanted.")
     sources = any(params[source] is not None for source in SOURCES)
@@ -335,7 +342,7 @@ def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> Wante
     )
 
 
-def flow(module: AnsibleModule) -> dict[str, t.Any]:
+def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
     source = params["from_secret"]

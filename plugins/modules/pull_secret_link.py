@@ -152,13 +152,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names i
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._module import run
+from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import LinkPlan
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
 
 ACTIONS = ("linked", "unlinked", "unchanged", "contested", "skipped", "failed")
@@ -188,7 +187,7 @@ def row(outcome: Outcome) -> dict[str, str]:
     return {"namespace": outcome.namespace, "kind": "ServiceAccount", "name": outcome.name}
 
 
-def flow(module: AnsibleModule) -> dict[str, t.Any]:
+def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_names(params)
     api, chosen = open_cluster(module)
@@ -201,6 +200,8 @@ def flow(module: AnsibleModule) -> dict[str, t.Any]:
         workers=params["workers"],
         check_mode=module.check_mode,
     ).run()
+    if chosen.namespaces and not outcomes:
+        module.warn("no ServiceAccount in the chosen namespaces matches: nothing is done.")
     answer = told(outcomes, ACTIONS, "links", row, params["results"] == "all")
     if module._diff:
         answer["diff"] = diffs(outcomes, "ServiceAccount")

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+
+import kubernetes
 
 import lab
 
@@ -17,6 +20,7 @@ def down() -> None:
     if os.environ.get("REGISTRY"):
         ground = own(os.environ.get("KUBECONFIG", ""), os.environ["REGISTRY"])
         names = ClusterView.of(ground).remove()
+        shutil.rmtree(ground.folder)
         print(f"removed from your cluster: {', '.join(names) or 'nothing, there was no namespace of the demo'}")
         return
     lab.down(INSTANCE)
@@ -29,8 +33,11 @@ def main() -> int:
         return 2
     try:
         commands[sys.argv[1]]()
-    except (DemoError, lab.LabError) as error:
+    except (DemoError, lab.LabError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except kubernetes.client.ApiException as error:
+        print(f"\nthe API server refused what the demo needs: {error.status} {error.body}", file=sys.stderr)
         return 1
     return 0
 

@@ -32,7 +32,7 @@ class ClusterView:
     @classmethod
     def of(cls, ground: Ground) -> ClusterView:
         try:
-            client = kubernetes.config.new_client_from_config(str(ground.kubeconfig), ground.context, persist_config=False)
+            client = kubernetes.config.new_client_from_config(ground.kubeconfig, ground.context, persist_config=False)
             kubernetes.client.VersionApi(client).get_code()
         except Exception as error:
             raise DemoError(f"the cluster of {ground.kubeconfig} does not answer: {error}") from None

@@ -25,7 +25,7 @@ class Ground:
     """``image`` is private; None means that there is none, or no node to run it, for the reason in ``no_pods``."""
 
     folder: Path
-    kubeconfig: Path
+    kubeconfig: str
     context: str | None
     registry: str
     username: str
@@ -33,6 +33,11 @@ class Ground:
     image: str | None
     no_pods: str = ""
     audit_log: Path | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the cluster is a person's own, and not the lab's."""
+        return self.audit_log is None
 
 
 def bring_up() -> Ground:
@@ -48,7 +53,7 @@ def _lab() -> Ground:
     cluster, registry = running.clusters[0], running.registries[0]
     return Ground(
         folder=running.directory,
-        kubeconfig=cluster.kubeconfig,
+        kubeconfig=str(cluster.kubeconfig),
         context=cluster.name,
         registry=registry.host,
         username="puller",
@@ -68,12 +73,14 @@ def own(kubeconfig: str, registry: str) -> Ground:
         password = Path(password_file).expanduser().read_text().rstrip("\r\n")
     except OSError as error:
         raise DemoError(f"REGISTRY_PASSWORD_FILE {password_file} cannot be read: {error.strerror}") from None
+    if not any(Path(path).expanduser().is_file() for path in kubeconfig.split(os.pathsep)):
+        raise DemoError(f"KUBECONFIG {kubeconfig} does not exist.")
     folder = lab_folder() / "own"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     image = variables.get("IMAGE")
     return Ground(
         folder=folder,
-        kubeconfig=Path(kubeconfig).expanduser(),
+        kubeconfig=os.pathsep.join(str(Path(path).expanduser()) for path in kubeconfig.split(os.pathsep)),
         context=variables.get("CONTEXT"),
         registry=registry,
         username=username,

@@ -33,7 +33,7 @@ def tell(ground: Ground) -> None:
     say(
         "The rollout",
         f"The cluster is a host in {inventory}, and the credential in a file of variables beside it, as from a vault. "
-        f"The playbook writes Secret {SECRET} into each namespace {GLOB} and names it on each default ServiceAccount.",
+        f"The playbook writes Secret {SECRET} into each of these namespaces and names it on each default ServiceAccount.",
     )
     _play(inventory, variables)
     for namespace in NAMESPACES:
@@ -65,6 +65,8 @@ def _show_failing(view: ClusterView, image: str) -> None:
     view.make_pods(image)
     view.wait_for_pods((*STUCK, "Running"), 120)
     _show_pods(view)
+    if "Running" in view.pods().values():
+        raise DemoError(f"a Pod runs without a credential: {image} is not private, or the node has its own. Name another IMAGE.")
 
 
 def _show_running(view: ClusterView) -> None:
@@ -89,8 +91,8 @@ def _write_files(ground: Ground) -> tuple[Path, Path]:
     """An inventory as a site would have it, and the secret beside it as a vault would give it (0600)."""
     inventory, variables = ground.folder / "inventory.json", ground.folder / "registries.json"
     host = {
-        "cluster_pull_access_kubeconfig": str(ground.kubeconfig),
-        "cluster_pull_access_namespaces": [GLOB],
+        "cluster_pull_access_kubeconfig": ground.kubeconfig,
+        "cluster_pull_access_namespaces": list(NAMESPACES) if ground.own else [GLOB],
     }
     if ground.context:
         host["cluster_pull_access_context"] = ground.context
@@ -128,8 +130,9 @@ def _what_next(ground: Ground, inventory: Path, variables: Path) -> None:
         f"export KUBECONFIG={ground.kubeconfig} ANSIBLE_COLLECTIONS_PATH={collections}",
         f"{kubectl if kubectl.exists() else 'kubectl'} get secrets,serviceaccounts,pods -A",
         f"{play} --check --diff -e cluster_pull_access_secret_name=another   # what would happen",
-        f"{play} -e cluster_pull_access_namespaces='[\"*\"]'   # every namespace but the system's",
         f"{play} -e cluster_pull_access_state=absent   # unlink and remove",
-        "make demo-down   # end it all",
     ]
+    if not ground.own:
+        lines.append(f"{play} -e cluster_pull_access_namespaces='[\"*\"]'   # every namespace but the system's")
+    lines.append("make demo-down   # end it all" + (", with the same variables" if ground.own else ""))
     print("\n".join(f"  {line}" for line in lines))

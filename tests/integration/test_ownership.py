@@ -175,7 +175,7 @@ def test_a_wrong_type_and_an_immutable_one_are_refused(c2: Access, ansible: Ansi
 
     run = pull_secret(ansible, c2, f"{prefix}-*")
 
-    rows = {row["namespace"]: row for row in run.of("pull_secret")["namespaces"]}
+    rows = {row["namespace"]: row for row in run.of("pull_secret")["namespaces"] if row["namespace"] in names}
     assert {row["action"] for row in rows.values()} == {"refused"}
     assert "type Opaque" in rows[names[0]]["message"]
     assert "immutable" in rows[names[1]]["message"]

@@ -65,6 +65,7 @@ LOOKUPS: list[tuple[str, list[str], list[str]]] = [
     ("localhost/a", ["*"], ["*"]),
     ("registry:5000/a", ["*:5000"], ["*:5000"]),
     ("reg.io:5000/a", ["*:5000"], []),
+    ("aba.io/a", ["ab*ba.io", "*aba*aba.io", "a*a.io"], ["a*a.io"]),
     ("abcabd.io/a", ["a*b*d.io", "a*c.io", "*bd.io", "**.io", "a*abcabd.io"], ["a*b*d.io", "*bd.io", "**.io"]),
     (
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x",
@@ -86,7 +87,7 @@ LOOKUPS: list[tuple[str, list[str], list[str]]] = [
     ),
     # IPv6
     ("[::1]:5000/a", ["[::1]:5000"], ["[::1]:5000"]),
-    ("[::1]:5000/a", ["::1:5000", "[::1]", "[::1]:5001", "*:5000"], ["*:5000"]),
+    ("[::1]:5000/a", ["::1:5000", "[::1]", "[::1]:5001", "[::1%25]:5000", "*:5000"], ["*:5000"]),
     ("[::1]/a", ["[::1]", "*"], ["*"]),
     ("A/a", ["[::A]", "[::b]"], ["[::A]"]),
     ("Q/a", ["[::1%2525A-Z]"], ["[::1%2525A-Z]"]),
@@ -190,6 +191,7 @@ IMAGES: list[tuple[str, tuple[str, str, str | None, str | None]]] = [
     (f"reg.io/a@{SHA256}", ("reg.io", "a", None, SHA256)),
     (f"reg.io/a:1@{SHA256}", ("reg.io", "a", "1", SHA256)),
     (f"reg.io/a@sha512:{_HEX}{_HEX}", ("reg.io", "a", None, f"sha512:{_HEX}{_HEX}")),
+    (f"reg.io/a@sha384:{'0' * 96}", ("reg.io", "a", None, f"sha384:{'0' * 96}")),
     ("localhost/a", ("localhost", "a", None, None)),
     ("Reg.Example.com/a", ("Reg.Example.com", "a", None, None)),
     ("REG/a", ("REG", "a", None, None)),

@@ -205,7 +205,7 @@ def test_tries_end_and_the_last_reason_is_told() -> None:
     (outcome,) = run(store, add, "a")
     assert outcome.step.action == "failed"
     assert outcome.step.message.startswith("gave up after 12 tries, each overtaken by another writer")
-    assert outcome.step.message.endswith("Last: the server's conflict")
+    assert outcome.step.message.endswith("broken off: the server's conflict")
     assert store.calls.count("patch a") == 12
 
 

@@ -73,10 +73,6 @@ def test_what_is_not_there_is_created_with_our_marks() -> None:
     )
 
 
-def test_a_managed_by_label_of_the_task_wins_over_ours() -> None:
-    step = plan(ONE, labels={MANAGED_BY_LABEL: "platform-team"}).step(None)
-    assert write_of(step).body["metadata"]["labels"] == {**OURS, MANAGED_BY_LABEL: "platform-team"}
-
 
 @pytest.mark.parametrize(
     "there",

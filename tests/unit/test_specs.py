@@ -66,7 +66,7 @@ def entry_points() -> dict[str, dict[str, Any]]:
 
 
 def task(name: str) -> dict[str, Any]:
-    (only,) = loaded(ROLE / "tasks" / f"{TASKS[name]}.yml")
+    (only,) = loaded(ROLE / "tasks" / f"call_{TASKS[name]}.yml")
     return only
 
 

@@ -211,17 +211,17 @@ def test_a_home_folder_is_found() -> None:
 
 def test_impersonation_is_one_person_from_one_place(one: str) -> None:
     bob = {"K8S_AUTH_IMPERSONATE_USER": "bob", "K8S_AUTH_IMPERSONATE_GROUPS": "ops, dev"}
-    from_environment = resolve_target({"kubeconfig": [one]}, bob)
+    from_environment = resolve_target({}, {**bob, "K8S_AUTH_KUBECONFIG": one})
     assert (from_environment.impersonate_user, from_environment.impersonate_groups) == ("bob", ("ops", "dev"))
-    given = resolve_target({"kubeconfig": [one], "impersonate_user": "ann", "impersonate_groups": ["qa"]}, bob)
-    assert (given.impersonate_user, given.impersonate_groups) == ("ann", ("qa",))
-    alone = resolve_target({"kubeconfig": [one], "impersonate_user": "ann"}, bob)
-    assert (alone.impersonate_user, alone.impersonate_groups) == ("ann", ())
+    given = resolve_target({"impersonate_user": "ann"}, {**bob, "K8S_AUTH_KUBECONFIG": one})
+    assert (given.impersonate_user, given.impersonate_groups) == ("ann", ())
+    explicit = resolve_target({"kubeconfig": [one]}, bob)
+    assert (explicit.impersonate_user, explicit.impersonate_groups) == (None, ())
 
 
 def test_a_comma_too_many_makes_no_group_without_name(one: str) -> None:
-    environment = {"K8S_AUTH_IMPERSONATE_USER": "bob", "K8S_AUTH_IMPERSONATE_GROUPS": "ops,"}
-    assert resolve_target({"kubeconfig": [one]}, environment).impersonate_groups == ("ops",)
+    environment = {"K8S_AUTH_IMPERSONATE_USER": "bob", "K8S_AUTH_IMPERSONATE_GROUPS": "ops,", "KUBECONFIG": one}
+    assert resolve_target({}, environment).impersonate_groups == ("ops",)
 
 
 OPTIONS = {

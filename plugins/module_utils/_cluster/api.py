@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import THROTTLED, UNDECIDED, Request, refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError, Unreachable
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Api:
         self._connection = connect(target, workers)
         self._timeout = timeout
         self._lock = threading.Lock()
+        self._reached = False
         self.requests = 0
 
     @property
@@ -53,6 +54,11 @@ class Api:
         """What a person should know of how the server is reached."""
         if self._connection.verified:
             return []
+        if not self._connection.encrypted:
+            return [
+                f"{self._connection.server} is not encrypted: everybody on the way there reads the token and the credentials. "
+                "Use https."
+            ]
         return [
             f"TLS verification is off for {self._connection.server}: whoever answers there gets the credentials. "
             "Set ca_cert (in AWX: fill in the certificate authority of the credential)."
@@ -73,7 +79,7 @@ class Api:
         while True:
             try:
                 return self._once(request, url, body, accept)
-            except RequestError as error:
+            except (RequestError, Unreachable) as error:
                 if error.pause is None:
                     raise
                 pause = max(pause, error.pause)
@@ -85,14 +91,21 @@ class Api:
     def _once(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> dict[str, t.Any]:
         answer = self._exchange(request, url, body, accept)
         if answer.status < 300:
-            try:
-                return json.loads(answer.data)
-            except ValueError:
-                raise ClusterError(f"{self._connection.server} does not answer in JSON. Is it an API server?") from None
+            return self._decoded(answer.data)
         error = refusal(request, self._connection.server, answer.status, answer.data)
         if isinstance(error, RequestError) and (error.kind == THROTTLED or (error.kind == UNDECIDED and request.reads)):
             error.pause = _retry_after(answer.headers)
         raise error
+
+    def _decoded(self, body: bytes) -> dict[str, t.Any]:
+        try:
+            decoded = json.loads(body)
+        except ValueError:
+            decoded = None
+        if not isinstance(decoded, dict):
+            raise ClusterError(f"{self._connection.server} does not answer like an API server. Check the address and the proxy.")
+        self._reached = True
+        return decoded
 
     def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> t.Any:
         with self._lock:
@@ -120,6 +133,8 @@ class Api:
         server = self._connection.server
         reason = shown(str(error))
         if isinstance(error, urllib3.exceptions.SSLError):
+            if "CERTIFICATE_VERIFY_FAILED" not in reason:
+                return ClusterError(f"{server} and this machine cannot agree on TLS: {reason}. Is it an https port?")
             return ClusterError(
                 f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or mend the "
                 "certificate-authority of the kubeconfig."
@@ -128,7 +143,10 @@ class Api:
             return ClusterError(f"the proxy on the way to {server} failed: {reason}. Check proxy and no_proxy.")
         if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
             reason = reason.rpartition("Failed to establish a new connection: ")[2]
-            return ClusterError(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
+            unreachable = Unreachable(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
+            # nothing was sent; a server that did answer before may be restarting
+            unreachable.pause = 0.0 if self._reached else None
+            return unreachable
         broken = RequestError(f"the connection to {server} broke at '{request}': {reason}", UNDECIDED, 0)
         broken.pause = 0.0 if request.reads else None
         return broken

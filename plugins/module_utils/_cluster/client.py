@@ -41,7 +41,8 @@ class Connection:
         self._target = target
         self.server: str = configuration.host.rstrip("/")
         self.context = context
-        self.verified = bool(configuration.verify_ssl) or not self.server.startswith("https:")
+        self.encrypted = self.server.startswith("https://")
+        self.verified = self.encrypted and bool(configuration.verify_ssl)
         if not self.verified:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self.pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
@@ -67,9 +68,6 @@ def connect(target: Target, workers: int) -> Connection:
     _require_client()
     configuration = kubernetes.client.Configuration()
     configuration.connection_pool_maxsize = workers
-    for name in ("proxy", "no_proxy"):
-        if getattr(target, name):
-            setattr(configuration, name, getattr(target, name))
     context = target.context
     if target.in_cluster:
         _load_in_cluster(configuration)
@@ -80,6 +78,11 @@ def connect(target: Target, workers: int) -> Connection:
         configuration.cert_file, configuration.key_file = target.client_cert, target.client_key
     else:
         context = _load_kubeconfig(target, configuration)
+    if "@" in (configuration.host or ""):
+        raise InputError("the server of the kubeconfig holds '@'. Give its URL without user and password.")
+    for name in ("proxy", "no_proxy"):
+        if getattr(target, name):
+            setattr(configuration, name, getattr(target, name))
     if target.validate_certs is not None:
         configuration.verify_ssl = target.validate_certs
     if target.ca_cert:
@@ -129,6 +132,8 @@ def _load_kubeconfig(target: Target, configuration: t.Any) -> str:
             )
         except (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{where}, context '{shown(context)}' cannot be used: {shown(str(error))}") from None
+    if not str(configuration.host).startswith(("https://", "http://")):
+        raise InputError(f"{where}, context '{shown(context)}': its cluster has no server URL. Add server: https://... to it.")
     # the client only logs when an exec plugin or a token refresh fails, and goes on as nobody
     if told and not configuration.api_key and not configuration.cert_file:
         raise ClusterError(f"{where}, context '{shown(context)}' gives no credential: {shown(' '.join(told))}")

@@ -76,7 +76,7 @@ def wanted_namespaces(names: Sequence[str] | None, selectors: Sequence[str] | No
             raise InputError(
                 "namespace_selectors holds an empty text, which would select every namespace. Use namespaces: ['*']."
             )
-    if names is None and not selectors:
+    if selectors is not None and not selectors:
         names = ()
     return Wanted(None if names is None else tuple(dict.fromkeys(names)), tuple(selectors or ()), tuple(exclude or ()))
 

@@ -67,7 +67,7 @@ def resolve_target(options: Mapping[str, t.Any], environment: Mapping[str, str])
     given = _given(options)
     from_environment = _from_environment(environment)
     own_switches = {name: given[name] for name in _WITH_TARGET if name in given}
-    person = _impersonation(given, from_environment)
+    person = _impersonation(given)
     if given.get("in_cluster"):
         _refuse_two("in_cluster", [name for name in (*_FILE_OPTIONS, *_HOST_OPTIONS) if name in given])
         return Target(in_cluster=True, **own_switches, **person)
@@ -110,9 +110,7 @@ def _truth(variable: str, text: str) -> bool:
     raise InputError(f"environment variable {variable} is '{text}'. Expected true or false.")
 
 
-def _impersonation(given: Mapping[str, t.Any], from_environment: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    named_here = "impersonate_user" in given or "impersonate_groups" in given
-    source = given if named_here else from_environment
+def _impersonation(source: Mapping[str, t.Any]) -> dict[str, t.Any]:
     user, groups = source.get("impersonate_user"), source.get("impersonate_groups") or []
     if groups and not user:
         raise InputError("impersonate_groups is given without impersonate_user. The API server needs the user as well.")
@@ -134,6 +132,8 @@ def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source:
         raise InputError(f"{source} give a credential but no host. Add host: https://..., or use a kubeconfig.")
     if not host.startswith(("https://", "http://")):
         raise InputError(f"host '{host}' is no URL. Give it with its scheme, for example https://{host}.")
+    if "@" in host:
+        raise InputError("host holds '@'. Give the URL without user and password, and a token as api_key.")
     if bool(client_cert) != bool(client_key):
         raise InputError(f"{source} give only one of client_cert and client_key. A client certificate needs both.")
     if not api_key and not client_cert:
@@ -156,6 +156,8 @@ def _environment_target(
             f"the environment names two clusters: {listed(by_file)}, and {listed(by_host)}. Name the one you mean in the "
             "task or the inventory (kubeconfig and context, or host and api_key)."
         )
+    if not person["impersonate_user"]:
+        person = _impersonation(from_environment)
     if by_host:
         switches = {name: from_environment[name] for name in _WITH_TARGET if name in from_environment}
         if "validate_certs" in switches:

@@ -20,6 +20,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
     kubelet_entries,
     legacy_kubelet_entries,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import index_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -127,20 +128,6 @@ def kubelet_keyring(secrets: Iterable[PullSecret]) -> Keyring:
             index.setdefault(place, []).append(Match(secret.name, key, entry.username, entry.password))
     places = tuple(_Place(place, _endpoint_or_none(place), tuple(index[place])) for place in sorted(index, reverse=True))
     return Keyring(tuple(problems), tuple(ignored), places)
-
-
-def index_key(key: str) -> bytes:
-    """Where the kubelet files a key of `auths` (Add of keyring.go): ``host[:port][/path]``, its escapes decoded.
-
-    Raises ValueError, which says why, for a key that it drops.
-    """
-    url = key.encode("utf-8")
-    if not url.startswith((b"https://", b"http://")):
-        url = b"https://" + url
-    host, path = parse_url(url)
-    if path.startswith((b"/v1/", b"/v2/")):
-        path = path[3:]
-    return host if path == b"/" else host + path
 
 
 def _entries(secret: PullSecret) -> Mapping[str, Entry]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.go_url import parse_url
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
@@ -47,23 +48,31 @@ def canonical_registry(written: str) -> str:
     return f"{host}/{path}" if path else host
 
 
+def index_key(key: str) -> bytes:
+    """Where the kubelet files a key of `auths` (Add of keyring.go): ``host[:port][/path]``, its escapes decoded.
+
+    Raises ValueError, which says why, for a key that it drops.
+    """
+    url = key.encode("utf-8")
+    if not url.startswith((b"https://", b"http://")):
+        url = b"https://" + url
+    host, path = parse_url(url)
+    if path.startswith((b"/v1/", b"/v2/")):
+        path = path[3:]
+    return host if path == b"/" else host + path
+
+
 def comparison_key(key: str) -> str:
     """What two keys of an `auths` document have in common when the kubelet serves the same images with both.
 
     Keys that only docker or podman take for the same (upper case, ``/v2`` without a slash) stay apart.
     """
-    bare = key
-    for scheme in ("https://", "http://"):
-        if key.startswith(scheme):
-            bare = key[len(scheme) :]
-            break
-    host, slash, path = bare.partition("/")
-    if path.startswith(("v1/", "v2/")):
-        path = path[3:]
-    # no image is called index.docker.io/...: without a path it is the kubelet's way out for the Hub, with one it is nothing
-    if not path and host in ("docker.io", "index.docker.io"):
-        return HUB
-    return f"{host}{slash}{path}" if path else host
+    try:
+        index = index_key(key).decode("utf-8", "surrogateescape")
+    except ValueError:
+        return f"\0{key}"  # the kubelet drops it, so that it is the same as no other
+    # without a path both of them mean the Hub; index.docker.io/... is a name that no image has
+    return HUB if index in ("docker.io", "index.docker.io") else index
 
 
 def shown_key(key: str) -> str:

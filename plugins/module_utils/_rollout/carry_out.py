@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 # Others may write the same object at the same time: each try reads it again and waits a little longer (seconds)
 _TRIES = 12
 _LONGEST_PAUSE = 1.0
+# What a server or a webhook of it cannot decide (5xx) will hardly be decided at the third try
+_UNDECIDED_TRIES = 3
 
 Stored = t.TypeVar("Stored")
 
@@ -96,24 +98,27 @@ class CarryOut(t.Generic[Stored]):
         stored = self._read(subject) if isinstance(subject.stored, Unread) else subject.stored
         unsure: Step | None = None
         trouble: RequestError | None = None
-        for attempt in range(_TRIES + 1):
+        undecided = tries = 0
+        while True:
             step = self.plan(stored)
             if step.write is None:
                 # what a broken connection left open turns out to be done
                 return unsure if unsure and step.action == "unchanged" else step
-            if attempt == _TRIES:
-                break
+            if tries == _TRIES or undecided == _UNDECIDED_TRIES:
+                return Step("failed", f"gave up after {tries} tries, each overtaken by another writer or broken off: {trouble}")
             trouble = self._try(subject, step)
+            tries += 1
             if trouble is None:
                 return step
             if trouble.kind == FORBIDDEN and self.objects.dry_run:
                 return replace(step, message=_joined(step.message, f"not checked by the server: {trouble}"))
             if not _passes(trouble, step):
                 raise trouble
-            unsure = step if trouble.kind == UNDECIDED else None
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))
+            if trouble.kind == UNDECIDED:
+                unsure = step
+                undecided += 1
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tries)))
             stored = self._read(subject)
-        return Step("failed", f"gave up after {_TRIES} tries, each overtaken by another writer or broken off. Last: {trouble}")
 
     def _try(self, subject: Subject[Stored], step: Step) -> RequestError | None:
         try:

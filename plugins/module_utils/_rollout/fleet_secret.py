@@ -9,8 +9,9 @@ import typing as t
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import EXPIRES, notes
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.orphans import orphans, settle_orphans
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import EXPIRES
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.stale_pods import with_stale_pods

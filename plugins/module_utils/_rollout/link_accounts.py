@@ -50,11 +50,11 @@ class LinkAccounts:
     check_mode: bool
 
     def run(self) -> list[Outcome]:
-        """An outcome for each ServiceAccount, and for each namespace that has none because it is closed."""
+        """An outcome for each ServiceAccount, and for each namespace that has none because it is closed or may not be listed."""
         objects = Objects(self.api, RESOURCE, self.check_mode)
         carry_out = CarryOut(objects, stored_service_account, self.plan.step)
         settled: dict[tuple[str, str], Outcome] = {}
-        subjects = self._survey()
+        subjects, unlisted = self._survey()
         give_up = time.monotonic() + (0 if self.check_mode else self.wait)
         pause = _FIRST_PAUSE
         while True:
@@ -64,32 +64,36 @@ class LinkAccounts:
                 break
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
-            subjects = [one for one in self._survey() if (one.namespace, one.name) in late]
-        settled = {key: self._in_check_mode(outcome) for key, outcome in settled.items()}
+            subjects = [one for one in self._survey()[0] if (one.namespace, one.name) in late]
+        done = [self._in_check_mode(outcome) for outcome in settled.values()]
         closed = [outcome for name in self.names for outcome in closed_outcomes(self.chosen, name, self.check_mode)]
-        return sorted([*settled.values(), *closed], key=lambda one: (one.namespace, one.name))
-
-    def _survey(self) -> list[Subject[StoredServiceAccount]]:
-        exact = [name for name in self.names if not is_glob(name)]
-        if len(exact) == len(self.names) and len(exact) <= _NAMED_LISTS:
-            return [
-                subject
-                for name in exact
-                for subject in objects_named(self.api, RESOURCE, stored_service_account, name, self.chosen)
-            ]
-        found = objects_matching(self.api, RESOURCE, stored_service_account, self._matches, self.chosen)
-        there = {(one.namespace, one.name) for one in found}
-        return found + [
-            Subject(namespace.name, name, None)
-            for namespace in open_namespaces(self.chosen)
-            for name in exact
-            if (namespace.name, name) not in there
-        ]
+        return sorted([*done, *closed, *unlisted], key=lambda one: (one.namespace, one.name))
 
     def _in_check_mode(self, outcome: Outcome) -> Outcome:
         if not (self.check_mode and outcome.step.awaited):
             return outcome
         return replace(outcome, step=Step("skipped", "the ServiceAccount does not exist (yet)"))
+
+    def _survey(self) -> tuple[list[Subject[StoredServiceAccount]], list[Outcome]]:
+        """What is there, and what may not be looked at. Exact names are there as None where they are not."""
+        exact = [name for name in self.names if not is_glob(name)]
+        if len(exact) == len(self.names) and len(exact) <= _NAMED_LISTS:
+            found = [
+                subject
+                for name in exact
+                for subject in objects_named(self.api, RESOURCE, stored_service_account, name, self.chosen)
+            ]
+            return found, []
+        found, unlisted = objects_matching(self.api, RESOURCE, stored_service_account, self._matches, self.chosen, self.workers)
+        there = {(one.namespace, one.name) for one in found}
+        blind = {outcome.namespace for outcome in unlisted}
+        missing = [
+            Subject(namespace.name, name, None)
+            for namespace in open_namespaces(self.chosen)
+            for name in exact
+            if (namespace.name, name) not in there and namespace.name not in blind
+        ]
+        return [*found, *missing], unlisted
 
     def _matches(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names)

@@ -8,15 +8,13 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry, timestamp
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import EXPIRES, REVISION
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import Entry
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
-
-EXPIRES = "pullpass.registry/expires"
-REVISION = "pullpass.registry/revision"
 
 
 def notes(

@@ -15,6 +15,10 @@ OWNER_LABEL = "pullpass.registry/owner"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "pullpass.registry"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# Argo CD, by default, takes what carries it for a part of that application, and prunes it
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+EXPIRES = "pullpass.registry/expires"
+REVISION = "pullpass.registry/revision"
 
 _BY_LABEL = {
     "kustomize.toolkit.fluxcd.io/name": "Flux",
@@ -33,6 +37,13 @@ _BY_ANNOTATION = {
     "replicator.v1.mittwald.de/replicated-from-version": "kubernetes-replicator",
 }
 _BY_MANAGED_BY = {"helm": "Helm", "kyverno": "Kyverno", "external-secrets": "External Secrets", "argocd": "Argo CD"}
+
+
+def reserved_marks(labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[str]:
+    """Labels and annotations by which a tool, this one included, knows what is its own: not for a person to set."""
+    known_labels = {*_BY_LABEL, OWNER_LABEL, MANAGED_BY_LABEL, INSTANCE_LABEL}
+    known_annotations = {*_BY_ANNOTATION, LAST_APPLIED, EXPIRES, REVISION}
+    return [*(known_labels & labels.keys()), *(known_annotations & annotations.keys())]
 
 
 def manager(

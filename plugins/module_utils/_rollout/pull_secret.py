@@ -58,7 +58,7 @@ class PullSecretPlan:
 
     def _create(self) -> Step:
         wanted = self._wanted
-        labels = {MANAGED_BY_LABEL: MANAGED_BY, **wanted.labels, OWNER_LABEL: wanted.owner}
+        labels = {**wanted.labels, MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: wanted.owner}
         noted = {**wanted.annotations, **notes(wanted, {}, [one.registry for one in wanted.credentials], {})}
         annotations = {"annotations": noted} if noted else {}
         immutable = {"immutable": True} if wanted.immutable else {}

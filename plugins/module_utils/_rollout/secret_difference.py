@@ -16,13 +16,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import (
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import kept_entries, notes
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
     EXPIRES,
+    LAST_APPLIED,
+    OWNER_LABEL,
     REVISION,
-    kept_entries,
-    notes,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 

@@ -8,12 +8,13 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
@@ -77,14 +78,35 @@ def objects_matching(
     parse: Callable[[Mapping[str, t.Any]], Stored],
     matches: Callable[[str], bool],
     chosen: Chosen,
-) -> list[Subject[Stored]]:
-    """A Subject for each object in an open namespace whose name ``matches``."""
-    namespaces = {namespace.name for namespace in open_namespaces(chosen)}
-    listings: list[str | None] = [None] if chosen.listed else [*sorted(namespaces)]
-    found: list[Subject[Stored]] = []
-    for namespace in listings:
-        found += list_all(api, resource, lambda item: _subject(item, parse), namespace=namespace)
-    return [subject for subject in found if subject.namespace in namespaces and matches(subject.name)]
+    workers: int,
+) -> tuple[list[Subject[Stored]], list[Outcome]]:
+    """A Subject for each object in an open namespace whose name ``matches``, and an outcome for each that may not be listed."""
+    namespaces = [namespace.name for namespace in open_namespaces(chosen)]
+
+    def keep(item: Mapping[str, t.Any]) -> Subject[Stored]:
+        return _subject(item, parse)
+
+    def listed(namespace: str) -> list[Subject[Stored]] | Outcome:
+        try:
+            return list_all(api, resource, keep, namespace=namespace)
+        except RequestError as error:
+            return Outcome(namespace, "*", Step("failed", str(error)))
+
+    lists: Sequence[list[Subject[Stored]] | Outcome] | None = None
+    if chosen.listed:
+        try:
+            lists = [list_all(api, resource, keep)]
+        except RequestError as error:
+            if error.kind != FORBIDDEN:
+                raise
+    if lists is None:
+        lists = for_each(namespaces, listed, workers)
+    found = [subject for one in lists if not isinstance(one, Outcome) for subject in one]
+    wanted = set(namespaces)
+    return (
+        [subject for subject in found if subject.namespace in wanted and matches(subject.name)],
+        [one for one in lists if isinstance(one, Outcome)],
+    )
 
 
 def _subject(item: Mapping[str, t.Any], parse: Callable[[Mapping[str, t.Any]], Stored]) -> Subject[Stored]:

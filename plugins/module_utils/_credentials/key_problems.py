@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Keys of `auths` that not every reader matches: kubelet (keyring.go), docker (docker/cli) and podman (containers/image)."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import index_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KUBELET, DOCKER, PODMAN = READERS = ("kubelet", "docker", "podman")
+
+_HUB_HOSTS = ("docker.io", "index.docker.io")
+# what people take for Docker Hub, and what no image of Docker Hub is called
+_HUB_PAGES = ("registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
+_SCHEME = re.compile(r"https?://")
+_HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
+_PATH = re.compile(r"[a-z0-9._/-]*")
+_DEFAULT_PORT = re.compile(r"(.*):(443|80)")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``text`` says what is wrong and what to do about it, for the programs in ``readers``. It holds no secret value.
+
+    ``key`` is the entry's, as it is written there (a stranger's text), None for the whole document. With ``blocks`` these
+    readers get nothing out of the entry; with ``fatal`` they get nothing out of the document at all.
+    """
+
+    readers: tuple[str, ...]
+    text: str
+    key: str | None = None
+    blocks: bool = True
+    fatal: bool = False
+
+
+def key_problems(key: str) -> list[Problem]:
+    """What keeps each reader from finding a credential under this key, or makes it find it less often than one would think."""
+    found = list(_kubelet(key))
+    for_docker, for_podman = _others(key)
+    if for_docker and for_docker == for_podman:
+        found.append(Problem((DOCKER, PODMAN), for_docker, key))
+    else:
+        found += [Problem((who,), told, key) for who, told in ((DOCKER, for_docker), (PODMAN, for_podman)) if told]
+    return found
+
+
+def _kubelet(key: str) -> Iterator[Problem]:
+    try:
+        place = index_key(key).decode("utf-8", "replace")
+    except ValueError as error:
+        yield Problem((KUBELET,), f"the kubelet drops this key without a word: {error}.{_remedy(key)}", key)
+        return
+    host, slash, path = place.partition("/")
+    never = _never(host, slash + path)
+    if never:
+        yield Problem((KUBELET,), f"{never}{_remedy(key)}", key)
+        return
+    port = _DEFAULT_PORT.fullmatch(host)
+    if port:
+        yield Problem(
+            (KUBELET,),
+            f"the kubelet matches it only with images that are written with ':{port[2]}' too. Write the key without the port.",
+            key,
+            blocks=False,
+        )
+    if host != host.lower():
+        yield Problem(
+            (KUBELET,),
+            f"the kubelet matches it only with images whose registry has the same upper case letters.{_remedy(key)}",
+            key,
+            blocks=False,
+        )
+
+
+def _never(host: str, path: str) -> str:
+    """Why no image of the kubelet's can match, or an empty text."""
+    if host in _HUB_PAGES:
+        return "the kubelet never matches it: images of Docker Hub are docker.io's."
+    if path in ("/v1", "/v2"):
+        end = "" if host in _HUB_HOSTS else ", or leave it out"
+        return f"the kubelet takes '{path}' for the beginning of a repository, since no slash ends it. Add the slash{end}."
+    if host == "index.docker.io" and path:
+        return "the kubelet never matches it: with a path, images of Docker Hub are docker.io's."
+    if host.startswith("[") and host.endswith("]"):
+        return "the kubelet never matches an IPv6 address without a port. Add the port, to the image as well."
+    if not _PATH.fullmatch(path):
+        return "the kubelet never matches its path: it compares plain text, and no repository is called so (no tag, no wildcard)."
+    if not (set(".:*[") & set(host) or host == "localhost" or host != host.lower()):
+        return (
+            f"no image has this registry: 'docker.io' is meant where a first part has neither dot nor port ('{shown(host)}/app')."
+        )
+    return ""
+
+
+def _others(key: str) -> tuple[str, str]:
+    """What docker and what podman makes of a key that is not found, or empty texts."""
+    bare = _SCHEME.sub("", key, count=1)
+    host, _slash, path = bare.partition("/")
+    if "@" in host:
+        told = "{} takes a user name before '@' for a part of the host. Leave it out; whoever may read the key reads it."
+        return told.format("docker"), told.format("podman")
+    if "*" in host:
+        told = "docker and podman know no wildcards: list the registries one by one for them."
+        return told, told
+    if not _HOST.fullmatch(host):
+        told = f"docker and podman find no registry in it.{_remedy(key)}"
+        return told, told
+    for_docker = ""
+    if host in (*_HUB_HOSTS, *_HUB_PAGES) and key != HUB:
+        for_docker = f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
+    is_hub_page = host in _HUB_PAGES and host != "registry-1.docker.io"
+    for_podman = "podman knows no such name of Docker Hub. Write docker.io." if is_hub_page else ""
+    if bare == key and path.rstrip("/") in ("v1", "v2"):
+        for_podman = for_podman or f"podman takes '/{path}' for the beginning of a repository. Leave it out."
+    return for_docker, for_podman
+
+
+def _remedy(key: str) -> str:
+    try:
+        canonical = canonical_registry(key)
+    except InputError:
+        return " Write it as host[:port], or host[:port]/path."
+    return "" if canonical == key else f" Write it as '{canonical}'."

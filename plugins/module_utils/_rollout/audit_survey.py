@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The requests of an audit: few lists of the whole cluster, or one of each namespace where that is all that is allowed."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
+    KEYS,
+    FoundAccount,
+    FoundPod,
+    FoundSecret,
+    SecretReader,
+    found_account,
+    found_pod,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import open_namespaces
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
+
+# Up to this many different names of Secrets are asked for by name, each with one list
+_NAMED_LISTS = 10
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+
+Item = t.TypeVar("Item")
+
+
+@dataclass
+class Survey:
+    """What is there in the chosen namespaces.
+
+    ``unlisted`` holds, for each kind (plural), the namespaces in which it could not be listed and why; ``unread`` the same
+    for single Secrets. A Secret that is in none of them does not exist if its name is among ``asked``; else it does not
+    exist or is no pull secret.
+    """
+
+    secrets: dict[tuple[str, str], FoundSecret] = field(default_factory=dict)
+    accounts: dict[str, list[FoundAccount]] = field(default_factory=dict)
+    pods: dict[str, list[FoundPod]] = field(default_factory=dict)
+    unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+
+
+class Surveyor:
+    """Asks one cluster, for the chosen namespaces."""
+
+    def __init__(self, api: Api, chosen: Chosen, workers: int) -> None:
+        self._api = api
+        self._workers = workers
+        self._namespaces = [namespace.name for namespace in open_namespaces(chosen)]
+        self._whole = chosen.listed
+        self._read_secret = SecretReader()
+        self._by_type = False
+
+    def survey(self, names: Sequence[str] | None, check_pods: bool) -> Survey:
+        """``names`` are the Secrets to look at, None for all pull secrets; those that others name are looked at as well.
+
+        Raises ClusterError, and RequestError for anything but a missing right.
+        """
+        found = Survey()
+        if not self._namespaces:
+            return found
+        self._accounts(found)
+        if check_pods:
+            self._pods(found)
+        if names is None or len(names) > _NAMED_LISTS:
+            self._secrets_by_type(found)
+        else:
+            self._secrets_by_name(found, dict.fromkeys(names, self._namespaces))
+        self._referenced(found, names or ())
+        return found
+
+    def _accounts(self, found: Survey) -> None:
+        accounts, found.unlisted["serviceaccounts"] = self._list("serviceaccounts", found_account)
+        for account in accounts:
+            found.accounts.setdefault(account.namespace, []).append(account)
+
+    def _pods(self, found: Survey) -> None:
+        pods, found.unlisted["pods"] = self._list("pods", found_pod, {"fieldSelector": _UNFINISHED})
+        for pod in pods:
+            if pod is not None:
+                found.pods.setdefault(pod.namespace, []).append(pod)
+
+    def _secrets_by_type(self, found: Survey) -> None:
+        self._by_type = True
+        unlisted = found.unlisted.setdefault("secrets", {})
+        for kind in KEYS:
+            secrets, refused = self._list("secrets", self._read_secret, {"fieldSelector": f"type={kind}"})
+            found.secrets.update({(one.namespace, one.name): one for one in secrets})
+            unlisted.update(refused)
+
+    def _referenced(self, found: Survey, names: Sequence[str]) -> None:
+        """The Secrets that are named, by a ServiceAccount, a stuck Pod or the task, and not found so far."""
+        wanted: dict[str, list[str]] = {}
+        for namespace in self._namespaces:
+            named = [*names]
+            for one in (*found.accounts.get(namespace, ()), *found.pods.get(namespace, ())):
+                named += one.pull_secrets
+            for name in dict.fromkeys(named):
+                if (namespace, name) not in found.secrets and name not in found.asked:
+                    wanted.setdefault(name, []).append(namespace)
+        if len(wanted) > _NAMED_LISTS and not self._by_type:
+            self._secrets_by_type(found)
+            self._referenced(found, names)
+        elif len(wanted) <= _NAMED_LISTS:
+            self._secrets_by_name(found, wanted)
+
+    def _secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
+        """Secrets of any type: name -> the namespaces to look in."""
+        reads: list[tuple[str, str]] = []
+        for name, namespaces in wanted.items():
+            listed = self._named_in_cluster(name) if self._whole and len(namespaces) > 1 else None
+            if listed is None:
+                reads += [(namespace, name) for namespace in namespaces]
+            else:
+                chosen = set(namespaces)
+                found.secrets.update({(one.namespace, one.name): one for one in listed if one.namespace in chosen})
+        for key, answer in zip(reads, for_each(reads, self._get, self._workers)):
+            if isinstance(answer, FoundSecret):
+                found.secrets[key] = answer
+            elif answer is not None:
+                found.unread[key] = answer
+        found.asked.update(wanted)
+
+    def _named_in_cluster(self, name: str) -> list[FoundSecret] | None:
+        try:
+            return list_all(self._api, "secrets", self._read_secret, {"fieldSelector": f"metadata.name={name}"})
+        except RequestError as error:
+            if error.kind != FORBIDDEN:
+                raise
+            return None
+
+    def _get(self, key: tuple[str, str]) -> FoundSecret | str | None:
+        try:
+            item = Objects(self._api, "secrets", dry_run=True).get(*key)
+        except RequestError as error:
+            return str(error)
+        return None if item is None else self._read_secret(item)
+
+    def _list(
+        self, resource: str, keep: Callable[[dict[str, t.Any]], Item], selectors: Mapping[str, str] | None = None
+    ) -> tuple[list[Item], dict[str, str]]:
+        """The items, and namespace -> why there are none of it."""
+        chosen = frozenset(self._namespaces)
+
+        def keep_chosen(item: dict[str, t.Any]) -> list[Item]:
+            return [keep(item)] if item["metadata"]["namespace"] in chosen else []
+
+        if self._whole:
+            try:
+                return _flat(list_all(self._api, resource, keep_chosen, selectors)), {}
+            except RequestError as error:
+                if error.kind != FORBIDDEN:
+                    raise
+
+        def read(namespace: str) -> list[list[Item]] | str:
+            try:
+                return list_all(self._api, resource, keep_chosen, selectors, namespace=namespace)
+            except RequestError as error:
+                return str(error)
+
+        answers = dict(zip(self._namespaces, for_each(self._namespaces, read, self._workers)))
+        refused = {namespace: answer for namespace, answer in answers.items() if isinstance(answer, str)}
+        return [item for answer in answers.values() if not isinstance(answer, str) for item in _flat(answer)], refused
+
+
+def _flat(lists: Collection[list[Item]]) -> list[Item]:
+    return [item for one in lists for item in one]
