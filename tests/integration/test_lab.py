@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_access import wait_until
 
 import lab
+from cluster_access import wait_until
 
 
 @pytest.fixture

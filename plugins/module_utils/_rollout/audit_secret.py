@@ -91,8 +91,8 @@ def absent_row(name: str, exists: bool | None, problem: str) -> dict[str, t.Any]
 
 def _wrong_type(kind: str) -> str:
     return (
-        f"its type is {shown(kind)}, and the kubelet passes over it without a word. Expected {TYPE} with key {KEY}. A type cannot "
-        "be changed: delete it and create it anew (pull_secret does with recreate)."
+        f"its type is {shown(kind)}, and the kubelet passes over it without a word. Expected {TYPE} with key {KEY}. A type "
+        "cannot be changed: delete it and create it anew (pull_secret does with recreate)."
     )
 
 
