@@ -29,7 +29,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
 # A server that throttles or restarts is waited for this long (seconds) per request, in tries of doubling distance
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 _FIRST_PAUSE = 0.5
 _HTTP_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 
@@ -132,13 +132,13 @@ class Api:
     def _broken(self, request: Request, error: Exception) -> Exception:
         server = self._connection.server
         reason = shown(str(error))
-        if isinstance(error, urllib3.exceptions.SSLError):
-            if "CERTIFICATE_VERIFY_FAILED" not in reason:
-                return ClusterError(f"{server} and this machine cannot agree on TLS: {reason}. Is it an https port?")
+        if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in reason:
             return ClusterError(
                 f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or mend the "
                 "certificate-authority of the kubeconfig."
             )
+        if isinstance(error, urllib3.exceptions.SSLError) and not self._reached:
+            return ClusterError(f"{server} and this machine cannot agree on TLS: {reason}. Is it an https port?")
         if isinstance(error, urllib3.exceptions.ProxyError):
             return ClusterError(f"the proxy on the way to {server} failed: {reason}. Check proxy and no_proxy.")
         if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
