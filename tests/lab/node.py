@@ -15,7 +15,8 @@ from .files import write_private, write_private_json
 from .ground import Ground
 from .images import pack, write_layout
 from .model import Cluster, Registry
-from .node_support import find_program, plugin_folder
+from .node_support import plugin_folder
+from .packages import find_program
 from .servers import http_get, http_status, start_server, wait_until
 
 PROCESSES = ("kubelet", "containerd")

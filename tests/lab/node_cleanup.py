@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import LabError
-from .node_support import OTHER_KUBELET, find_program
+from .node_support import OTHER_KUBELET
+from .packages import find_program
 from .places import Instance
 
 _DETACH = 2
