@@ -73,7 +73,6 @@ def test_what_is_not_there_is_created_with_our_marks() -> None:
     )
 
 
-
 @pytest.mark.parametrize(
     "there",
     [

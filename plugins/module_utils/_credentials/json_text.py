@@ -81,7 +81,7 @@ class _Parser:
         self._result: Node | None = None
 
     def parse(self) -> Node:
-        step = self._value
+        step: _Step = self._value
         while self._result is None:
             step = step(*self._next())
         end = self._skip_space()

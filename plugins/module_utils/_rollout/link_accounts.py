@@ -87,7 +87,7 @@ class LinkAccounts:
         found, unlisted = objects_matching(self.api, RESOURCE, stored_service_account, self._matches, self.chosen, self.workers)
         there = {(one.namespace, one.name) for one in found}
         blind = {outcome.namespace for outcome in unlisted}
-        missing = [
+        missing: list[Subject[StoredServiceAccount]] = [
             Subject(namespace.name, name, None)
             for namespace in open_namespaces(self.chosen)
             for name in exact

@@ -73,13 +73,13 @@ class SecretDifference:
 
     def masked(self, stored: StoredSecret, wanted: WantedSecret) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         """``before`` and ``after`` for --diff."""
-        before = {
+        before: dict[str, t.Any] = {
             "labels": {key: stored.labels.get(key) for key in self.labels},
             # what others noted there may hold anything, the credentials of an old apply included
             "annotations": {key: "(hidden)" for key in self.annotations if key in stored.annotations},
             "registries": self.found.problem or {shown_key(key): "(before)" for key in self.found.entries},
         }
-        after = {
+        after: dict[str, t.Any] = {
             "labels": dict(self.labels),
             "annotations": {key: value for key, value in self.annotations.items() if value is not None},
             "registries": self._registries_after(wanted),
