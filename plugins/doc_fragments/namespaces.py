@@ -25,6 +25,10 @@ options:
     description: Names or globs that are taken away in the end. Does not stand alone.
     type: list
     elements: str
+"""
+
+    RESULTS = r"""
+options:
   results:
     description:
       - Which rows the result holds. V(changed) leaves out what is as it should be, V(all) holds everything.

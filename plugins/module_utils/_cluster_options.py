@@ -41,6 +41,8 @@ CLUSTER_OPTIONS: dict[str, t.Any] = {
     "namespace_selectors": {"type": "raw"},
     "exclude_namespaces": {"type": "list", "elements": "str"},
     "workers": {"type": "int", "default": 16},
+}
+RESULT_OPTIONS: dict[str, t.Any] = {
     "results": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
 }
 

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - pullpass.registry.attributes.cluster
   - pullpass.registry.cluster
   - pullpass.registry.namespaces
+  - pullpass.registry.namespaces.results
   - pullpass.registry.credentials
 attributes:
   check_mode:
@@ -253,7 +254,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names i
     check_labels,
     check_object_name,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
+    CLUSTER_OPTIONS,
+    RESULT_OPTIONS,
+    open_cluster,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
     CREDENTIAL_OPTIONS,
     SOURCES,
@@ -373,7 +378,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
 def main() -> None:
     run(
         flow,
-        argument_spec={**OPTIONS, **CREDENTIAL_OPTIONS, **CLUSTER_OPTIONS},
+        argument_spec={**OPTIONS, **CREDENTIAL_OPTIONS, **CLUSTER_OPTIONS, **RESULT_OPTIONS},
         mutually_exclusive=[ALL_SOURCES, ("config_registries", "registries"), ("config_registries", "from_secret")],
         required_if=[("state", "present", ALL_SOURCES, True)],
         supports_check_mode=True,

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - pullpass.registry.attributes.cluster
   - pullpass.registry.cluster
   - pullpass.registry.namespaces
+  - pullpass.registry.namespaces.results
 attributes:
   check_mode:
     support: full
@@ -150,7 +151,11 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
+    CLUSTER_OPTIONS,
+    RESULT_OPTIONS,
+    open_cluster,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
@@ -209,7 +214,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    run(flow, argument_spec={**OPTIONS, **CLUSTER_OPTIONS}, supports_check_mode=True)
+    run(flow, argument_spec={**OPTIONS, **CLUSTER_OPTIONS, **RESULT_OPTIONS}, supports_check_mode=True)
 
 
 if __name__ == "__main__":

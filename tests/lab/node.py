@@ -100,7 +100,9 @@ def _trust(folder: Path, registry: Registry, ca: Path) -> None:
     place = folder / "certs.d" / registry.host
     place.mkdir(parents=True, exist_ok=True)
     server = json.dumps(f"https://{registry.host}")
-    trust = f"server = {server}\n[host.{server}]\ncapabilities = ['pull', 'resolve']\nca = {json.dumps(str(ca))}\n"
+    # twice: after a 404 containerd asks `server` as well, and that has settings of its own
+    trusted = f"ca = {json.dumps(str(ca))}\n"
+    trust = f"server = {server}\n{trusted}[host.{server}]\ncapabilities = ['pull', 'resolve']\n{trusted}"
     write_private(place / "hosts.toml", trust)
 
 

@@ -66,19 +66,11 @@ def _kubelet(key: str) -> Iterator[Problem]:
         return
     port = _DEFAULT_PORT.fullmatch(host)
     if port:
-        yield Problem(
-            (KUBELET,),
-            f"the kubelet matches it only with images that are written with ':{port[2]}' too. Write the key without the port.",
-            key,
-            blocks=False,
-        )
+        told = f"it matches only images that are written with ':{port[2]}' too. Write the key without the port."
+        yield Problem(READERS, told, key, blocks=False)
     if host != host.lower():
-        yield Problem(
-            (KUBELET,),
-            f"the kubelet matches it only with images whose registry has the same upper case letters.{_remedy(key)}",
-            key,
-            blocks=False,
-        )
+        told = f"it matches only images whose registry has the same upper case letters.{_remedy(key)}"
+        yield Problem(READERS, told, key, blocks=False)
 
 
 def _never(host: str, path: str) -> str:
@@ -103,25 +95,32 @@ def _never(host: str, path: str) -> str:
 
 def _others(key: str) -> tuple[str, str]:
     """What docker and what podman makes of a key that is not found, or empty texts."""
-    bare = _SCHEME.sub("", key, count=1)
-    host, _slash, path = bare.partition("/")
+    host, slash, path = _SCHEME.sub("", key, count=1).partition("/")
+    docker_host = key.partition("://")[2].partition("/")[0] or host
     if "@" in host:
         told = "{} takes a user name before '@' for a part of the host. Leave it out; whoever may read the key reads it."
         return told.format("docker"), told.format("podman")
     if "*" in host:
         told = "docker and podman know no wildcards: list the registries one by one for them."
         return told, told
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(docker_host):
         told = f"docker and podman find no registry in it.{_remedy(key)}"
         return told, told
     for_docker = ""
-    if host in (*_HUB_HOSTS, *_HUB_PAGES) and key != HUB:
+    if docker_host in (*_HUB_HOSTS, *_HUB_PAGES) and key != HUB:
         for_docker = f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
-    is_hub_page = host in _HUB_PAGES and host != "registry-1.docker.io"
-    for_podman = "podman knows no such name of Docker Hub. Write docker.io." if is_hub_page else ""
-    if bare == key and path.rstrip("/") in ("v1", "v2"):
-        for_podman = for_podman or f"podman takes '/{path}' for the beginning of a repository. Leave it out."
-    return for_docker, for_podman
+    return for_docker, _for_podman(key, host, slash + path)
+
+
+def _for_podman(key: str, host: str, path: str) -> str:
+    if not _HOST.fullmatch(host):
+        return f"podman finds no registry in it.{_remedy(key)}"
+    if host in _HUB_PAGES and host != "registry-1.docker.io":
+        return "podman knows no such name of Docker Hub. Write docker.io."
+    # after a scheme it looks at the host alone
+    if not _SCHEME.match(key) and (path.endswith("/") or path in ("/v1", "/v2")):
+        return f"podman takes '{shown(path)}' for a part of a repository. Leave it out."
+    return ""
 
 
 def _remedy(key: str) -> str:

@@ -72,16 +72,9 @@ def examine(document: bytes, legacy: bool = False) -> Examined:
     if root.kind not in ("object", "null"):
         return Examined((Problem(READERS, f"it is JSON, but {_a(root.kind)} where an object belongs.", fatal=True),))
     problems = [] if legacy else list(_document_problems(root))
-    members = list(root.members) if legacy else _auths(root)
-    helpers = {} if legacy else _helpers(root, members)
     entries: dict[str, Entry] = {}
-    by_key: dict[str, list[Problem]] = {}
-    for key, node in members:
-        entries[key], found = _entry(key, node, helpers.get(key, ""))
-        # the last of several entries of one key counts; what is fatal in the others is fatal all the same
-        by_key[key] = [one for one in by_key.get(key, []) if one.fatal] + found
-    for key, found in by_key.items():
-        problems += [*found, *key_problems(key)]
+    for key, found in _members(list(root.members) if legacy else _auths(root), {} if legacy else _helpers(root), entries).items():
+        problems += [*found, *(key_problems(key) if key in entries else ())]
     if legacy:
         problems = [one for one in map(_without_docker, problems) if one is not None]
         if "auths" in entries and not entries["auths"].usable:
@@ -91,6 +84,25 @@ def examine(document: bytes, legacy: bool = False) -> Examined:
     problems += _empty(root, entries, legacy)
     problems += _together(entries)
     return Examined(tuple(problems), entries)
+
+
+def _members(
+    members: list[tuple[str, Node] | None], helpers: Mapping[str | None, str], entries: dict[str, Entry]
+) -> dict[str, list[Problem]]:
+    """Fills ``entries``; gives key -> what is wrong with the entry.
+
+    The last entry of a key counts; what is fatal in one before it, or in one that was cleared, is fatal all the same.
+    """
+    by_key: dict[str, list[Problem]] = {}
+    for member in members:
+        if member is None:
+            entries.clear()
+            by_key = {key: [one for one in found if one.fatal] for key, found in by_key.items()}
+            continue
+        key, node = member
+        entries[key], found = _entry(key, node, helpers.get(key) or helpers.get(None, ""))
+        by_key[key] = [one for one in by_key.get(key, []) if one.fatal] + found
+    return by_key
 
 
 def _a(kind: str) -> str:
@@ -118,18 +130,19 @@ def _document_problems(root: Node) -> Iterator[Problem]:
             )
 
 
-def _auths(root: Node) -> list[tuple[str, Node]]:
-    """Members of every `auths`, since encoding/json merges them; `null` clears what came before."""
-    members: list[tuple[str, Node]] = []
+def _auths(root: Node) -> list[tuple[str, Node] | None]:
+    """Members of every `auths`, since encoding/json merges them; None stands for a `null`, which clears what came before."""
+    members: list[tuple[str, Node] | None] = []
     for _name, node in fields(root, ("auths",)):
-        members = [] if node.kind == "null" else [*members, *node.members]
+        members += [None] if node.kind == "null" else node.members
     return members
 
 
-def _helpers(root: Node, members: list[tuple[str, Node]]) -> dict[str, str]:
-    """Key -> suffix of the program that keeps its credential on the machine where docker wrote the document."""
-    stores = [node.string for _name, node in fields(root, ("credsstore",)) if node.kind == "string" and node.string]
-    helpers = dict.fromkeys((key for key, _node in members), stores[-1]) if stores else {}
+def _helpers(root: Node) -> dict[str | None, str]:
+    """Key (None: every other) -> suffix of the program that keeps its credential where docker wrote the document."""
+    helpers: dict[str | None, str] = {}
+    for _name, node in fields(root, ("credsstore",)):
+        helpers[None] = node.string
     for _name, node in fields(root, ("credhelpers",)):
         helpers.update({key: one.string for key, one in node.members if one.kind == "string"})
     return helpers
@@ -148,11 +161,11 @@ def _entry(key: str, node: Node, helper: str) -> tuple[Entry, list[Problem]]:
             readers = _TYPED[name]
             told = f"its '{name}' is {_a(value.kind)} where text belongs, so that {_names(readers)} read nothing of the document."
             problems.append(Problem(readers, told, key, fatal=True))
-    if problems:
+    if any(KUBELET in one.readers for one in problems):
         return Entry(), problems
     if not texts["auth"]:
         entry = Entry(texts["username"], texts["password"], texts["email"])
-        return entry, _plain_problems(key, entry, texts, helper)
+        return entry, problems + _plain_problems(key, entry, texts, helper)
     try:
         username, password = decode_auth(texts["auth"])
     except ValueError as error:
@@ -160,9 +173,10 @@ def _entry(key: str, node: Node, helper: str) -> tuple[Entry, list[Problem]]:
             f"{error}, so that the kubelet can use none of the Pod's pull secrets, and docker nothing of this document. Write "
             "the entry anew, its auth as base64 of username:password."
         )
-        return Entry(), [Problem((KUBELET, DOCKER), told, key, fatal=True), Problem((PODMAN,), "podman skips the entry.", key)]
+        problems.append(Problem((KUBELET, DOCKER), told, key, fatal=True))
+        return Entry(), [*problems, Problem((PODMAN,), "podman skips the entry.", key)]
     entry = Entry(username, password, texts["email"])
-    return entry, [*_auth_problems(key, entry, texts), *_value_problems(key, entry)]
+    return entry, [*problems, *_auth_problems(key, entry, texts), *_value_problems(key, entry)]
 
 
 def _names(readers: tuple[str, ...]) -> str:

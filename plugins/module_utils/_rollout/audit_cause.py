@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_username import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -54,13 +54,14 @@ _WORDS = {
 class PodSecrets:
     """The pull secrets of one Pod: names of those that are missing and of those of a wrong type, and what the rest gives.
 
-    ``unknown`` says why something of this could not be read. ``linked`` are the pull secrets of its ServiceAccount.
-    ``expired`` tells since when a Secret's credential under a key has expired, or an empty text.
+    ``keys`` are those of all documents. ``unknown`` says why something of this could not be read. ``linked`` are the
+    pull secrets of its ServiceAccount. ``expired`` tells since when a credential has expired, or an empty text.
     """
 
     missing: tuple[str, ...]
     wrong_type: tuple[str, ...]
     keyring: Keyring
+    keys: tuple[str, ...]
     unknown: str
     linked: tuple[str, ...]
     expired: Callable[[Match], str]
@@ -72,12 +73,12 @@ def cause(pod: FoundPod, container: StuckContainer, secrets: PodSecrets) -> str:
         return _invalid(container.image)
     if container.reason == "ErrImageNeverPull":
         return (
-            "the image is not on the node (or this Pod's credentials were never proved for it there), and its pull policy is Never. "
-            "Load it onto the node, or set another policy."
+            "the image is not on the node (or this Pod's credentials were never proved for it there), and its pull policy is "
+            "Never. Load it onto the node, or set another policy."
         )
     if " " in container.reason:
         return _unreadable(secrets) or (
-            "unreadable Secret, when the kubelet last looked: those of the Pod can be read now. It starts by itself at the next try."
+            "unreadable Secret, when the kubelet last looked: now they can be read. It starts by itself soon."
             if not secrets.unknown
             else f"unreadable Secret: the kubelet cannot read one of {_names(pod.pull_secrets)}. {secrets.unknown}"
         )
@@ -120,7 +121,7 @@ def _invalid(image: str) -> str:
 
 
 def _not_found(container: StuckContainer, secrets: PodSecrets) -> str:
-    told = f"image not found: the registry has no '{shown(container.image)}'. Check repository and tag"
+    told = f"image not found: the registry has no '{shown_image(container.image)}'. Check repository and tag"
     matches = _matches(container.image, secrets)
     if matches == [] and not secrets.unknown:
         return f"{told}. No credential of the Pod matches it, and some registries say so of what they hide from strangers."
@@ -131,7 +132,7 @@ def _unreadable(secrets: PodSecrets) -> str:
     problems = [f"Secret {shown(one.secret)} {one.problem}" for one in secrets.keyring.problems]
     if not problems:
         return ""
-    return f"unreadable Secret: {listed(problems, 3)}. The kubelet then uses none of the Pod's Secrets. Write it anew."
+    return f"unreadable Secret: {_joined(problems)}. The kubelet then uses none of the Pod's Secrets. Write it anew."
 
 
 def _of_secrets(pod: FoundPod, container: StuckContainer, secrets: PodSecrets, denied: bool) -> str:
@@ -150,8 +151,8 @@ def _of_secrets(pod: FoundPod, container: StuckContainer, secrets: PodSecrets, d
     if matches:
         first = matches[0]
         return (
-            f"no credential: entry '{shown_key(first.key)}' of Secret {shown(first.secret)} matches the image, but has no user name "
-            "or no password. Write it anew."
+            f"no credential: entry '{shown_key(first.key)}' of Secret {shown(first.secret)} matches the image, but has no "
+            "user name or no password. Write it anew."
         )
     return (
         f"no credential matches this image: its Secrets have {_keys(secrets)}. Add its registry, written as in the image, to one "
@@ -173,11 +174,11 @@ def _absent(pod: FoundPod, secrets: PodSecrets) -> str:
     if secrets.missing:
         one = len(secrets.missing) == 1
         return (
-            f"missing Secret: {listed(secrets.missing, 3)} {'does' if one else 'do'} not exist in namespace {pod.namespace}. Create "
-            f"{'it' if one else 'them'}; the Pod then starts by itself."
+            f"missing Secret: {listed(secrets.missing, 3)} {'does' if one else 'do'} not exist in namespace {pod.namespace}. "
+            f"Create {'it' if one else 'them'}; the Pod then starts by itself."
         )
     if secrets.wrong_type:
-        return f"wrong Secret: {listed(secrets.wrong_type, 3)} has a type that is no pull secret's, and the kubelet passes over it."
+        return f"wrong Secret: {listed(secrets.wrong_type, 3)} is of a type that the kubelet passes over."
     return ""
 
 
@@ -188,12 +189,12 @@ def _refused(matches: list[Match], secrets: PodSecrets) -> str:
         for one in matches
     ]
     return (
-        f"credential refused: the registry does not let {listed_whole(tried)} pull this image. Check password, expiry and the "
+        f"credential refused: the registry does not let {_joined(tried)} pull this image. Check password, expiry and the "
         "rights of that user; once the Secret is right the Pod starts by itself."
     )
 
 
-def listed_whole(texts: list[str], most: int = 3) -> str:
+def _joined(texts: list[str], most: int = 3) -> str:
     first = ", ".join(texts[:most])
     return first if len(texts) <= most else f"{first} and {len(texts) - most} more"
 
@@ -207,7 +208,7 @@ def _matches(image: str, secrets: PodSecrets) -> list[Match] | None:
 
 
 def _keys(secrets: PodSecrets) -> str:
-    keys = [shown_key(key) for key in secrets.keyring.keys]
+    keys = [shown_key(key) for key in secrets.keys]
     return listed(keys, 5) if keys else "no entry at all"
 
 

@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lif
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import Examined, examine
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_username import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import LEGACY_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
@@ -35,11 +35,11 @@ _REMEDY_FOR_TOKENS = "Renew it in time; the lasting remedy is the kubelet's own 
 class ReadDocument:
     """A document with all that is told of it in whatever namespace it is found.
 
-    ``unreadable`` is why the kubelet reads nothing of it; ``ends`` when its credentials end, first one first; ``registries``
-    the rows of the result.
+    ``keys`` are those of its entries as they are written there; ``ends`` when its credentials end, first one first;
+    ``registries`` the rows of the result.
     """
 
-    unreadable: str
+    keys: tuple[str, ...]
     usable: bool
     problems: tuple[str, ...]
     registries: tuple[dict[str, t.Any], ...]
@@ -112,7 +112,7 @@ def _read(examined: Examined) -> ReadDocument:
     }
     problems += _short_lived(unknown)
     return ReadDocument(
-        unreadable=fatal[0] if fatal else "",
+        keys=tuple(examined.entries),
         usable=any(usable.values()),
         problems=tuple(problems),
         registries=tuple(

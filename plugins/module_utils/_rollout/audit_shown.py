@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""A user name as it may be shown: some registries take a token as user name, and that is a secret. Pure."""
+"""User names and images as they may be shown: either may hold a secret. Pure.
+
+Some registries take a token as user name, and people write a password into an image's name.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,20 @@ _PREFIX = re.compile(
     r"eyJ|gh[oprsu]_\w{20}|github_pat_|gl(pat|dt|rt|cbt|ptt|agent|oas|soat|ft)-|dckr_[a-z]{2,4}_|npm_\w{20}|xox[a-z]-"
     r"|AKC\w{20}|cmVmdGtu|ya29\.|ASIA\w{12}"
 )
+_DIGEST = re.compile(r"sha[0-9]+:", re.IGNORECASE)
 # bits for each character; words of any language have less, random text of 20 characters or more has more
-_RANDOM = 3.4
+_RANDOM = 3.0
 
 
 def shown_username(username: str, password: str) -> str:
     """The user name, or HIDDEN where it looks like a token, or is the password."""
     return HIDDEN if _is_token(username, password) else shown(username)
+
+
+def shown_image(image: str) -> str:
+    """The image; what stands before an '@' may be a password, unless a digest comes after it."""
+    before, at, after = image.rpartition("@")
+    return f"{HIDDEN}@{shown(after)}" if at and ("@" in before or not _DIGEST.match(after)) else shown(image)
 
 
 def _is_token(username: str, password: str) -> bool:
@@ -37,8 +47,9 @@ def _is_token(username: str, password: str) -> bool:
 
 
 def _is_random(word: str) -> bool:
-    """Whether a run of letters and digits was made by chance: digits among the letters, and hardly any repeats."""
+    """Whether a run of letters and digits was made by chance: digits and both cases all mixed, and hardly any repeats."""
     digits = sum(char.isdigit() for char in word)
-    if digits < 3 or digits == len(word):
+    turns = sum(one.isalpha() and other.isalpha() and one.islower() != other.islower() for one, other in zip(word, word[1:]))
+    if digits == len(word) or not (digits >= 3 or (digits and turns > len(word) / 5)):
         return False
     return -sum(count / len(word) * math.log2(count / len(word)) for count in Counter(word).values()) > _RANDOM

@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""An audit of the pull secrets of a cluster: a survey, a row for each namespace, and the counts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import NamespaceTeller, Question
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_survey import Surveyor
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
+
+NOTE = "note: "
+_MOST_TOLD = 10
+_WORDS = {
+    "namespaces": "namespaces",
+    "secrets": "Secrets",
+    "unusable": "of no use to the kubelet",
+    "missing": "missing",
+    "with_problems": "with problems",
+    "service_accounts": "ServiceAccounts",
+    "stuck_pods": "Pods stuck on a pull",
+}
+
+
+def audit(api: Api, chosen: Chosen, question: Question, workers: int, check_mode: bool) -> dict[str, t.Any]:
+    """``namespaces``, ``summary``, ``msg`` and ``failed``: a namespace that is missing, or whose Secrets may not be read."""
+    survey = Surveyor(api, chosen, workers).survey(question.names, question.check_pods)
+    teller = NamespaceTeller(question, survey)
+    rows = []
+    failures = set(() if check_mode else chosen.missing)
+    for namespace in chosen.namespaces:
+        if namespace.terminating:
+            rows.append(_closed(namespace.name, "the namespace is being deleted, and was not looked at"))
+        else:
+            rows.append(teller.row(namespace.name))
+            failures.update([namespace.name] if teller.refusal(namespace.name) else [])
+    for name in chosen.missing:
+        later = " (yet)" if check_mode else "; create it first, or correct its name"
+        rows.append(_closed(name, f"the namespace does not exist{later}"))
+    rows.sort(key=lambda row: row["namespace"])
+    summary = summarised(rows)
+    return {
+        "changed": False,
+        "failed": bool(failures),
+        "msg": sentence(summary, rows, failures),
+        "summary": summary,
+        "namespaces": rows,
+    }
+
+
+def summarised(rows: Sequence[Mapping[str, t.Any]]) -> dict[str, int]:
+    """Counts. A note on a Secret is no problem."""
+    secrets = [secret for row in rows for secret in row["secrets"]]
+    there = [secret for secret in secrets if secret["exists"]]
+    return {
+        "namespaces": len(rows),
+        "secrets": len(there),
+        "unusable": sum(not secret["usable"] for secret in there),
+        "missing": sum(secret["exists"] is False for secret in secrets),
+        "with_problems": sum(any(not told.startswith(NOTE) for told in secret["problems"]) for secret in there),
+        "service_accounts": sum(len(row["service_accounts"]) for row in rows),
+        "stuck_pods": sum(len({stuck["pod"] for stuck in row["stuck_pods"]}) for row in rows),
+    }
+
+
+def sentence(summary: Mapping[str, int], rows: Iterable[Mapping[str, t.Any]], failures: Iterable[str]) -> str:
+    """The counts in words, and what failed."""
+    told = ", ".join(f"{summary[name]} {words}" for name, words in _WORDS.items())
+    failed = set(failures)
+    reasons = [f"{row['namespace']}: {'; '.join(row['problems'])}" for row in rows if row["namespace"] in failed]
+    if not reasons:
+        return told
+    more = f"; and {len(reasons) - _MOST_TOLD} more" if len(reasons) > _MOST_TOLD else ""
+    return f"{told}. {'; '.join(shown(reason, 600) for reason in reasons[:_MOST_TOLD])}{more}"
+
+
+def _closed(namespace: str, problem: str) -> dict[str, t.Any]:
+    return {"namespace": namespace, "problems": [problem], "secrets": [], "service_accounts": [], "images": [], "stuck_pods": []}

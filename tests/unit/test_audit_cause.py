@@ -1,0 +1,168 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/audit_found and audit_cause: which containers are stuck on a pull, and what is told as the cause."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import (
+    Keyring,
+    PullSecret,
+    kubelet_keyring,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import PodSecrets, cause
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
+    FoundPod,
+    StuckContainer,
+    found_pod,
+)
+
+IMAGE = "reg.io/team/app:1.0"
+PULL = f'Back-off pulling image "{IMAGE}": ErrImagePull: failed to pull and unpack image "{IMAGE}": failed to resolve reference: '
+REFUSED = PULL + "unexpected status code [manifests 1.0]: 401 Unauthorized"
+DENIED = "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope"
+PASSWORD = "Zauberwort"
+COLON = "unable to parse auth field, must be formatted as base64(username:password)"
+
+
+def keyring(**documents: str) -> Keyring:
+    """Of Secrets whose documents have one key, or (``!``) are broken."""
+    auth = base64.b64encode(f"bot:{PASSWORD}".encode()).decode()
+    made = []
+    for name, key in documents.items():
+        whole = {"auths": {key: {"auth": "?"} if key == "!" else {} if key.endswith("?") else {"auth": auth}}}
+        data = {".dockerconfigjson": json.dumps(whole).replace('?":', '":').encode()}
+        made.append(PullSecret(name, "kubernetes.io/dockerconfigjson", data))
+    return kubelet_keyring(made)
+
+
+NOTHING = PodSecrets((), (), keyring(), (), "", (), lambda _match: "")
+RIGHT = replace(NOTHING, keyring=keyring(good="reg.io"), keys=("reg.io",))
+OTHER = replace(NOTHING, keyring=keyring(other="other.io"), keys=("other.io",))
+BROKEN = replace(NOTHING, keyring=keyring(good="reg.io", bad="!"))
+
+
+def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str = IMAGE) -> str:
+    container = StuckContainer("app", image, reason, message)
+    return cause(FoundPod("team-a", "web", "default", names, (container,)), container, secrets)
+
+
+@pytest.mark.parametrize(
+    ("message", "secrets", "names", "expected"),
+    [
+        (REFUSED, RIGHT, ["good"], "credential refused: the registry does not let user bot (entry 'reg.io' of Secret good) pull"),
+        (PULL + DENIED, RIGHT, ["good"], "credential refused"),
+        (PULL + "failed to fetch oauth token: 403 Forbidden", RIGHT, ["good"], "credential refused"),
+        (REFUSED, replace(NOTHING, missing=("gone",)), ["gone"], "missing Secret: gone does not exist in namespace team-a"),
+        (REFUSED, replace(NOTHING, missing=("a", "b")), ["a", "b"], "missing Secret: a, b do not exist"),
+        (REFUSED, replace(RIGHT, missing=("gone",)), ["gone", "good"], "credential refused"),
+        (REFUSED, replace(NOTHING, wrong_type=("x",)), ["x"], "wrong Secret: x is of a type"),
+        (REFUSED, OTHER, ["other"], "no credential matches this image: its Secrets have other.io"),
+        (REFUSED, BROKEN, ["good", "bad"], "unreadable Secret: Secret bad has an entry whose 'auth' is not base64"),
+        (REFUSED, NOTHING, [], "no pull secret: neither the Pod nor its ServiceAccount default names one"),
+        (
+            REFUSED,
+            replace(NOTHING, linked=("x",)),
+            [],
+            "no pull secret: the Pod was admitted before its ServiceAccount was linked",
+        ),
+        (
+            REFUSED,
+            replace(NOTHING, unknown="No right."),
+            ["x"],
+            "credential missing or refused; which one is not known: No right.",
+        ),
+        (PULL + "429 Too Many Requests", RIGHT, ["good"], "rate limited"),
+        (PULL + "toomanyrequests: You have reached your pull rate limit", RIGHT, ["good"], "rate limited"),
+        (PULL + "x509: certificate signed by unknown authority", RIGHT, ["good"], "TLS: "),
+        (PULL + "http: server gave HTTP response to HTTPS client", RIGHT, ["good"], "TLS: "),
+        (PULL + "dial tcp: lookup reg.io on 10.0.0.10:53: no such host", RIGHT, ["good"], "DNS: "),
+        (PULL + "dial tcp 10.0.0.1:443: connect: connection refused", RIGHT, ["good"], "registry not reachable"),
+        (PULL + "dial tcp 10.0.0.1:443: i/o timeout", RIGHT, ["good"], "registry not reachable"),
+        (f"rpc error: code = NotFound desc = {IMAGE}: not found", RIGHT, ["good"], "image not found: the registry has no"),
+        (f"rpc error: code = NotFound desc = {IMAGE}: not found", OTHER, ["other"], "image not found"),
+        ("write /x: no space left on device", RIGHT, ["good"], "no space left on the node"),
+        ("something that nobody knows", RIGHT, ["good"], "unknown. The kubelet says: something that nobody knows"),
+        (f'Back-off pulling image "{IMAGE}"', RIGHT, ["good"], "unknown. The kubelet says: Back-off"),
+        (f'Back-off pulling image "{IMAGE}"', OTHER, ["other"], "no credential matches this image"),
+        ("", RIGHT, ["good"], "unknown. The kubelet gives no reason"),
+    ],
+)
+def test_cause(message: str, secrets: PodSecrets, names: list[str], expected: str) -> None:
+    cause_told = told("ImagePullBackOff", message, secrets, *names)
+    assert cause_told[: len(expected)] == expected
+    assert PASSWORD not in cause_told
+
+
+def test_other_reasons() -> None:
+    assert told("InvalidImageName", "", NOTHING, image="Reg/App").startswith("invalid image name: ")
+    assert "secret" not in told("InvalidImageName", "", NOTHING, image="u:secret@reg.io/a")
+    assert told("ErrImageNeverPull", "", NOTHING).startswith("the image is not on the node")
+    assert told(COLON, "", BROKEN, "good", "bad").startswith("unreadable Secret: Secret bad ")
+    assert told(COLON, "", RIGHT, "good").startswith("unreadable Secret, when the kubelet last looked")
+    assert "No right." in told(COLON, "", replace(NOTHING, unknown="No right."), "good")
+
+
+def test_a_credential_that_has_expired_is_told_so() -> None:
+    assert "expired at noon)" in told("ErrImagePull", REFUSED, replace(RIGHT, expired=lambda _match: ", expired at noon"), "good")
+
+
+def test_messages_are_cut_and_hold_no_user_of_a_url() -> None:
+    message = "x" * 900 + " https://user:secret@auth.io/token?account=ghp_token&scope=x strange\x1b[31m"
+    answer = told("ErrImagePull", message, RIGHT, "good")
+    assert len(answer) < 400
+    assert "secret" not in answer
+    assert "ghp_token" not in answer
+    assert "\x1b" not in answer
+
+
+def status(name: str, **state: Any) -> dict[str, Any]:
+    return {"name": name, "image": "", "state": state}
+
+
+def pod(**status_lists: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"namespace": "team-a", "name": "web"},
+        "spec": {
+            "serviceAccountName": "builder",
+            "imagePullSecrets": [{"name": "a"}, {}, {"name": ""}, {"name": "a"}],
+            "initContainers": [{"name": "init", "image": "i"}],
+            "containers": [{"name": "app", "image": "a"}, {"name": "side", "image": "s"}],
+            "ephemeralContainers": [{"name": "debug", "image": "d"}],
+        },
+        "status": status_lists,
+    }
+
+
+def test_all_kinds_of_containers_are_looked_at() -> None:
+    found = found_pod(
+        pod(
+            initContainerStatuses=[status("init", waiting={"reason": "ErrImagePull", "message": "m"})],
+            containerStatuses=[
+                status("app", waiting={"reason": "ImagePullBackOff"}),
+                status("side", running={}),
+            ],
+            ephemeralContainerStatuses=[status("debug", waiting={"reason": COLON})],
+        )
+    )
+    assert found is not None
+    assert (found.account, found.pull_secrets) == ("builder", ("a",))
+    assert [(one.name, one.image, one.reason) for one in found.stuck] == [
+        ("init", "i", "ErrImagePull"),
+        ("app", "a", "ImagePullBackOff"),
+        ("debug", "d", COLON),
+    ]
+    assert found.stuck[0].message == "m"
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", "CreateContainerConfigError", ""])
+def test_what_waits_for_something_else_is_not_stuck_on_a_pull(reason: str) -> None:
+    assert found_pod(pod(containerStatuses=[status("app", waiting={"reason": reason})])) is None
+
+
+def test_a_pod_without_a_status_is_not_stuck() -> None:
+    assert found_pod(pod()) is None
