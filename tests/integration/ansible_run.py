@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 # another ansible-core than that of this Python, for the matrix of cores
 ANSIBLE_PLAYBOOK = os.environ.get("PULLPASS_ANSIBLE_PLAYBOOK") or str(Path(sys.executable).with_name("ansible-playbook"))
 
+LOCALHOST: dict[str, Any] = {"all": {"hosts": {"localhost": {}}}}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -92,6 +94,10 @@ class Ansible:
         environment: Mapping[str, str] | None = None,
     ) -> Run:
         """Run tasks on localhost, with this Ansible's own Python."""
+        return self.playbook(self.play(tasks), LOCALHOST, *arguments, environment=environment)
+
+    def play(self, tasks: Sequence[Mapping[str, Any]]) -> Path:
+        """A playbook that runs tasks on localhost, with this Ansible's own Python."""
         self.count += 1
         playbook = self.folder / f"play-{self.count}.json"
         play = {
@@ -102,7 +108,7 @@ class Ansible:
             "tasks": list(tasks),
         }
         playbook.write_text(json.dumps([play]))
-        return self.playbook(playbook, {"all": {"hosts": {"localhost": {}}}}, *arguments, environment=environment)
+        return playbook
 
     def _environment(self, results: Path) -> dict[str, str]:
         kept = {

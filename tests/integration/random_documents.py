@@ -69,7 +69,7 @@ class Documents:
                 content[place : place + self.random.randrange(3)] = self.random.choice(_BYTES)
         if self.random.random() < 0.2:
             del content[self.random.randrange(len(content) + 1) :]
-        if self.random.random() < 0.03:
+        if self.random.random() < 0.01:
             content[:0] = self.random.choice((b"\xef\xbb\xbf", b"[" * 12000, b'{"auths":' * 2000))
         return bytes(content)
 

@@ -22,9 +22,10 @@ def auth(username: str, password: str) -> str:
 
 
 def entry(registry: str, username: str, password: str) -> str:
-    """A member of ``auths`` as kubectl writes it, for texts that nobody escapes."""
+    """A member of ``auths`` as kubectl writes it."""
     fields = {"username": username, "password": password, "auth": auth(username, password)}
-    return json.dumps({registry: fields}, separators=(",", ":"))[1:-1]
+    text = json.dumps({registry: fields}, separators=(",", ":"), ensure_ascii=False)[1:-1]
+    return text.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
 def put(

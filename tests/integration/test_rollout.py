@@ -30,6 +30,7 @@ DOWN = {"cluster_pull_access_host": "https://127.0.0.1:9", "cluster_pull_access_
 
 
 def summary(run: Run) -> str:
+    assert "Say what was done on each cluster" in run.output, run.output
     text = run.output.rpartition("Say what was done on each cluster")[2].partition("PLAY RECAP")[0]
     return re.sub(r'["\\]', "", text)
 

@@ -4,15 +4,25 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER, Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, NOT_FOUND, UNDECIDED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
+    CONFLICT,
+    NOT_FOUND,
+    REFUSED,
+    UNDECIDED,
+    Request,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+# Seconds after each try to create what has to be there again
+_PAUSES = (0.5, 1.0, 2.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,30 @@ class Objects:
         self.delete(namespace, name, seen)
         if self.dry_run:
             return
-        try:
-            self.create(namespace, body)
-        except RequestError as error:
-            if error.kind != UNDECIDED:  # that may have come through: it is read again, and made if it is not there
-                self.create(namespace, _fresh(old))
-                raise RequestError(f"the new one was refused, the old one is back: {error}", error.kind, error.status) from None
-            raise
+        trouble = self._create_surely(namespace, body)
+        if trouble is None:
+            return
+        lost = self._create_surely(namespace, _fresh(old))
+        if lost is not None:
+            told = f"the new one was refused ({trouble}), AND THE OLD ONE COULD NOT BE PUT BACK: {lost}"
+            raise RequestError(told, REFUSED, lost.status)
+        raise RequestError(f"the new one was refused, the old one is back: {trouble}", REFUSED, trouble.status)
+
+    def _create_surely(self, namespace: str, body: Mapping[str, t.Any]) -> RequestError | None:
+        """None when the object is made; else why not. Raises RequestError (conflict) when another one took its place."""
+        trouble: RequestError | None = None
+        for pause in _PAUSES:
+            try:
+                self.create(namespace, body)
+                return None
+            except RequestError as error:
+                if error.kind == CONFLICT:
+                    raise
+                trouble = error
+                if error.kind != UNDECIDED:
+                    break
+            time.sleep(pause)
+        return trouble
 
     def _path(self, namespace: str, name: str | None = None) -> str:
         collection = f"/api/v1/namespaces/{namespace}/{self.resource}"

@@ -34,10 +34,14 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class DocumentChange:
-    """Registries whose credential is new or differs, and keys that go. Both empty: the kubelet gets the same from both."""
+    """Registries whose credential is new or differs, and keys that go. Both empty: the kubelet gets the same from both.
+
+    ``kept`` are the entries that differ and stay all the same, by the registry that was asked for.
+    """
 
     written: tuple[str, ...]
     purged: tuple[str, ...]
+    kept: Mapping[str, Entry] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.written or self.purged)
@@ -85,16 +89,22 @@ def changes(
     for key in stored.entries:
         found.setdefault(comparison_key(key), []).append(key)
     written, purged = [], []
+    staying: dict[str, Entry] = {}
     for credential in credentials:
         keys = found.pop(comparison_key(credential.registry), [])
         kept = credential.registry if credential.registry in keys or not keys else keys[0]
         # a second key for the same registry gives the kubelet a second credential to try
         purged += [key for key in keys if key != kept]
-        if not keys or not (_same(entry := stored.entries[kept], credential) or (good_enough and good_enough(entry, credential))):
+        entry = stored.entries.get(kept)
+        if entry is not None and _same(entry, credential):
+            continue
+        if entry is not None and good_enough and good_enough(entry, credential):
+            staying[credential.registry] = entry
+        else:
             written.append(credential.registry)
     if not keep_others:
         purged += [key for keys in found.values() for key in keys]
-    return DocumentChange(tuple(sorted(written)), tuple(sorted(purged)))
+    return DocumentChange(tuple(sorted(written)), tuple(sorted(purged)), staying)
 
 
 def _same(entry: Entry, credential: Credential) -> bool:

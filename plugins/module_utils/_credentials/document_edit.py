@@ -55,32 +55,25 @@ def _edit(document: bytes, edits: Mapping[str, str | None]) -> bytes:
 def _edited_object(text: str, auths: Node, edits: Mapping[str, str | None]) -> str:
     pending = dict(edits)
     pieces = []
-    for (key, _node), piece in zip(auths.members, _pieces(text, auths)):
+    for (key, value), (begin, end) in zip(auths.members, _places(text, auths)):
         comparable = comparison_key(key)
         if comparable not in edits:
-            pieces.append(piece)
-        else:
-            replacement = pending.pop(comparable, None)
-            if replacement:
-                pieces.append(_space_before(piece) + replacement)
+            pieces.append(text[begin:end])
+            continue
+        replacement = pending.pop(comparable, None)
+        if replacement:
+            pieces.append(text[begin : value.name_start] + replacement + text[value.end : end])
     pieces += [piece for piece in pending.values() if piece]
-    tail = text[auths.members[-1][1].end : auths.end - 1] if auths.members else ""
+    tail = text[auths.members[-1][1].end if auths.members else auths.start + 1 : auths.end - 1]
     return "{" + ",".join(pieces) + tail + "}"
 
 
-def _pieces(text: str, node: Node) -> list[str]:
-    """Each member with the white space before it, without the comma."""
-    pieces = []
-    begin = node.start + 1
-    for index, (_name, value) in enumerate(node.members):
-        if index:
-            begin = text.index(",", node.members[index - 1][1].end) + 1
-        pieces.append(text[begin : value.end])
-    return pieces
-
-
-def _space_before(piece: str) -> str:
-    return piece[: len(piece) - len(piece.lstrip(" \t\r\n"))]
+def _places(text: str, node: Node) -> list[tuple[int, int]]:
+    """Begin and end of each member: the white space around it belongs to it, but for that after the last; commas to none."""
+    if not node.members:
+        return []
+    commas = [text.index(",", value.end) for _name, value in node.members[:-1]]
+    return list(zip([node.start + 1, *(comma + 1 for comma in commas)], [*commas, node.members[-1][1].end]))
 
 
 def _insert(text: str, root: Node, member: str) -> str:

@@ -62,7 +62,12 @@ class CredentialHelpers:
 
         try:
             code, output, errors = self._module.run_command(
-                [name, "get"], data=server, before_communicate_callback=limit, handle_exceptions=False, errors="replace"
+                [name, "get"],
+                data=server,
+                binary_data=True,  # else a line break is added, which docker does not send
+                before_communicate_callback=limit,
+                handle_exceptions=False,
+                errors="replace",
             )
         except OSError as error:
             raise InputError(

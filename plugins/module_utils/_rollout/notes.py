@@ -35,13 +35,25 @@ def notes(
     if known:
         found[EXPIRES] = timestamp(min(known))
     if revisions:
-        found[REVISION] = " ".join(f"{registry}={revision}" for registry, revision in sorted(revisions.items()))
+        found[REVISION] = _revision_text(revisions)
     return found
+
+
+def notes_without(registries: t.Collection[str], left: Mapping[str, Entry], before: Mapping[str, str]) -> dict[str, str | None]:
+    """What changes in our annotations when the entries of these registries go and ``left`` stay; None for one that goes."""
+    known = [moment for moment in (expiry(one.username, one.password) for one in left.values()) if moment is not None]
+    revisions = {key: value for key, value in read_revisions(before.get(REVISION, "")).items() if key not in registries}
+    after = {EXPIRES: timestamp(min(known)) if known else None, REVISION: _revision_text(revisions) or None}
+    return {key: value for key, value in after.items() if before.get(key) != value}
+
+
+def _revision_text(revisions: Mapping[str, str]) -> str:
+    return " ".join(f"{registry}={revision}" for registry, revision in sorted(revisions.items()))
 
 
 def read_revisions(text: str) -> dict[str, str]:
     """Registry -> revision, out of the annotation."""
-    return dict(pair for pair in (word.rpartition("=")[::2] for word in text.split()) if all(pair))
+    return dict(pair for pair in (word.partition("=")[::2] for word in text.split()) if all(pair))
 
 
 def kept_entries(wanted: WantedSecret, entries: Mapping[str, Entry], written: t.Collection[str]) -> dict[str, Entry]:

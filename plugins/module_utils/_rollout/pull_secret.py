@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document_edit import (
@@ -14,7 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key, shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes, notes_without
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
@@ -95,7 +96,7 @@ class PullSecretPlan:
             body["immutable"] = difference.immutable
         if difference.rewrites:
             try:
-                body["data"] = self._data if self._wanted.purge else self._merged(stored)
+                body["data"] = self._new_data(stored, difference)
             except ValueError as error:
                 return Step("refused", str(error))
         return Step("updated", message, Write("patch", body, stored.seen), before, after, difference.purged)
@@ -116,12 +117,22 @@ class PullSecretPlan:
         write = Write("replace", created.write.body if created.write else {}, stored.seen)
         return Step("replaced", f"it {why}", write, before, created.after, difference.purged, stale=stored.immutable)
 
-    def _merged(self, stored: StoredSecret) -> dict[str, str]:
+    def _new_data(self, stored: StoredSecret, difference: SecretDifference) -> dict[str, str]:
         """Raises ValueError with the reason where it cannot be done."""
-        try:
-            return _data(merge_document(stored.document or b"{}", self._wanted.credentials))
-        except UnreadableDocument as error:
-            raise ValueError(_unmergeable(str(error))) from None
+        kept = difference.document.kept
+        if not self._wanted.purge:
+            written = [one for one in self._wanted.credentials if one.registry not in kept]
+            try:
+                return _data(merge_document(stored.document or b"{}", written))
+            except UnreadableDocument as error:
+                raise ValueError(_unmergeable(str(error))) from None
+        if not kept:
+            return self._data
+        credentials = [
+            replace(one, password=kept[one.registry].password) if one.registry in kept else one
+            for one in self._wanted.credentials
+        ]
+        return _data(kubectl_document(credentials))
 
     def _unmergeable(self, difference: SecretDifference) -> str:
         """Why others' entries could not be kept, or an empty text."""
@@ -158,7 +169,10 @@ class PullSecretPlan:
             data = _data(without_registries(stored.document or b"{}", self._wanted.registries))
         except ValueError as error:
             return Step("refused", _unmergeable(str(error)))
-        return Step("updated", f"purged: {listed(purged)}", Write("patch", {"data": data}, stored.seen), before, after, purged)
+        left = {key: entry for key, entry in found.entries.items() if key not in gone}
+        noted = notes_without(self._wanted.registries, left, stored.annotations)
+        body = {"data": data, **({"metadata": {"annotations": noted}} if noted else {})}
+        return Step("updated", f"purged: {listed(purged)}", Write("patch", body, stored.seen), before, after, purged)
 
     def _obstacle(self, stored: StoredSecret) -> str:
         """Why the Secret may not be touched, or an empty text."""
