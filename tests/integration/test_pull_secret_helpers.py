@@ -23,6 +23,7 @@ from stored_secrets import auth, each, entry, put, raw, read, results, row, rows
 from ansible_run import Ansible
 from cluster_access import Access
 from lab import Lab
+from lab.packages import install
 
 AZURE = "00000000-0000-0000-0000-000000000000"
 # mints a token at each call, which says itself that it lives for a day
@@ -214,15 +215,10 @@ def test_a_tenants_secret_runs_no_helper(c2: Access, ansible: Ansible, prefix: s
 def store() -> Iterator[dict[str, str]]:
     """The environment of a password store that is ready, with a key of its own."""
     programs = ("docker-credential-pass", "pass", "gpg", "gpgconf")
-    if not all(map(shutil.which, programs)) and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends"]
-        packages = ["golang-docker-credential-helpers", "pass", "gpg", "gpg-agent"]
-        subprocess.run(
-            [*command, *packages], capture_output=True, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        )
-    missing = [program for program in programs if not shutil.which(program)]
+    packages = ("golang-docker-credential-helpers", "pass", "gpg", "gpg-agent")
+    missing = install(packages, lambda: all(map(shutil.which, programs)), print)
     if missing:
-        pytest.skip(f"needs {', '.join(missing)} (Debian: golang-docker-credential-helpers, pass, gpg)")
+        pytest.skip(missing)
     # short, since a socket's path has to be
     home = Path(tempfile.mkdtemp(prefix="pp-"))
     environment = {
