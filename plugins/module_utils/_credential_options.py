@@ -14,6 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import (
     credentials_from_document,
+    registries_in_document,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
     HELPER_USERNAME,
@@ -56,6 +57,7 @@ CREDENTIAL_OPTIONS: dict[str, t.Any] = {
     "config_registries": {"type": "list", "elements": "str"},
     "resolve_helpers": {"type": "bool", "default": False},
 }
+_LONGEST_REVISION = 200
 SOURCES = ("registries", "config", "config_file")
 
 
@@ -79,8 +81,7 @@ def registries_option(module: AnsibleModule) -> list[str]:
         return [_key(index, entry) for index, entry in enumerate(params["registries"])]
     if params["config_registries"]:
         return [canonical_registry(name) for name in params["config_registries"]]
-    where, text = _document(params)
-    return [credential.registry for credential in credentials_from_document(where, text)]
+    return registries_in_document(*_document(params))
 
 
 def revisions_option(module: AnsibleModule) -> dict[str, str]:
@@ -88,9 +89,9 @@ def revisions_option(module: AnsibleModule) -> dict[str, str]:
     entries = enumerate(module.params["registries"] or ())
     found = {_key(index, entry): entry["revision"] for index, entry in entries if entry["revision"]}
     for registry, revision in found.items():
-        if len(revision.split()) != 1 or not revision.isprintable():
+        if len(revision.split()) != 1 or not revision.isprintable() or len(revision) > _LONGEST_REVISION:
             raise InputError(
-                f"the revision of {registry} holds white space. Expected a word, a vault's version number for example."
+                f"the revision of {registry} is no word of at most {_LONGEST_REVISION} characters. Give a vault's version, say."
             )
     return found
 

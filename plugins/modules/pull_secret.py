@@ -107,7 +107,8 @@ options:
     default: false
   refresh_before:
     description:
-      - Keep a stored token that says itself that it lives at least this many seconds more, even if a newer one is given.
+      - Keep a stored token that says itself that it lives at least this many seconds more, even if a newer one is given, unless
+        that is a lasting password or has another C(revision).
       - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
     type: int
   labels:
@@ -221,7 +222,7 @@ purged:
 expires:
   description:
     - When the first of the given credentials ends, as far as they say so themselves. In UTC.
-    - It is also noted on the Secret, as annotation C(pullpass.registry/expires).
+    - When the first credential in a Secret ends is noted on it, as annotation C(pullpass.registry/expires).
   returned: always, unless nothing could be planned
   type: str
   sample: "2026-11-24T22:00:00Z"
@@ -283,6 +284,7 @@ if t.TYPE_CHECKING:
 
 ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "skipped", "orphaned", "refused", "failed")
 ALL_SOURCES = (*SOURCES, "from_secret")
+LONGEST_REFRESH = 366 * 24 * 3600
 
 OPTIONS: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
@@ -323,8 +325,8 @@ def check_options(params: dict[str, t.Any]) -> None:
     sources = any(params[source] is not None for source in SOURCES)
     if params["state"] == "absent" and not params["purge_registries"] and not sources:
         raise InputError("purge_registries is false, so that only some registries are to go. Name them in registries.")
-    if params["refresh_before"] is not None and params["refresh_before"] < 0:
-        raise InputError("refresh_before is negative. Expected seconds.")
+    if params["refresh_before"] is not None and not 0 <= params["refresh_before"] <= LONGEST_REFRESH:
+        raise InputError(f"refresh_before is {params['refresh_before']}. Expected seconds, 0 to {LONGEST_REFRESH} (a year).")
 
 
 def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> WantedSecret:

@@ -29,7 +29,7 @@ def test_another_type_and_an_immutable_one(c2: Access, ansible: Ansible, prefix:
         ansible,
         [
             task(c2, prefix, **wanted),
-            task(c2, prefix, **wanted, recreate=True, purge_registries=False),
+            task(c2, prefix, **{**wanted, "namespaces": [typed]}, recreate=True, purge_registries=False),
             {**task(c2, prefix, **wanted, recreate=True), "check_mode": True},
         ],
     )
@@ -208,3 +208,20 @@ def test_pruned_and_orphaned(c2: Access, ansible: Ansible, prefix: str, registry
     assert row(again) == ("unchanged", "")
     assert c2.secret(names["left"]) is None
     assert raw(c2, names["other-owner"]) == raw(c2, names["helm"]) == raw(c2, names["other-name"], "another") == OLD
+
+
+def test_a_selection_that_matches_nothing_prunes_nothing(
+    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
+) -> None:
+    c2.make_namespaces([prefix])
+    given = {**c2.connection, "name": "regcred", "registries": [registry], "owner": prefix}
+    run = ansible.tasks([{"pullpass.registry.pull_secret": {**given, "namespaces": [prefix]}}])
+    assert run.exit_code == 0, run.output
+
+    mistakes: list[dict[str, Any]] = [{"namespaces": []}, {"namespaces": ["no-such-*"]}, {"namespace_selectors": "no=such"}]
+    run = ansible.tasks(
+        [{"pullpass.registry.pull_secret": {**given, **one, "prune": True}, "ignore_errors": True} for one in mistakes]
+    )
+
+    assert all("would remove the Secret everywhere" in line["result"]["msg"] for line in run.results), run.output
+    assert c2.secret(prefix) is not None

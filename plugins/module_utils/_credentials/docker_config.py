@@ -39,6 +39,8 @@ if t.TYPE_CHECKING:
 
 _ENTRY_FIELDS = ("username", "password", "email", "auth", "identitytoken")
 _NOTHING = Node("object", 0, 0)
+# tokens of a person's own login, which Docker Desktop keeps beside the credential: nothing to spread over a cluster
+_OWN_TOKENS = ("https://index.docker.io/v1/access-token", "https://index.docker.io/v1/refresh-token")
 
 
 def credentials_from_document(
@@ -51,23 +53,35 @@ def credentials_from_document(
     for a registry of ``only`` that is not in it.
     """
     root = _parse(where, text)
-    entries = _objects(where, root, "auths")
-    helpers = _helpers(where, root, entries)
+    entries = _entries(where, root)
+    store = _store(where, root)
+    helpers = _helpers(where, root, entries, store)
     wanted = None if only is None else _wanted(only)
     made: list[Credential] = []
     for key in dict.fromkeys([*entries, *helpers]):
         registry = _registry(where, key, picking=wanted is not None)
         if registry is not None and (wanted is None or registry in wanted):
             made.append(_credential(where, key, entries.get(key, _NOTHING), helpers.get(key), ask_helper))
-    _check_complete(where, made, wanted, entries)
+    if store:  # it keeps what the document need not name
+        there = {one.registry for one in made}
+        made += [_credential(where, key, _NOTHING, store, ask_helper) for key in wanted or () if key not in there]
+    _check_complete(where, made, wanted, entries, store)
     return without_repeats(where, made)
+
+
+def registries_in_document(where: str, text: str) -> list[str]:
+    """The canonical keys of all registries that a config document names. Raises InputError; asks no helper."""
+    root = _parse(where, text)
+    entries = _entries(where, root)
+    keys = dict.fromkeys([*entries, *_objects(where, root, "credHelpers")])
+    return [str(_registry(where, key, picking=False)) for key in keys]
 
 
 def _parse(where: str, text: str) -> Node:
     if text.lstrip().startswith("$ANSIBLE_VAULT;"):
         raise InputError(
             f"{where} is encrypted with ansible-vault, and a module cannot decrypt it. Read it on the controller instead: "
-            "put its text into a variable with lookup('ansible.builtin.file', path) and give the registries from there."
+            "config: \"{{ lookup('ansible.builtin.file', path) }}\"."
         )
     try:
         root = parse(text)
@@ -88,12 +102,19 @@ def _objects(where: str, root: Node, name: str) -> dict[str, Node]:
     return found
 
 
-def _helpers(where: str, root: Node, entries: Mapping[str, Node]) -> dict[str, str]:
-    """Key of auths or credHelpers -> suffix of the program that keeps its credential."""
+def _entries(where: str, root: Node) -> dict[str, Node]:
+    return {key: node for key, node in _objects(where, root, "auths").items() if key not in _OWN_TOKENS}
+
+
+def _store(where: str, root: Node) -> str:
     try:
-        store = string_fields(root, ("credsstore",))["credsstore"]
+        return string_fields(root, ("credsstore",))["credsstore"]
     except UnreadableDocument:
         raise InputError(f"{where}: 'credsStore' is not text.") from None
+
+
+def _helpers(where: str, root: Node, entries: Mapping[str, Node], store: str) -> dict[str, str]:
+    """Key of auths or credHelpers -> suffix of the program that keeps its credential."""
     helpers = dict.fromkeys(entries, store) if store else {}
     for key, node in _objects(where, root, "credHelpers").items():
         if node.kind != "string":
@@ -155,8 +176,13 @@ def _from_helper(place: str, key: str, helper: str, ask_helper: AskHelper | None
 
 
 def _check_complete(
-    where: str, made: Sequence[Credential], wanted: Mapping[str, str] | None, entries: Mapping[str, Node]
+    where: str, made: Sequence[Credential], wanted: Mapping[str, str] | None, entries: Mapping[str, Node], store: str
 ) -> None:
+    if wanted is None and not made and store:
+        raise InputError(
+            f"{where} names no registry, since docker-credential-{shown(store)} keeps the credentials. Name those to take in "
+            "config_registries, and set resolve_helpers where that program is yours to ask."
+        )
     if wanted is None and not made:
         raise InputError(f"{where} holds no credential. A pull secret without one would be of no use.")
     missing = sorted((wanted or {}).keys() - {credential.registry for credential in made})

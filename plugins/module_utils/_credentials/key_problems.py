@@ -8,8 +8,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import index_key
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
+    _HUB_HOSTS,
+    HUB,
+    canonical_registry,
+    index_key,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
@@ -18,9 +22,10 @@ if t.TYPE_CHECKING:
 
 KUBELET, DOCKER, PODMAN = READERS = ("kubelet", "docker", "podman")
 
-_HUB_HOSTS = ("docker.io", "index.docker.io")
 # what people take for Docker Hub, and what no image of Docker Hub is called
-_HUB_PAGES = ("registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
+_HUB_PAGES = tuple(host for host in _HUB_HOSTS if host not in ("docker.io", "index.docker.io"))
+# beside HUB, where docker login keeps what it got through a browser
+_DESKTOP_KEYS = (f"{HUB}access-token", f"{HUB}refresh-token")
 _SCHEME = re.compile(r"https?://")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
 _PATH = re.compile(r"[a-z0-9._/-]*")
@@ -44,6 +49,12 @@ class Problem:
 
 def key_problems(key: str) -> list[Problem]:
     """What keeps each reader from finding a credential under this key, or makes it find it less often than one would think."""
+    if key in _DESKTOP_KEYS:
+        told = (
+            "it is a person's own login token of Docker Desktop, of no use to the kubelet and not to be spread. Remove the entry, "
+            "and log that person out where others could read it."
+        )
+        return [Problem((KUBELET, DOCKER), told, key)]
     found = list(_kubelet(key))
     for_docker, for_podman = _others(key)
     if for_docker and for_docker == for_podman:
@@ -107,7 +118,7 @@ def _others(key: str) -> tuple[str, str]:
         told = f"docker and podman find no registry in it.{_remedy(key)}"
         return told, told
     for_docker = ""
-    if docker_host in (*_HUB_HOSTS, *_HUB_PAGES) and key != HUB:
+    if docker_host in _HUB_HOSTS and key != HUB:
         for_docker = f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
     return for_docker, _for_podman(key, host, slash + path)
 

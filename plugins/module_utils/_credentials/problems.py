@@ -21,8 +21,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key
     Problem,
     key_problems,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import index_key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import Entry, fields
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import index_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

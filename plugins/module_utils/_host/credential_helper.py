@@ -44,7 +44,7 @@ class CredentialHelpers:
         # found in PATH by the system: get_bin_path would end the module where there is none
         code, output, errors = self._run(name, server)
         if code:
-            raise _failure(name, server, output.strip() or errors.strip())
+            raise _failure(name, server, _told(output) or _told(errors) or f"it ends with {code}")
         return _answer(name, server, output)
 
     def _run(self, name: str, server: str) -> tuple[int, str, str]:
@@ -87,7 +87,13 @@ class CredentialHelpers:
 def _failure(name: str, server: str, told: str) -> InputError:
     if told == _NOT_FOUND:
         return InputError(f"{name} has no credential for {shown(server)}. Log in to it on this machine, as this user.")
-    return InputError(f"{name} failed for {shown(server)}: {shown(told) or 'it says nothing'}")
+    return InputError(f"{name} failed for {shown(server)}: {shown(told)}")
+
+
+def _told(output: str) -> str:
+    """What a helper says, unless that may be (a part of) an answer with the secret in it."""
+    text = output.strip()
+    return "" if "{" in text or "\n" in text or "secret" in text.lower() else text
 
 
 def _answer(name: str, server: str, output: str) -> tuple[str, str]:

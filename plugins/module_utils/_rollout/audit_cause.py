@@ -21,25 +21,33 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import FoundPod, StuckContainer
 
 DENIED, NOT_FOUND = "denied", "not found"
+
+
+def _status(codes: str) -> str:
+    """An HTTP status, and no number that an image's name or an address has in it."""
+    return rf"(?:status[^0-9]{{0,40}}|\bHTTP )(?:{codes})\b"
+
+
 # what containerd and CRI-O write, the more particular first: a token server's 429 is reported beside "authorize"
 _KINDS = (
-    ("rate limited", r"\b429\b|toomanyrequests|too many requests|pull rate limit"),
+    ("rate limited", _status("429") + r"|toomanyrequests|too many requests|pull rate limit"),
     ("TLS", r"x509:|tls: |server gave HTTP response to HTTPS client|certificate (?:signed|has|is|verif)"),
     ("DNS", r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?: "),
     (
         "unreachable",
-        r"connection refused|connection reset|i/o timeout|no route to host|network is unreachable|deadline exceeded|proxyconnect"
-        r"|Client\.Timeout|\b50[0234]\b|unexpected EOF",
+        _status("50[0234]") + r"|connection refused|connection reset|i/o timeout|no route to host|network is unreachable|deadline exceeded|proxyconnect"
+        r"|Client\.Timeout|unexpected EOF|50[0234] (?:Internal Server Error|Bad Gateway|Service \w*\s?Unavailable|Gateway Time-?out)",
     ),
     (
         DENIED,
-        r"\b401\b|\b403\b|unauthorized|denied|insufficient_scope|authorization failed|no basic auth credentials"
+        _status("40[13]") + r"|unauthorized|403 Forbidden|denied|insufficient_scope|authorization failed|no basic auth credentials"
         r"|authentication required|failed to authorize",
     ),
-    (NOT_FOUND, r"code = NotFound|not found|manifest unknown|name unknown|\b404\b"),
+    (NOT_FOUND, _status("404") + r"|code = NotFound|not found|manifest unknown|name unknown"),
     ("no space", r"no space left on device"),
 )
 _KNOWN = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _KINDS)
+_URL = re.compile(r"(?:docker|https?)://[^\s\"]*[^\s\":]")
 _BACK_OFF = re.compile(r"Back-off pulling image \"[^\"]*\"(?:: )?")
 _WORDS = {
     "rate limited": "rate limited: the registry takes no more pulls for a while (429). Wait, or pull with an account of its own",
@@ -82,7 +90,7 @@ def cause(pod: FoundPod, container: StuckContainer, secrets: PodSecrets) -> str:
             if not secrets.unknown
             else f"unreadable Secret: the kubelet cannot read one of {_names(pod.pull_secrets)}. {secrets.unknown}"
         )
-    kind = _kind(container.message)
+    kind = _kind(_without_names(container))
     if kind in _WORDS:
         return f"{_WORDS[kind]}. {_said(container.message)}"
     if kind == NOT_FOUND:
@@ -96,6 +104,23 @@ def cause(pod: FoundPod, container: StuckContainer, secrets: PodSecrets) -> str:
 
 def _kind(message: str) -> str | None:
     return next((kind for kind, pattern in _KNOWN if pattern.search(message)), None)
+
+
+def _without_names(container: StuckContainer) -> str:
+    """The message without the image's names and tag, whose digits and words are no answer of a registry's."""
+    names, patterns = {container.image}, [f'"{re.escape(container.image)}"']
+    try:
+        reference = parse_image(container.image)
+    except InputError:
+        pass
+    else:
+        names |= {str(reference), reference.name, reference.repository, reference.registry}
+        tag = re.escape(reference.tag or "latest")
+        patterns += [rf"reading manifest {tag} in\b", rf"\[manifests {tag}\]"]
+    # a name that is but one word may be a word of the answer as well
+    longest_first = sorted((name for name in names if re.search(r"[./:@]", name)), key=len, reverse=True)
+    patterns += map(re.escape, longest_first)
+    return re.sub("|".join(patterns), "...", _URL.sub("...", container.message))
 
 
 def _detail(message: str) -> str:

@@ -9,8 +9,12 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import EXPIRES, REVISION
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
+    EXPIRES,
+    LAST_APPLIED,
+    OWNER_LABEL,
+    REVISION,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import LEGACY_KEY, LEGACY_TYPE
 
@@ -33,7 +37,10 @@ _REASONS = (
 
 @dataclass(frozen=True)
 class FoundSecret:
-    """``document`` is None for a type that is no pull secret's. ``exposed``: an annotation shows the credentials as well."""
+    """``document`` is None for a type that is no pull secret's, and ``type`` empty where no more than that is known of it.
+
+    ``exposed``: an annotation shows the credentials as well.
+    """
 
     namespace: str
     name: str

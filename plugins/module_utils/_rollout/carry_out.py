@@ -17,6 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusal
     TERMINATING,
     UNDECIDED,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
@@ -140,7 +141,7 @@ class CarryOut(t.Generic[Stored]):
         elif write.seen is not None and write.verb == "patch":
             self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
         elif write.seen is not None and write.verb == "replace":
-            self.objects.replace(subject.namespace, subject.name, write.seen, write.body)
+            replace_object(self.objects, subject.namespace, subject.name, write.seen, write.body)
         elif write.seen is not None:
             self.objects.delete(subject.namespace, subject.name, write.seen)
 

@@ -15,6 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownersh
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.stale_pods import with_stale_pods
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import (
     closed_outcomes,
     list_named,
@@ -63,12 +64,18 @@ class FleetSecret:
             raise InputError(
                 "prune needs the right to list Secrets in all namespaces, which is missing. Grant it, or leave prune out."
             )
+        if prune and not chosen.namespaces:
+            raise InputError(
+                "prune is set, but no namespace is chosen: it would remove the Secret everywhere. Use state absent for that."
+            )
         spared = source["namespace"] if source and source["name"] == wanted.name else None
         subjects = [one for one in subjects_in(chosen, wanted.name, found) if one.namespace != spared]
         objects = Objects(self._api, RESOURCE, self._check_mode)
         outcomes = CarryOut(objects, stored_secret, self._plan.step).run(subjects, self._workers)
         if not self._check_mode:
             outcomes = with_stale_pods(self._api, outcomes)
+        if spared in {namespace.name for namespace in chosen.namespaces}:
+            outcomes.append(Outcome(str(spared), wanted.name, Step("skipped", "the credentials come from here")))
         outcomes += closed_outcomes(chosen, wanted.name, self._check_mode)
         if wanted.present and found is not None:
             left = orphans(found, {namespace.name for namespace in chosen.namespaces} | {spared or ""}, wanted)

@@ -30,7 +30,8 @@ def notes(
     known = [moment for moment in ends if moment is not None]
     revisions = dict(wanted.revisions)
     if not wanted.purge:
-        revisions = {**read_revisions(before.get(REVISION, "")), **revisions}
+        others = read_revisions(before.get(REVISION, ""))
+        revisions = {**{key: value for key, value in others.items() if key not in written}, **revisions}
     found = {}
     if known:
         found[EXPIRES] = timestamp(min(known))

@@ -17,9 +17,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key, shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes, notes_without
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
+    EXPIRES,
+    LAST_APPLIED,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
+    REVISION,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, MOST_BYTES, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret_difference import (
@@ -32,6 +35,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step im
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import StoredSecret, WantedSecret
 
 
@@ -76,6 +81,8 @@ class PullSecretPlan:
         return Step("created", write=Write("create", body), after=after)
 
     def _present(self, stored: StoredSecret) -> Step:
+        if stored.terminating:
+            return Step("failed", f"the Secret is being deleted, and held by {listed(stored.finalizers)}; remove the finalizers")
         difference = secret_difference(stored, self._wanted)
         obstacle = self._obstacle(stored)
         if not difference:
@@ -110,29 +117,45 @@ class PullSecretPlan:
                 f"the Secret {why}, and cannot be changed. Set recreate to delete it and make it anew, or better use another "
                 "name and link that: kubelets keep an immutable Secret's old content until no Pod on the node uses it",
             )
-        if not self._wanted.purge:
+        if stored.finalizers:
+            return Step(
+                "refused", f"the Secret {why}, and {listed(stored.finalizers)} would hold the old one: remove the finalizers"
+            )
+        if not self._wanted.purge and difference.wrong_type:
             return Step("refused", f"the Secret {why}, so that nothing can be merged into it; set purge_registries, or delete it")
-        created = self._create()
-        before = {"type": shown(stored.type), "registries": {shown_key(key): "(before)" for key in difference.found.entries}}
-        write = Write("replace", created.write.body if created.write else {}, stored.seen)
-        return Step("replaced", f"it {why}", write, before, created.after, difference.purged, stale=stored.immutable)
+        body = self._create().write
+        try:
+            new = self._successor(stored, difference, {} if body is None else body.body)
+        except ValueError as error:
+            return Step("refused", str(error))
+        before, after = difference.masked(stored, self._wanted)
+        message = f"it {why}" + (f"; with it went its keys {listed(sorted(stored.other_keys))}" if stored.other_keys else "")
+        write = Write("replace", new, stored.seen)
+        return Step("replaced", message, write, before, after, difference.purged, stale=stored.immutable)
+
+    def _successor(self, stored: StoredSecret, difference: SecretDifference, created: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The object that takes the place of the stored one, with what others noted on that."""
+        labels = {**stored.labels, **created["metadata"]["labels"]}
+        ours = (LAST_APPLIED, EXPIRES, REVISION)
+        annotations = {key: value for key, value in stored.annotations.items() if key not in ours}
+        annotations.update(created["metadata"].get("annotations", {}))
+        immutable = stored.immutable if self._wanted.immutable is None else self._wanted.immutable
+        metadata = {"name": self._wanted.name, "labels": labels, "annotations": annotations}
+        return {**created, "metadata": metadata, "data": self._new_data(stored, difference), "immutable": immutable}
 
     def _new_data(self, stored: StoredSecret, difference: SecretDifference) -> dict[str, str]:
         """Raises ValueError with the reason where it cannot be done."""
         kept = difference.document.kept
-        if not self._wanted.purge:
-            written = [one for one in self._wanted.credentials if one.registry not in kept]
-            try:
-                return _data(merge_document(stored.document or b"{}", written))
-            except UnreadableDocument as error:
-                raise ValueError(_unmergeable(str(error))) from None
-        if not kept:
-            return self._data
         credentials = [
             replace(one, password=kept[one.registry].password) if one.registry in kept else one
             for one in self._wanted.credentials
         ]
-        return _data(kubectl_document(credentials))
+        if self._wanted.purge:
+            return _data(kubectl_document(credentials))
+        try:
+            return _data(merge_document(stored.document or b"{}", credentials))
+        except UnreadableDocument as error:
+            raise ValueError(_unmergeable(str(error))) from None
 
     def _unmergeable(self, difference: SecretDifference) -> str:
         """Why others' entries could not be kept, or an empty text."""
@@ -141,6 +164,8 @@ class PullSecretPlan:
     def _absent(self, stored: StoredSecret | None) -> Step:
         if stored is None:
             return Step("unchanged")
+        if stored.terminating:
+            return Step("skipped", f"the Secret is being deleted already, and held by {listed(stored.finalizers)}")
         obstacle = self._obstacle(stored)
         if obstacle:
             return Step("refused" if self._wanted.adopt else "skipped", f"{obstacle}; it was left there")

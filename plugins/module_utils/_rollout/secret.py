@@ -57,6 +57,9 @@ class StoredSecret:
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = field(repr=False)
     managed_by: str | None
+    terminating: bool
+    finalizers: Sequence[str]
+    other_keys: Sequence[str]
     document: bytes | None = field(repr=False)
 
     @property
@@ -76,5 +79,8 @@ def stored_secret(item: Mapping[str, t.Any]) -> StoredSecret:
         labels=labels,
         annotations=annotations,
         managed_by=manager(labels, annotations, metadata.get("ownerReferences") or ()),
+        terminating="deletionTimestamp" in metadata,
+        finalizers=metadata.get("finalizers") or (),
+        other_keys=[key for key in item.get("data") or () if key != KEY],
         document=None if encoded is None else base64.b64decode(encoded),
     )

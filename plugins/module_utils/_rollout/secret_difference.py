@@ -14,9 +14,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     changes,
     read_stored_document,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry, lifetime_words
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import kept_entries, notes
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import (
+    kept_entries,
+    notes,
+    read_revisions,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
     EXPIRES,
     LAST_APPLIED,
@@ -111,30 +115,40 @@ def read_document(stored: StoredSecret) -> StoredDocument:
 def secret_difference(stored: StoredSecret, wanted: WantedSecret) -> SecretDifference:
     """Compares content, labels and annotations; of a Secret that may not be adopted not the marks that adoption would set."""
     found = read_document(stored)
-    document = changes(found, wanted.credentials, keep_others=not wanted.purge, good_enough=_lives_on(wanted))
-    kept = kept_entries(wanted, found.entries, document.written)
-    wished = {**wanted.annotations, **notes(wanted, kept, document.written, stored.annotations)}
-    annotations: dict[str, str | None] = {key: value for key, value in wished.items() if stored.annotations.get(key) != value}
+    document = changes(found, wanted.credentials, keep_others=not wanted.purge, good_enough=_lives_on(wanted, stored))
+    wished: dict[str, str] = dict(wanted.annotations)
     labels = {key: value for key, value in wanted.labels.items() if stored.labels.get(key) != value}
+    gone: list[str] = []
     if not is_foreign(stored, wanted) or (wanted.adopt and stored.managed_by is None):
+        kept = kept_entries(wanted, found.entries, document.written)
+        wished.update(notes(wanted, kept, document.written, stored.annotations))
         if stored.owner != wanted.owner:
             labels[OWNER_LABEL] = wanted.owner
         # LAST_APPLIED holds credentials in plain sight of everybody who may read metadata; the notes would be outdated
         gone = [key for key in (LAST_APPLIED, EXPIRES, REVISION) if key in stored.annotations and key not in wished]
-        annotations.update(dict.fromkeys(gone))
+    annotations: dict[str, str | None] = {key: value for key, value in wished.items() if stored.annotations.get(key) != value}
+    annotations.update(dict.fromkeys(gone))
     immutable = None if wanted.immutable in (None, stored.immutable) else wanted.immutable
     return SecretDifference(found, document, labels, annotations, stored.type != TYPE, immutable)
 
 
-def _lives_on(wanted: WantedSecret) -> Callable[[Entry, Credential], bool] | None:
+def _lives_on(wanted: WantedSecret, stored: StoredSecret) -> Callable[[Entry, Credential], bool] | None:
     """Whether a stored token may stay in the place of a new one; None where it may not."""
     enough = wanted.refresh_before
     if enough is None:
         return None
     now = datetime.now(timezone.utc)
+    revisions = read_revisions(stored.annotations.get(REVISION, ""))
 
     def lives_on(entry: Entry, credential: Credential) -> bool:
         ends = expiry(entry.username, entry.password)
-        return entry.username == credential.username and ends is not None and ends - now >= enough
+        return (
+            entry.username == credential.username
+            and ends is not None
+            and ends - now >= enough
+            # a person who gives a lasting password, or another revision, means it
+            and bool(lifetime_words(credential.username, credential.password))
+            and wanted.revisions.get(credential.registry) == revisions.get(credential.registry)
+        )
 
     return lives_on
