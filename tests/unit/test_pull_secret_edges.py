@@ -40,7 +40,7 @@ def token(seconds: float, mark: str = "") -> str:
 def found(auths: dict[str, str], labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
     """A Secret with these registries and passwords, all of user u; ``rest`` is metadata, or the object's own members."""
     document = {"auths": {key: {"username": "u", "password": password} for key, password in auths.items()}}
-    own = {name: rest.pop(name) for name in ("immutable", "type") if name in rest}
+    own: dict[str, Any] = {name: rest.pop(name) for name in ("immutable", "type") if name in rest}
     metadata = {"uid": "1", "resourceVersion": "7", "labels": OURS if labels is None else labels, **rest}
     data = {KEY: base64.b64encode(json.dumps(document).encode()).decode(), "other": ""}
     return stored_secret({"metadata": metadata, "type": TYPE, "data": data, **own})
