@@ -11,7 +11,8 @@ description:
     requests, and changes nothing.
   - Tells for each Secret what the kubelet can use of it and what not, and why; for each image which credential of which Secret
     would be tried, in order; and for each Pod that is stuck on a pull the cause in words.
-  - Never returns a password, nor anything that one could be read from. A user name that is itself a token is C((hidden)).
+  - Never returns a password, nor anything that one could be read from. A user name that is itself a token, or
+    may be one, is C((hidden)).
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -121,7 +122,7 @@ namespaces:
           type: bool
           returned: always
         type:
-          description: Its type.
+          description: Its type; none where no more is known than that it is no pull secret's.
           type: str
           returned: always
         managed:
@@ -228,7 +229,7 @@ namespaces:
               type: str
               returned: always
         problem:
-          description: Which Secret breaks all pulls, or what is not known.
+          description: Which Secret breaks all pulls, or what is not known. What begins with C(note:) is only to be known.
           type: str
           returned: always
     stuck_pods:

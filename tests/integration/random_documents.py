@@ -47,10 +47,10 @@ class Documents:
     def made(self) -> Made:
         """One that the kubelet reads."""
         space = self.space
-        before = "".join(f"{space()}{self.member()}{space()}," for _ in range(self.random.randrange(3)))
-        after = "".join(f"{space()},{space()}{self.member()}" for _ in range(self.random.randrange(3)))
+        before = "".join(f"{space()}{self.member()}{space()}," for _count in range(self.random.randrange(3)))
+        after = "".join(f"{space()},{space()}{self.member()}" for _count in range(self.random.randrange(3)))
         name = self.random.choice(('"auths"', '"Auths"', '"auth\\u0073"', '"auth\u017f"'))
-        keys = [self.random.choice(_KEYS) for _ in range(self.random.randrange(6))]
+        keys = [self.random.choice(_KEYS) for _count in range(self.random.randrange(6))]
         members = tuple((key, f"{space()}{self.string(key)}{space()}:{space()}{self.entry()}") for key in keys)
         head = f"{space()}{{{before}{space()}{name}{space()}:{space()}{{"
         return Made(head, members, f"{space()}}}{after}{space()}}}{space()}")
@@ -63,7 +63,7 @@ class Documents:
             new = self.random.choice(("[]", "5", "null", '{"auths":{"a":5}}', "", "{", '"x"', f'"{MARK}"', "NaN"))
             text = text.replace(old, new, self.random.randrange(1, 3))
         content = bytearray(text.encode())
-        for _ in range(self.random.randrange(4)):
+        for _count in range(self.random.randrange(4)):
             if content:
                 place = self.random.randrange(len(content))
                 content[place : place + self.random.randrange(3)] = self.random.choice(_BYTES)
@@ -109,7 +109,7 @@ class Documents:
     def value(self, depth: int) -> str:
         kind = self.random.randrange(6 if depth else 4)
         if kind == 4:
-            return "[" + ",".join(self.value(depth - 1) for _ in range(self.random.randrange(3))) + self.space() + "]"
+            return "[" + ",".join(self.value(depth - 1) for _count in range(self.random.randrange(3))) + self.space() + "]"
         if kind == 5:
-            return "{" + ",".join(f'"k":{self.value(depth - 1)}' for _ in range(self.random.randrange(3))) + "}"
+            return "{" + ",".join(f'"k":{self.value(depth - 1)}' for _count in range(self.random.randrange(3))) + "}"
         return (self.string(self.word()), self.random.choice(_NUMBERS), "null", "true")[kind]

@@ -37,13 +37,13 @@ def put(
     kind: str = TYPE,
     key: str = KEY,
     immutable: bool = False,
-    labels: Mapping[str, str] = OURS,
+    labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> str:
-    """Create a Secret with exactly these bytes; gives its uid."""
+    """Create a Secret of ours, unless labels say otherwise, with exactly these bytes; gives its uid."""
     content = document.encode() if isinstance(document, str) else document
     body = {
-        "metadata": {"name": name, "labels": dict(labels), "annotations": dict(annotations or {})},
+        "metadata": {"name": name, "labels": dict(OURS if labels is None else labels), "annotations": dict(annotations or {})},
         "type": kind,
         "data": {key: base64.b64encode(content).decode()},
         "immutable": immutable or None,

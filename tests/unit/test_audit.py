@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
     FORBIDDEN,
@@ -75,6 +76,9 @@ class TableApi:
         key, _equals, value = selector.partition("=")
         if key in ("type", "metadata.name"):
             found = [one for one in found if value == (one["type"] if key == "type" else one["metadata"]["name"])]
+        if accept == METADATA_ONLY:
+            self.asked[-1] += " (metadata)"
+            found = [{"metadata": one["metadata"]} for one in found]
         return {"items": found}
 
 
@@ -182,8 +186,42 @@ def test_many_names_that_are_missing_take_no_request_each() -> None:
     names = [f"n{number}" for number in range(20)]
     api = TableApi([], [account(name, "default", f"dockercfg-{name}") for name in names])
     answer = ask(api, chosen(*names), check_pods=False)
-    assert len(api.asked) == 3
-    assert "or is of a type that is no pull secret's" in answer["namespaces"][0]["secrets"][0]["problems"][0]
+    assert len(api.asked) == 4
+    assert "it does not exist, but ServiceAccount default" in answer["namespaces"][0]["secrets"][0]["problems"][0]
+
+
+def stuck(namespace: str, *secrets: str) -> dict[str, Any]:
+    waiting = {"reason": "ImagePullBackOff", "message": "401 Unauthorized"}
+    return {
+        "metadata": {"namespace": namespace, "name": "web"},
+        "spec": {"containers": [{"name": "app", "image": "reg.io/app"}], "imagePullSecrets": [{"name": one} for one in secrets]},
+        "status": {"containerStatuses": [{"name": "app", "state": {"waiting": waiting}}]},
+    }
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_of_many_names_those_of_another_type_and_those_that_are_missing_are_told_apart(asked_for: bool) -> None:
+    names = [f"s{number:02}" for number in range(20)]
+    api = TableApi([secret("a", one, {}, "Opaque") for one in names[1:]], [account("a", "default", *names)])
+    api.objects["pods"] = [stuck("a", names[1])]
+    (row,) = ask(api, chosen("a"), names=names if asked_for else None)["namespaces"]
+    assert len(api.asked) == 5
+    assert api.asked[-1] == "list secrets in all namespaces (metadata)"
+    assert [one["exists"] for one in row["secrets"]] == [False] + [True] * 19
+    assert (row["secrets"][1]["type"], row["secrets"][1]["immutable"], row["secrets"][1]["usable"]) == (None, None, False)
+    assert "its type is no pull secret's, and the kubelet" in row["secrets"][1]["problems"][0]
+    assert row["service_accounts"][0]["missing"] == ["s00"]
+    assert row["stuck_pods"][0]["cause"].startswith("wrong Secret: s01")
+
+
+def test_of_many_names_nothing_is_told_missing_where_secrets_may_not_be_listed() -> None:
+    names = [f"s{number:02}" for number in range(20)]
+    api = TableApi([], [account("a", "default", *names)], ("list", "secrets", None), ("list", "secrets", "a"))
+    answer = ask(api, chosen("a"), names=names)
+    assert answer["failed"] is True
+    (row,) = answer["namespaces"]
+    assert {one["exists"] for one in row["secrets"]} == {None}
+    assert row["service_accounts"][0]["missing"] == []
 
 
 def test_named_secrets_are_asked_for_by_name() -> None:
@@ -255,12 +293,32 @@ def test_the_order_of_matches_is_the_kubelets() -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "noted"), [("default", True), ("builder", False)])
-def test_a_credential_that_every_pull_from_docker_hub_uses_is_noted(name: str, noted: bool) -> None:
+@pytest.mark.parametrize("name", ["default", "builder"])
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_credential_that_every_pull_from_docker_hub_uses_is_noted(name: str, reported: bool) -> None:
     api = TableApi([secret("a", "hub", auths("https://index.docker.io/v1/"))], [account("a", name, "hub")])
-    answer = ask(api, chosen("a"))
-    assert [told[:6] for told in answer["namespaces"][0]["secrets"][0]["problems"]] == (["note: "] if noted else [])
+    answer = ask(api, chosen("a"), accounts=None if reported else ["other"])
+    noted = [f"note: every Pod of ServiceAccount {name} offers it"] if reported else []
+    assert [told.partition(" to ")[0] for told in answer["namespaces"][0]["secrets"][0]["problems"]] == noted
     assert answer["summary"]["with_problems"] == 0
+
+
+NO_FALLBACK = "note: if all of these fail, the kubelet does not pull the image without a credential any more."
+
+
+@pytest.mark.parametrize(
+    ("document", "noted"),
+    [
+        (auths("reg.io"), NO_FALLBACK),
+        (auths("reg.io", password=jwt(1)), f"{NO_FALLBACK} Expired: reg.io of Secret s."),
+        (auths("other.io", password=jwt(1)), None),
+        ({"auths": {"reg.io": {}}}, None),
+    ],
+)
+def test_that_the_kubelet_never_falls_back_to_a_pull_without_a_credential_is_noted(document: Any, noted: str | None) -> None:
+    api = TableApi([secret("a", "s", document)], [account("a", "default", "s")])
+    (row,) = ask(api, chosen("a"), images=["reg.io/x"])["namespaces"]
+    assert row["images"][0]["problem"] == noted
 
 
 def test_namespaces_that_are_not_there_or_not_for_long() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import (
     Keyring,
     PullSecret,
@@ -96,6 +97,44 @@ def test_cause(message: str, secrets: PodSecrets, names: list[str], expected: st
     cause_told = told("ImagePullBackOff", message, secrets, *names)
     assert cause_told[: len(expected)] == expected
     assert PASSWORD not in cause_told
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "reg.io/team/app:503",
+        "reg.io/team/app:429",
+        "reg.io/denied/app",
+        "denied/app:401",
+        "denied",
+        "denied:404",
+        "x509.io:504/a",
+    ],
+)
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("something that nobody knows", "unknown"),
+        ("unexpected status from HEAD request to https://reg.io/v2/{path}/manifests/{tag}: 404 Not Found", "image not found"),
+        (
+            "unexpected status from HEAD request to https://reg.io/v2/{path}/manifests/{tag}: 503 Service Unavailable",
+            "registry not",
+        ),
+        ("reading manifest {tag} in {name}: received unexpected HTTP status: 502 Bad Gateway", "registry not reachable"),
+        ("reading manifest {tag} in {name}: StatusCode: 429, slow down", "rate limited"),
+        ("initializing source docker://{name}:{tag}: invalid status code from registry 403 (Forbidden)", "credential refused"),
+        ("pull access denied, repository does not exist", "credential refused"),
+        ("unexpected status code [manifests {tag}]: 401 Unauthorized", "credential refused"),
+        ("error parsing HTTP 429 response body", "rate limited"),
+    ],
+)
+def test_the_name_of_an_image_is_no_answer_of_a_registry(image: str, answer: str, expected: str) -> None:
+    reference = parse_image(image)
+    name, tag = reference.name, reference.tag or "latest"
+    said = answer.format(path=reference.repository, name=name, tag=tag)
+    message = f'Back-off pulling image "{image}": failed to pull and unpack image "{name}:{tag}": {said}'
+    right = replace(NOTHING, keyring=keyring(good=reference.registry))
+    assert told("ImagePullBackOff", message, right, "good", image=image).startswith(expected)
 
 
 def test_other_reasons() -> None:

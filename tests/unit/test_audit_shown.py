@@ -15,7 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_s
 
 NAMES = [
     *["", "bot", "AWS", "ci+bot", "oauth2accesstoken", "_json_key", "_json_key_base64", "$oauthtoken", "$app", "u"],
-    *["00000000-0000-0000-0000-000000000000", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "gitlab+deploy-token-1234567"],
+    *["00000000-0000-0000-0000-000000000000", "gitlab+deploy-token-1234567"],
     *["robot$library+puller", "robot$a-very-long-project-name+and-a-robot", "organization+registry_robot_for_team_a"],
     *["image-puller@my-project-123456.iam.gserviceaccount.com", "firstname.lastname@example.com", "gitlab-ci-token"],
     *["productionregistryreadonly", "system-serviceaccount-default-builder-dockercfg"],
@@ -28,6 +28,13 @@ TOKENS = [
     "dckr_pat_Abc",
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
     "x" * 65,
+    "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "3FA85F64-5717-4562-B3FC-2C963F66AFA6",
+    "dTpw",
+    "Ym90OlphdWJlcndvcnQK",
+    "Ym90OlphdWJlcndvcnQxMg==",
+    "Ym90OlphdWJlcndvcnQxMg",
+    "dTrDv8O_w78=",
 ]
 
 
@@ -46,7 +53,7 @@ def test_random_tokens_are_not_but_for_a_few() -> None:
     alphabet = string.ascii_letters + string.digits
     tokens = ["".join(random.choices(alphabet, k=40)) for _number in range(1000)]
     digests = [f"{random.getrandbits(160):040x}" for _number in range(1000)]
-    assert sum(shown_username(token, "") != HIDDEN for token in tokens + digests) < 10
+    assert sum(shown_username(token, "password") != HIDDEN for token in tokens + digests) < 10
 
 
 @pytest.mark.parametrize(("name", "password"), [("short", "short"), ("user-Zauberwort", "Zauberwort")])
@@ -54,8 +61,14 @@ def test_a_name_that_holds_the_password_is_not(name: str, password: str) -> None
     assert shown_username(name, password) == HIDDEN
 
 
+@pytest.mark.parametrize("password", ["", "x-oauth-basic", "unused", "x", "token", "-", "X", " "])
+def test_a_name_beside_no_real_password_is_not(password: str) -> None:
+    assert shown_username("mytoken", password) == HIDDEN
+    assert shown_username("", password) == ""
+
+
 def test_control_characters_are_replaced() -> None:
-    assert shown_username("a\x1b[31mb", "") == "a?[31mb"
+    assert shown_username("a\x1b[31mb", "password") == "a?[31mb"
 
 
 def test_what_stands_before_an_at_sign_of_an_image_is_not_shown_unless_a_digest_follows() -> None:

@@ -82,6 +82,8 @@ KEYS = [
     (HUB, "docker.io", "kdp", None),
     ("https://index.docker.io/v1", "docker.io", "p", "'/v1'"),
     ("https://index.docker.io/v2/", "docker.io", "kp", HUB),
+    (f"{HUB}access-token", "docker.io", "p", "own login token of Docker Desktop"),
+    (f"{HUB}refresh-token", "docker.io", "p", "not to be spread"),
     ("index.docker.io", "docker.io", "kp", HUB),
     ("docker.io", "docker.io", "kp", HUB),
     ("registry-1.docker.io", "docker.io", "p", "Docker Hub are docker.io's"),

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
-    _HUB_HOSTS,
+    HUB_HOSTS,
     HUB,
     canonical_registry,
     index_key,
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 KUBELET, DOCKER, PODMAN = READERS = ("kubelet", "docker", "podman")
 
 # what people take for Docker Hub, and what no image of Docker Hub is called
-_HUB_PAGES = tuple(host for host in _HUB_HOSTS if host not in ("docker.io", "index.docker.io"))
+_HUB_PAGES = tuple(host for host in HUB_HOSTS if host not in ("docker.io", "index.docker.io"))
 # beside HUB, where docker login keeps what it got through a browser
 _DESKTOP_KEYS = (f"{HUB}access-token", f"{HUB}refresh-token")
 _SCHEME = re.compile(r"https?://")
@@ -51,8 +51,8 @@ def key_problems(key: str) -> list[Problem]:
     """What keeps each reader from finding a credential under this key, or makes it find it less often than one would think."""
     if key in _DESKTOP_KEYS:
         told = (
-            "it is a person's own login token of Docker Desktop, of no use to the kubelet and not to be spread. Remove the entry, "
-            "and log that person out where others could read it."
+            "it is a person's own login token of Docker Desktop, of no use to the kubelet and not to be spread. Remove the "
+            "entry, and log that person out where others could read it."
         )
         return [Problem((KUBELET, DOCKER), told, key)]
     found = list(_kubelet(key))
@@ -89,7 +89,7 @@ def _never(host: str, path: str) -> str:
     if host in _HUB_PAGES:
         return "the kubelet never matches it: images of Docker Hub are docker.io's."
     if path in ("/v1", "/v2"):
-        end = "" if host in _HUB_HOSTS else ", or leave it out"
+        end = "" if host in HUB_HOSTS else ", or leave it out"
         return f"the kubelet takes '{path}' for the beginning of a repository, since no slash ends it. Add the slash{end}."
     if host == "index.docker.io" and path:
         return "the kubelet never matches it: with a path, images of Docker Hub are docker.io's."
@@ -118,7 +118,7 @@ def _others(key: str) -> tuple[str, str]:
         told = f"docker and podman find no registry in it.{_remedy(key)}"
         return told, told
     for_docker = ""
-    if docker_host in _HUB_HOSTS and key != HUB:
+    if docker_host in HUB_HOSTS and key != HUB:
         for_docker = f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
     return for_docker, _for_podman(key, host, slash + path)
 

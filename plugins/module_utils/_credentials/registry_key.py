@@ -15,7 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text import sho
 
 HUB = "https://index.docker.io/v1/"
 
-_HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
+HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_*]([a-z0-9_.*-]*[a-z0-9_*])?)(:(?P<port>[0-9]{1,5}))?")
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -43,7 +43,7 @@ def canonical_registry(written: str) -> str:
             f"registry '{shown(written)}': the path '{shown(path)}' is not a repository path. Give the registry as "
             "host[:port], or host[:port]/path to limit the credential to a part of it; no tag, digest or wildcard."
         )
-    if host in _HUB_HOSTS:
+    if host in HUB_HOSTS:
         return f"docker.io/{path}" if path else HUB
     return f"{host}/{path}" if path else host
 

@@ -35,13 +35,14 @@ _KINDS = (
     ("DNS", r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?: "),
     (
         "unreachable",
-        _status("50[0234]") + r"|connection refused|connection reset|i/o timeout|no route to host|network is unreachable|deadline exceeded|proxyconnect"
-        r"|Client\.Timeout|unexpected EOF|50[0234] (?:Internal Server Error|Bad Gateway|Service \w*\s?Unavailable|Gateway Time-?out)",
+        _status("50[0234]") + r"|50[0234] (?:Internal Server Error|Bad Gateway|Service \w*\s?Unavailable|Gateway Time-?out)"
+        r"|connection refused|connection reset|i/o timeout|no route to host|network is unreachable|deadline exceeded|proxyconnect"
+        r"|Client\.Timeout|unexpected EOF",
     ),
     (
         DENIED,
-        _status("40[13]") + r"|unauthorized|403 Forbidden|denied|insufficient_scope|authorization failed|no basic auth credentials"
-        r"|authentication required|failed to authorize",
+        _status("40[13]") + r"|unauthorized|403 Forbidden|denied|insufficient_scope|authorization failed"
+        r"|no basic auth credentials|authentication required|failed to authorize",
     ),
     (NOT_FOUND, _status("404") + r"|code = NotFound|not found|manifest unknown|name unknown"),
     ("no space", r"no space left on device"),

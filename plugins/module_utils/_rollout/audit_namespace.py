@@ -47,9 +47,10 @@ DEFAULT = "default"
 # stands for all public images of Docker Hub
 _PUBLIC = ImageReference("docker.io", "library/busybox")
 _BLOCKS = (
-    "note: through ServiceAccount default every Pod of the namespace offers it to Docker Hub. The kubelet never falls back to a "
-    "pull without a credential, so public images fail as well once this one is refused."
+    "note: every Pod of ServiceAccount {} offers it to Docker Hub. The kubelet never falls back to a pull without a credential, "
+    "so public images fail as well once this one is refused."
 )
+_NO_FALLBACK = "if all of these fail, the kubelet does not pull the image without a credential any more."
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,8 @@ class NamespaceTeller:
 
     def _unknown(self, namespace: str, name: str) -> str:
         """Why it is not known whether a Secret is there, or an empty text."""
-        survey = self._survey
-        if (namespace, name) in survey.secrets:
-            return ""
-        refused = survey.unread.get((namespace, name))
-        if refused is None and name not in survey.asked:
-            refused = survey.unlisted.get("secrets", {}).get(namespace)
+        key = (namespace, name)
+        refused = None if key in self._survey.secrets else self._survey.unread.get(key)
         return f"Secret {shown(name)} could not be looked at: {refused}" if refused else ""
 
     def _secrets(self, namespace: str, accounts: Sequence[FoundAccount]) -> list[dict[str, t.Any]]:
@@ -150,41 +147,37 @@ class NamespaceTeller:
         else:
             names = set(self._question.names)
         in_vain = {name for name in named_by if name not in there or there[name].document is None}
-        blocking = self._blocking(namespace)
+        blocking = self._blocking(accounts)
         return [
-            self._secret(namespace, name, there.get(name), named_by.get(name, ()), name in blocking)
+            self._secret(namespace, name, there.get(name), named_by.get(name, ()), blocking.get(name, ()))
             for name in sorted(names | in_vain)
         ]
 
     def _secret(
-        self, namespace: str, name: str, secret: FoundSecret | None, named_by: Sequence[str], blocks: bool
+        self, namespace: str, name: str, secret: FoundSecret | None, named_by: Sequence[str], blocks: Sequence[str]
     ) -> dict[str, t.Any]:
         users = f"ServiceAccount {listed(named_by, 3)}" if named_by else ""
         if secret is None:
             unknown = self._unknown(namespace, name)
             if unknown:
                 return absent_row(name, None, unknown)
-            told = (
-                "it does not exist"
-                if name in self._survey.asked
-                else "it does not exist, or is of a type that is no pull secret's"
-            )
             remedy = f", but {users} names it: create it, or take its name out there" if users else ""
-            return absent_row(name, False, f"{told}{remedy}.")
-        notes = [_BLOCKS] if blocks else []
+            return absent_row(name, False, f"it does not exist{remedy}.")
+        notes = [_BLOCKS.format(listed(blocks, 3))] if blocks else []
         if secret.document is None:
             return secret_row(secret, None, self._question.now, [f"{users} names it in vain."] if users else [])
         return secret_row(secret, self._read(secret), self._question.now, notes)
 
-    def _blocking(self, namespace: str) -> set[str]:
-        """Secrets that every Pod of the namespace offers to Docker Hub."""
-        for account in self._survey.accounts.get(namespace, ()):
-            if account.name == DEFAULT and account.pull_secrets:
-                try:
-                    return {match.secret for match in self._keyring(namespace, account.pull_secrets).lookup(_PUBLIC)}
-                except UnreadableSecrets:
-                    return set()
-        return set()
+    def _blocking(self, accounts: Sequence[FoundAccount]) -> dict[str, list[str]]:
+        """Secrets that are offered to Docker Hub, without one that makes a pull without a credential: the ServiceAccounts."""
+        blocking: dict[str, list[str]] = {}
+        for account in accounts:
+            keyring = self._keyring(account.namespace, account.pull_secrets)
+            matches = [] if keyring.problems else keyring.lookup(_PUBLIC)
+            if all(one.username for one in matches):
+                for name in {one.secret for one in matches}:
+                    blocking.setdefault(name, []).append(account.name)
+        return blocking
 
     def _keyring(self, namespace: str, names: Iterable[str]) -> Keyring:
         secrets = [self._survey.secrets.get((namespace, name)) for name in names]
@@ -210,9 +203,10 @@ class NamespaceTeller:
 
     def _image(self, image: str, reference: ImageReference, account: FoundAccount) -> dict[str, t.Any]:
         unknown = [told for told in (self._unknown(account.namespace, name) for name in account.pull_secrets) if told]
-        problem, matches = " ".join(unknown) or None, []
+        matches = []
         try:
             matches = self._keyring(account.namespace, account.pull_secrets).lookup(reference)
+            problem = " ".join([*unknown, *self._notes(matches)]) or None
         except UnreadableSecrets as error:
             broken = "; ".join(f"Secret {shown(one.secret)} {one.problem}" for one in error.problems)
             problem = f"a Pod with this ServiceAccount can pull nothing with its Secrets: {broken}. Write it anew."
@@ -229,6 +223,12 @@ class NamespaceTeller:
             ],
             "problem": problem,
         }
+
+    def _notes(self, matches: Sequence[Match]) -> list[str]:
+        told = [_NO_FALLBACK] if matches and all(one.username for one in matches) else []
+        expired = [f"{shown_key(one.key)} of Secret {shown(one.secret)}" for one in matches if self._expired(one)]
+        told += [f"Expired: {listed(expired, 3)}."] if expired else []
+        return ["note:", *told] if told else []
 
     def _pod_rows(self, pod: FoundPod) -> list[dict[str, str]]:
         secrets = self._pod_secrets(pod)

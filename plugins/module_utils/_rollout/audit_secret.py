@@ -70,11 +70,11 @@ def secret_row(secret: FoundSecret, document: ReadDocument | None, now: datetime
     return {
         "name": shown(secret.name),
         "exists": True,
-        "type": shown(secret.type),
+        "type": shown(secret.type) or None,
         "managed": secret.owner is not None,
         "owner": None if secret.owner is None else shown(secret.owner),
         "revision": None if secret.revision is None else shown(secret.revision),
-        "immutable": secret.immutable,
+        "immutable": secret.immutable if secret.type else None,
         "expires": _expires(secret, document),
         "usable": document is not None and document.usable,
         "problems": [*problems, *notes],
@@ -90,8 +90,9 @@ def absent_row(name: str, exists: bool | None, problem: str) -> dict[str, t.Any]
 
 
 def _wrong_type(kind: str) -> str:
+    told = shown(kind) or "no pull secret's"
     return (
-        f"its type is {shown(kind)}, and the kubelet passes over it without a word. Expected {TYPE} with key {KEY}. A type "
+        f"its type is {told}, and the kubelet passes over it without a word. Expected {TYPE} with key {KEY}. A type "
         "cannot be changed: delete it and create it anew (pull_secret does with recreate)."
     )
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
@@ -26,7 +27,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 
 # Up to this many different names of Secrets are asked for by name, each with one list
@@ -41,8 +41,7 @@ class Survey:
     """What is there in the chosen namespaces.
 
     ``unlisted`` holds, for each kind (plural), the namespaces in which it could not be listed and why; ``unread`` the same
-    for single Secrets. A Secret that is in none of them does not exist if its name is among ``asked``; else it does not
-    exist or is no pull secret.
+    for single Secrets. A Secret that is named, by the task, a ServiceAccount or a stuck Pod, and in none of them does not exist.
     """
 
     secrets: dict[tuple[str, str], FoundSecret] = field(default_factory=dict)
@@ -50,7 +49,6 @@ class Survey:
     pods: dict[str, list[FoundPod]] = field(default_factory=dict)
     unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
     unread: dict[tuple[str, str], str] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
 
 
 class Surveyor:
@@ -63,6 +61,7 @@ class Surveyor:
         self._whole = chosen.listed
         self._read_secret = SecretReader()
         self._by_type = False
+        self._asked: set[str] = set()
 
     def survey(self, names: Sequence[str] | None, check_pods: bool) -> Survey:
         """``names`` are the Secrets to look at, None for all pull secrets; those that others name are looked at as well.
@@ -109,13 +108,26 @@ class Surveyor:
             for one in (*found.accounts.get(namespace, ()), *found.pods.get(namespace, ())):
                 named += one.pull_secrets
             for name in dict.fromkeys(named):
-                if (namespace, name) not in found.secrets and name not in found.asked:
+                if (namespace, name) not in found.secrets and name not in self._asked:
                     wanted.setdefault(name, []).append(namespace)
-        if len(wanted) > _NAMED_LISTS and not self._by_type:
+        if len(wanted) <= _NAMED_LISTS:
+            self._secrets_by_name(found, wanted)
+        elif self._by_type:
+            self._others_by_metadata(found, {(namespace, name) for name, places in wanted.items() for namespace in places})
+        else:
             self._secrets_by_type(found)
             self._referenced(found, names)
-        elif len(wanted) <= _NAMED_LISTS:
-            self._secrets_by_name(found, wanted)
+
+    def _others_by_metadata(self, found: Survey, wanted: Collection[tuple[str, str]]) -> None:
+        """Those that are no pull secrets, since they were in no list by type: whether they are there at all."""
+
+        def keep(item: dict[str, t.Any]) -> FoundSecret | None:
+            metadata = item["metadata"]
+            return self._read_secret(item) if (metadata["namespace"], metadata["name"]) in wanted else None
+
+        others, refused = self._list("secrets", keep, accept=METADATA_ONLY)
+        found.secrets.update({(one.namespace, one.name): one for one in others if one is not None})
+        found.unread.update({key: refused[key[0]] for key in wanted if key[0] in refused})
 
     def _secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
         """Secrets of any type: name -> the namespaces to look in."""
@@ -132,7 +144,7 @@ class Surveyor:
                 found.secrets[key] = answer
             elif answer is not None:
                 found.unread[key] = answer
-        found.asked.update(wanted)
+        self._asked.update(wanted)
 
     def _named_in_cluster(self, name: str) -> list[FoundSecret] | None:
         try:
@@ -150,7 +162,11 @@ class Surveyor:
         return None if item is None else self._read_secret(item)
 
     def _list(
-        self, resource: str, keep: Callable[[dict[str, t.Any]], Item], selectors: Mapping[str, str] | None = None
+        self,
+        resource: str,
+        keep: Callable[[dict[str, t.Any]], Item],
+        selectors: Mapping[str, str] | None = None,
+        accept: str = JSON,
     ) -> tuple[list[Item], dict[str, str]]:
         """The items, and namespace -> why there are none of it."""
         chosen = frozenset(self._namespaces)
@@ -160,14 +176,14 @@ class Surveyor:
 
         if self._whole:
             try:
-                return _flat(list_all(self._api, resource, keep_chosen, selectors)), {}
+                return _flat(list_all(self._api, resource, keep_chosen, selectors, accept)), {}
             except RequestError as error:
                 if error.kind != FORBIDDEN:
                     raise
 
         def read(namespace: str) -> list[list[Item]] | str:
             try:
-                return list_all(self._api, resource, keep_chosen, selectors, namespace=namespace)
+                return list_all(self._api, resource, keep_chosen, selectors, accept, namespace)
             except RequestError as error:
                 return str(error)
 
