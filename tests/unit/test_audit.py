@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import R
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 CONFIG, LEGACY = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"
 EXPIRES = "pullpass.registry/expires"
 PASSWORD = "Zauberwort"

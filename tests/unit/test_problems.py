@@ -203,7 +203,8 @@ def test_keys_by_skopeo_itself(key: str, registry: str, readers: str, _word: str
     assert bool(skopeo_user(tmp_path, {"auths": {key: GOOD}}, registry)) is ("p" in readers)
 
 
-@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "no auths"])
+# of a document with a broken entry docker keeps what it came to before that, in Go's random order of maps
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name not in ("no auths", "other entry broken")])
 def test_documents_by_docker_itself(name: str, tmp_path: Path) -> None:
     whole, readers, _word = DOCUMENTS[name]
     assert docker_has(tmp_path, whole, REGISTRY) is ("d" in readers)

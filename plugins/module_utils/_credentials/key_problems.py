@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
-    HUB_HOSTS,
     HUB,
+    HUB_HOSTS,
     canonical_registry,
     index_key,
 )
