@@ -136,3 +136,15 @@ def test_keys_of_docker_hub_that_podman_finds_and_the_kubelet_may_not(kubelet: O
     assert found is (key not in ("https://index.docker.io/v1", "registry-1.docker.io"))
     assert podman_user(tmp_path, document, "docker.io") == "u"
     assert (KUBELET in {reader for problem in examine(document.encode()).problems for reader in problem.readers}) is not found
+
+
+def test_empty_halves_of_auth(kubelet: Oracle, tmp_path: Path) -> None:
+    """All of them read an empty password, and docker alone minds an empty user name; no registry takes either of them."""
+    no_password, no_user = ({"auths": {HOST: {"auth": auth}}} for auth in ("dTo=", "OnRvaw=="))
+
+    for told, docker_gets, kubelet_gets in ((no_password, "u", "u"), (no_user, None, "")):
+        document = json.dumps(told)
+        assert kubelet_user(kubelet, document) == kubelet_gets
+        assert docker_user(tmp_path, document) == docker_gets
+        assert not examine(document.encode()).usable(HOST, KUBELET)
+    assert podman_user(tmp_path, json.dumps(no_password), HOST) == "u"
