@@ -139,7 +139,7 @@ def test_keys_of_docker_hub_that_podman_finds_and_the_kubelet_may_not(kubelet: O
 
 
 def test_empty_halves_of_auth(kubelet: Oracle, tmp_path: Path) -> None:
-    """The kubelet and podman read them; docker login has no use for an entry without a password, and refuses one without a user."""
+    """The kubelet and podman read them; docker login passes an empty password over, and refuses an empty user."""
     no_password, no_user = (json.dumps({"auths": {HOST: {"auth": auth}}}) for auth in ("dTo=", "OnRvaw=="))
 
     assert (kubelet_user(kubelet, no_password), kubelet_user(kubelet, no_user)) == ("u", "")
