@@ -140,7 +140,7 @@ def test_revisions_are_noted_and_kept_of_others(c2: Access, ansible: Ansible, pr
     )
 
     assert [row(result)[0] for result in found] == ["created", "updated", "unchanged", "updated"]
-    assert "revision of a.example.com holds white space" in spaced["msg"]
+    assert "revision of a.example.com is no word" in spaced["msg"]
     assert read(c2, prefix).metadata.annotations == {REVISION: "a.example.com=v8 b.example.com=2026-11-24"}
 
 
@@ -196,7 +196,7 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
         ("annotations: the value of 'n' is not text", {"annotations": {"n": {"x": 1}}}),
         ("annotations are", {"annotations": {"n": "x" * 262_144}}),
         ("a Secret takes at most 1048576", {"registries": too_big}),
-        ("refresh_before is negative", {"refresh_before": -1}),
+        ("refresh_before is -1. Expected seconds", {"refresh_before": -1}),
         ("registries is an empty list", {"registries": []}),
         ("is no registry in an image name", {"registries": [*one, {**one[0], "registry": "localregistry"}]}),
         ("only some registries are to go", {"registries": None, "state": "absent", "purge_registries": False}),
