@@ -157,9 +157,10 @@ def test_globs_of_accounts_with_rights_in_one_namespace_only(c2: Access, ansible
     [
         ({"cluster_pull_access_state": "removed"}, "cluster_pull_access_state"),
         (UNDEFINED, "nobody_set_this"),
+        ({"ansible_remote_tmp": "/proc/nope"}, "Failed to create temporary directory"),
         ({"cluster_pull_access_namespaces": ["no-such-glob-*"]}, "secrets: no namespace matches"),
     ],
-    ids=["argument", "undefined variable", "glob that matches nothing"],
+    ids=["argument", "undefined variable", "unreachable host", "glob that matches nothing"],
 )
 def test_the_summary_tells_a_newcomers_mistakes(
     c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any], variables: dict[str, Any], told: str
