@@ -71,9 +71,13 @@ def test_a_replaced_secret_keeps_what_others_noted_and_its_immutability() -> Non
 
 
 def test_a_merge_into_an_immutable_secret_replaces_it_with_the_others_in_it() -> None:
-    there = found({"a.io": "old"}, immutable=True)
+    there = found({"a.io": "old"}, immutable=True, annotations={"pullpass.registry/revision": "a.io=1"})
 
-    assert written(step(there, Credential("b.io", "u", "new"), recreate=True, purge=False)) == {"a.io": "old", "b.io": "new"}
+    planned = step(there, Credential("b.io", "u", "new"), recreate=True, purge=False, revisions={"b.io": "2"})
+
+    assert written(planned) == {"a.io": "old", "b.io": "new"}
+    assert planned.write is not None
+    assert planned.write.body["metadata"]["annotations"] == {"pullpass.registry/revision": "a.io=1 b.io=2"}
 
 
 def test_what_is_being_deleted_is_no_state_to_be_in() -> None:

@@ -17,12 +17,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key, shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes, notes_without
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
-    EXPIRES,
-    LAST_APPLIED,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
-    REVISION,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, MOST_BYTES, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret_difference import (
@@ -136,9 +133,8 @@ class PullSecretPlan:
     def _successor(self, stored: StoredSecret, difference: SecretDifference, created: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """The object that takes the place of the stored one, with what others noted on that."""
         labels = {**stored.labels, **created["metadata"]["labels"]}
-        ours = (LAST_APPLIED, EXPIRES, REVISION)
-        annotations = {key: value for key, value in stored.annotations.items() if key not in ours}
-        annotations.update(created["metadata"].get("annotations", {}))
+        noted = {**stored.annotations, **difference.annotations}
+        annotations = {key: value for key, value in noted.items() if value is not None}
         immutable = stored.immutable if self._wanted.immutable is None else self._wanted.immutable
         metadata = {"name": self._wanted.name, "labels": labels, "annotations": annotations}
         return {**created, "metadata": metadata, "data": self._new_data(stored, difference), "immutable": immutable}
