@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, REFUSED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 SEEN = Seen("uid-1", "7")
@@ -53,6 +54,20 @@ def test_create_and_patch_say_who_writes_and_whether_it_is_a_dry_run(dry_run: bo
         query,
         {"data": {}, "metadata": {"uid": "uid-1", "resourceVersion": "7"}},
     )
+
+
+@pytest.mark.parametrize(
+    ("resource", "namespace", "name", "path"),
+    [
+        ("secrets", "team-a", "regcred", "/api/v1/namespaces/team-a/secrets/regcred"),
+        ("namespaces", None, "team-a", "/api/v1/namespaces/team-a"),
+        ("nodes", None, None, "/api/v1/nodes"),
+        ("deployments", "team-a", "shop", "/apis/apps/v1/namespaces/team-a/deployments/shop"),
+        ("cronjobs", None, None, "/apis/batch/v1/cronjobs"),
+    ],
+)
+def test_each_kind_of_object_is_asked_for_in_its_group(resource: str, namespace: str | None, name: str | None, path: str) -> None:
+    assert resource_path(resource, namespace, name) == path
 
 
 def test_the_guard_of_a_patch_stands_beside_its_own_metadata_and_wins() -> None:

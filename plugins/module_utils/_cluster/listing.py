@@ -8,6 +8,7 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import EXPIRED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 
 if t.TYPE_CHECKING:
@@ -28,7 +29,7 @@ def list_all(
     accept: str = JSON,
     namespace: str | None = None,
 ) -> list[Item]:
-    """``keep(item)`` for all items of a resource of the core group, in one namespace or in all.
+    """``keep(item)`` for all items of a resource (its plural name), in one namespace or in all.
 
     ``selectors`` may hold fieldSelector and labelSelector. When the continue token has expired (410), the list starts
     again, twice. Raises RequestError or ClusterError.
@@ -47,11 +48,11 @@ def list_all(
 def _pages(
     api: Api, request: Request, keep: Callable[[dict[str, t.Any]], Item], selectors: Mapping[str, str], accept: str
 ) -> list[Item]:
-    inside = f"namespaces/{request.namespace}/" if request.namespace else ""
+    path = resource_path(request.resource, request.namespace)
     kept: list[Item] = []
     query: dict[str, str | int] = {"limit": PAGE, **selectors}
     while True:
-        page = api.send(request, f"/api/v1/{inside}{request.resource}", query, accept=accept)
+        page = api.send(request, path, query, accept=accept)
         kept += [keep(item) for item in page.get("items") or []]
         token = (page.get("metadata") or {}).get("continue")
         if not token:

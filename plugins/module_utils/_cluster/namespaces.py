@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, NOT_FOUND, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
@@ -123,7 +124,7 @@ def _one_by_one(api: Api, wanted: Wanted, workers: int) -> Chosen:
 
 def _read(api: Api, name: str) -> Namespace | None:
     try:
-        return _namespace(api.send(Request("get", "namespaces", None, name), f"/api/v1/namespaces/{name}"))
+        return _namespace(api.send(Request("get", "namespaces", None, name), resource_path("namespaces", name=name)))
     except RequestError as error:
         if error.kind == NOT_FOUND:
             return None

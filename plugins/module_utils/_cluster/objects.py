@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Single namespaced objects of the core group: read, created, patched and deleted, guarded by what the plan saw."""
+"""Single namespaced objects: read, created, patched and deleted, guarded by what the plan saw."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER, Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
-    NOT_FOUND,
-    Request,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 if t.TYPE_CHECKING:
@@ -43,8 +41,9 @@ class Objects:
                 return None
             raise
 
-    def create(self, namespace: str, body: Mapping[str, t.Any]) -> None:
-        self.api.send(Request("create", self.resource, namespace), self._path(namespace), self._query(), body)
+    def create(self, namespace: str, body: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The object as the server made it."""
+        return self.api.send(Request("create", self.resource, namespace), self._path(namespace), self._query(), body)
 
     def patch(self, namespace: str, name: str, seen: Seen, changes: Mapping[str, t.Any]) -> None:
         """A JSON merge patch, refused (409) unless the object is still the one that was seen."""
@@ -63,8 +62,7 @@ class Objects:
         self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
 
     def _path(self, namespace: str, name: str | None = None) -> str:
-        collection = f"/api/v1/namespaces/{namespace}/{self.resource}"
-        return f"{collection}/{name}" if name else collection
+        return resource_path(self.resource, namespace, name)
 
     def _query(self) -> dict[str, str | int]:
         return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if self.dry_run else {})}
