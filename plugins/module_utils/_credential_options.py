@@ -47,6 +47,10 @@ CREDENTIAL_OPTIONS: dict[str, t.Any] = {
             "credential_helper": {"type": "str"},
             "email": {"type": "str"},
             "revision": {"type": "str"},
+            "endpoint": {"type": "str"},
+            "ca_cert": {"type": "path"},
+            "validate_certs": {"type": "bool"},
+            "plain_http": {"type": "bool", "default": False},
         },
         "required_together": [("username", "password")],
         "mutually_exclusive": [("credential_helper", "username"), ("credential_helper", "password")],
@@ -63,6 +67,13 @@ SOURCES = ("registries", "config", "config_file")
 
 def credentials_option(module: AnsibleModule) -> list[Credential]:
     """The credentials of the task's registries, config or config_file, checked and sorted by registry."""
+    if module.params["registries"] is not None:
+        return without_repeats("registries", credentials_as_given(module))
+    return credentials_as_given(module)
+
+
+def credentials_as_given(module: AnsibleModule) -> list[Credential]:
+    """The same, but those of registries in their order, and with several for one registry where there are."""
     params = module.params
     helpers = CredentialHelpers(module)
     if params["registries"] is not None:
@@ -132,7 +143,7 @@ def _document(params: Mapping[str, t.Any]) -> tuple[str, str]:
 def _from_registries(entries: Sequence[Mapping[str, t.Any]], helpers: CredentialHelpers) -> list[Credential]:
     if not entries:
         raise InputError("registries is an empty list. Give at least one registry; with state absent none is needed.")
-    return without_repeats("registries", [_from_entry(index, entry, helpers) for index, entry in enumerate(entries)])
+    return [_from_entry(index, entry, helpers) for index, entry in enumerate(entries)]
 
 
 def _from_entry(index: int, entry: Mapping[str, t.Any], helpers: CredentialHelpers) -> Credential:

@@ -20,8 +20,7 @@ def expiry(username: str, password: str) -> datetime | None:
     """When the password ends (UTC): the `exp` of a JWT, or the `expiration` in an ECR token; None where it does not say."""
     if username == "AWS":
         return _moment(_json(password).get("expiration"))
-    parts = password.split(".")
-    return _moment(_json(parts[1]).get("exp")) if len(parts) == 3 else None
+    return _moment(jwt_claims(password).get("exp"))
 
 
 def lifetime_words(username: str, password: str) -> str:
@@ -35,6 +34,12 @@ def lifetime_words(username: str, password: str) -> str:
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def jwt_claims(token: str) -> dict[str, t.Any]:
+    """What a JWT says, unverified; empty for any other text."""
+    parts = token.split(".")
+    return _json(parts[1]) if len(parts) == 3 else {}
 
 
 def _json(encoded: str) -> dict[str, t.Any]:

@@ -7,7 +7,7 @@ import string
 from random import Random
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import (
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import (
     HIDDEN,
     shown_image,
     shown_username,

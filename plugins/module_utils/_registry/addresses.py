@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Which addresses may be contacted, and connections to exactly the address that was checked.
+
+A registry names its token server, and a name's owner its address. Neither may lead requests to services that trust whoever
+can reach them: this machine's own, a cloud's metadata service.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+    Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+# Metadata services outside of the link-local range: AWS over IPv6, Alibaba, Azure, Oracle
+_METADATA = {ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")}
+# "This host on this network" (RFC 1122): most systems connect it to themselves
+_THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
+# RFC 6052: an IPv4 address in the last 32 bits
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Forbidden(OSError):
+    """The name leads to an address that may not be contacted. The message says which."""
+
+
+def networks_option(option: str, written: Sequence[str]) -> tuple[Network, ...]:
+    """Addresses and networks (CIDR) that a person listed. Raises InputError."""
+    try:
+        return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in written)
+    except ValueError as error:
+        raise InputError(
+            f"{option}: {shown(str(error))}. Expected addresses or networks, such as 127.0.0.1 or 10.0.0.0/8."
+        ) from None
+
+
+def literal(host: str) -> Address | None:
+    """The address that ``host`` is, in any spelling that the system's resolver takes without asking anybody."""
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        pass
+    try:  # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to the resolver
+        return ipaddress.ip_address(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
+
+
+def is_local_name(host: str) -> bool:
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _kind(address: Address) -> str:
+    """What is special about an address, in a word or two; empty for an ordinary one."""
+    if address in _METADATA:
+        return "metadata service"
+    if address.is_loopback or address.is_unspecified or (address.version == 4 and address in _THIS_HOST):
+        return "loopback"
+    if address.is_link_local:
+        return "link-local"
+    if address.is_multicast:
+        return "multicast"
+    if address.is_reserved:
+        return "reserved"
+    return ""
+
+
+def checked_addresses(host: str, port: int, given: bool, allowed: Sequence[Network]) -> list[tuple[int, t.Any]]:
+    """(family, socket address) of all addresses of ``host``; Forbidden where one of them may not be contacted.
+
+    ``given``: the caller named this very host, so that an address, or localhost, is what he meant.
+    """
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError(f"'{shown(host)}' is no host name") from None
+    found = [(family, address) for family, _type, _proto, _name, address in answers]
+    if not (given and (literal(host) is not None or is_local_name(host))):
+        for _family, address in found:
+            _check(host, ipaddress.ip_address(address[0].partition("%")[0]), allowed)
+    return found
+
+
+def check_literal(host: str, given: bool, allowed: Sequence[Network]) -> None:
+    """The same for a name that a proxy looks up: all that is known of it here is whether it is an address itself."""
+    address = ipaddress.ip_address("127.0.0.1") if is_local_name(host) else literal(host)
+    if address is not None and not given:
+        _check(host, address, allowed)
+
+
+def _check(host: str, address: Address, allowed: Sequence[Network]) -> None:
+    address = _embedded(address) or address
+    kind = _kind(address)
+    if kind and not any(address in network for network in allowed if network.version == address.version):
+        raise Forbidden(f"{shown(host)} is the {kind} address {address}, which is not contacted")
+
+
+def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadline: float) -> socket.socket:
+    """A connection to one of the addresses that were checked, there before ``deadline`` (time.monotonic). Raises OSError."""
+    trouble: OSError = OSError(f"'{shown(host)}' has no address")
+    found = checked_addresses(host, port, given, allowed)
+    for left, (family, address) in zip(range(len(found), 0, -1), found):
+        # one that swallows packets leaves time for the others
+        remaining = (deadline - time.monotonic()) / left
+        if remaining <= 0:
+            raise TimeoutError("timed out")
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(remaining)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            trouble = error
+        else:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+    raise trouble
+
+
+def _embedded(address: Address) -> Address | None:
+    """The IPv4 address that an IPv6 address stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    compatible = int(address) >> 32 == 0 and int(address) > 1
+    if address in _NAT64 or compatible:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Where requests go, and which hosts may receive a credential. Pure.
+
+The realm of a challenge is whatever the registry says, and neither docker nor containerd checks it (go-containerregistry#2193).
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, HUB_HOSTS
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+HUB_NAME = "docker.io"
+_HUB_SERVER = "registry-1.docker.io"
+_PORTS = {"http": 80, "https": 443}
+# registry -> the other host, of the same company, that it sends people to for tokens
+_KNOWN_REALMS = {_HUB_SERVER: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Scheme, host (lower case, without brackets) and port. ``str`` gives it as it stands in a URL."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        return self.name if self.port == _PORTS[self.scheme] else f"{self.name}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+def registry_host(key: str) -> str:
+    """The host[:port], as in the name of an image, of a canonical key of ``auths``."""
+    host = key.partition("/")[0]
+    return HUB_NAME if key == HUB or host in HUB_HOSTS else host
+
+
+def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin:
+    """Where registry ``host`` is asked: under its own name, or at ``endpoint`` (host[:port], or a URL). Raises InputError."""
+    if endpoint is None:
+        server = _HUB_SERVER if host == HUB_NAME else host
+        return origin_of(f"{'http' if plain_http else 'https'}://{server}")
+    text = endpoint.strip()
+    url = text if "://" in text else f"{'http' if plain_http else 'https'}://{text}"
+    wrong = f"endpoint of {host}: '{shown(endpoint)}' is not host[:port]. Give the host that is to be asked, without a path."
+    try:
+        parts = urlsplit(url)
+        origin = origin_of(url)
+    except ValueError:
+        raise InputError(wrong) from None
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InputError(wrong)
+    if origin.scheme == "http" and not plain_http:
+        raise InputError(f"endpoint of {host} is plain http. Set plain_http as well if credentials may travel unencrypted.")
+    return origin
+
+
+def origin_of(url: str) -> Origin:
+    """The Origin of an absolute http or https URL without a user; ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("not an absolute http or https URL without a user")
+    if any(char <= " " or char == "\x7f" or char == "\\" for char in url):
+        raise ValueError("white space, a control character or a backslash in a URL")
+    return Origin(parts.scheme, parts.hostname, parts.port if parts.port is not None else _PORTS[parts.scheme])
+
+
+def realm_refusal(realm: str, registry: Origin, realms: Collection[str]) -> str:
+    """Why no request for a token, with a credential or without, goes to this realm; empty when it may.
+
+    Allowed are the registry's own host and port, the same host at the ordinary https port, a known pair, and what
+    ``realms`` lists as host (any port) or host:port.
+    """
+    # a query may hold an account
+    named = f"its token server '{shown(realm.partition('?')[0], 120)}'"
+    if "@" in realm.partition("?")[0]:
+        return "its token server is named together with a user, which no registry has reason to do"
+    try:
+        origin = origin_of(realm)
+    except ValueError:
+        return f"{named} is no absolute https URL"
+    if origin.scheme == "http" and origin != registry:
+        return f"{named} is not https, so that everybody on the way would read the credential"
+    if origin == registry or _known(origin, registry) or not _names(origin).isdisjoint(realms):
+        return ""
+    where = "another port of its host" if origin.host == registry.host else "another host"
+    return f"{named} is {where}. If that is right, add '{shown(origin.authority)}' to realms"
+
+
+def realms_option(written: Collection[str]) -> frozenset[str]:
+    """Hosts, or host:port, as ``realm_refusal`` compares them. Raises InputError."""
+    realms = frozenset(name.strip().lower() for name in written)
+    for name in realms:
+        try:
+            origin = origin_of(f"https://{name}")
+        except ValueError:
+            origin = None
+        if origin is None or name not in _names(origin):
+            raise InputError(f"realms: '{shown(name)}' is neither host nor host:port. Give the host of the token server.")
+    return realms
+
+
+def _names(origin: Origin) -> frozenset[str]:
+    return frozenset((origin.name, f"{origin.name}:{origin.port}"))
+
+
+def _known(origin: Origin, registry: Origin) -> bool:
+    if origin.scheme != "https" or origin.port != _PORTS["https"]:
+        return False
+    return origin.host == registry.host or _KNOWN_REALMS.get(registry.host) == origin.host

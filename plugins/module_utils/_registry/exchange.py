@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""One HTTP request and its answer: within a time, of a bounded size, and only from addresses that may be contacted.
+
+An Exchange has an opener of its own. Request, open_url and fetch_url of ansible.module_utils.urls install a global one for
+each request, so that one thread uses the TLS settings of another, and they read ~/.netrc.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import ssl
+import time
+import typing as t
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+
+from ansible.module_utils.urls import HTTPRedirectHandler, make_context
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import check_literal, connect
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import TimedConnection, TimedTlsConnection
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import no_answer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.proxy import EnvironmentProxies
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from email.message import Message
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import Network
+
+_LONGEST_BODY = 1024 * 1024
+_AGENT = "pullpass.registry"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``body`` is cut at 1 MiB."""
+
+    status: int
+    headers: Message
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one registry, and the token server that it names, are asked. ``timeout``: seconds for each request as a whole.
+
+    ``given`` are the hosts that the caller named himself, so that an address, or localhost, is what he meant.
+    """
+
+    timeout: float
+    ca_cert: str | None = None
+    validate_certs: bool = True
+    given: frozenset[str] = frozenset()
+    allow_addresses: Sequence[Network] = ()
+
+
+class Exchange:
+    """Requests under the same ``settings``. Safe to share among threads. Raises InputError for a CA that cannot be read."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._timeout = settings.timeout
+        self._opener = urllib.request.OpenerDirector()
+        for handler in (
+            EnvironmentProxies(),
+            _Connections(settings),
+            _Redirects("safe"),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.HTTPDefaultErrorHandler(),
+        ):
+            self._opener.add_handler(handler)
+
+    def send(
+        self, method: str, url: str, authorization: str | None = None, accept: str | None = None, follow: bool = True
+    ) -> Answer:
+        """The answer, whatever its status. Raises NoAnswer.
+
+        With ``follow`` redirects of GET and HEAD are followed, never from https to http; ``authorization`` stays behind where
+        one leads to another origin.
+        """
+        request = _Request(url, method, time.monotonic() + self._timeout, follow)
+        request.add_header("User-Agent", _AGENT)
+        if accept:
+            request.add_header("Accept", accept)
+        if authorization:
+            # of such a header urllib makes no copy for where a redirect leads; _Redirects does, on the same origin
+            request.add_unredirected_header("Authorization", authorization)
+        try:
+            try:
+                response = self._opener.open(request, timeout=self._timeout)
+            except urllib.error.HTTPError as error:
+                response = error
+            with response:
+                return Answer(response.status or 0, response.headers, response.read(_LONGEST_BODY))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise no_answer(error, url, self._timeout) from None
+
+
+class _Request(urllib.request.Request):
+    def __init__(self, url: str, method: str, deadline: float, follow: bool) -> None:
+        super().__init__(url, method=method)
+        self.deadline = deadline
+        self.follow = follow
+        self.proxied = False
+
+
+class _Connections(urllib.request.AbstractHTTPHandler):
+    """Connects to the address that was checked."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._context = _context(settings)
+
+    def http_open(self, request: _Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection(TimedConnection, request), request)
+
+    def https_open(self, request: _Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection(TimedTlsConnection, request), request, context=self._context)
+
+    http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+    def _connection(self, kind: t.Any, request: _Request) -> t.Any:
+        return functools.partial(kind, dial=functools.partial(self._dial, request), deadline=request.deadline)
+
+    def _dial(self, request: _Request, address: tuple[str, int]) -> socket.socket:
+        settings, target = self._settings, origin_of(request.full_url)
+        host, port = address
+        given = target.host in settings.given
+        if request.proxied:
+            # the proxy is the operator's own, and it is the proxy that looks names up
+            check_literal(target.host, given, settings.allow_addresses)
+            given = True
+        return connect(host, port, given, settings.allow_addresses, request.deadline)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Ansible's rules for what a redirect does to a request; ours for where it may lead, and what it takes along."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: t.Any, code: int, msg: str, headers: Message, newurl: str
+    ) -> _Request | None:
+        if not isinstance(req, _Request) or not req.follow:
+            return None
+        old, new = origin_of(req.full_url), origin_of(newurl)
+        if old.scheme == "https" and new.scheme != "https":
+            return None
+        planned = super().redirect_request(req, fp, code, msg, headers, newurl)
+        # urllib reads the rest of this answer, however long it is, unless it is closed
+        fp.close()
+        request = _Request(planned.full_url, planned.get_method(), req.deadline, follow=True)
+        for name in ("User-agent", "Accept"):
+            if req.has_header(name):
+                request.add_header(name, str(req.get_header(name)))
+        authorization = req.get_header("Authorization")
+        if authorization and new == old:
+            request.add_unredirected_header("Authorization", authorization)
+        return request
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
+    try:
+        return make_context(cafile=settings.ca_cert, validate_certs=settings.validate_certs)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the CA file '{shown(str(settings.ca_cert))}' cannot be used: {shown(str(error))}. Give the path of a PEM file."
+        ) from None

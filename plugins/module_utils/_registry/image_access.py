@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Whether images can be pulled with the credentials that a kubelet would try for them, in the order in which it tries them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import UnreadableSecrets
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import image_host
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
+    DENIED,
+    GOOD,
+    NO_CREDENTIALS,
+    NOT_FOUND,
+    REJECTED,
+    UNDECIDED,
+    Finding,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, Match
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+
+# Of several refusals the one that came furthest tells most
+_FURTHEST = (NOT_FOUND, DENIED, REJECTED)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One credential that was tried for an image."""
+
+    match: Match
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class ImageAccess:
+    """What became of one image. Without a matching credential there are no ``attempts``: it was asked for as anybody."""
+
+    image: ImageReference
+    finding: Finding
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def pullable(self) -> bool:
+        return self.finding.verdict in GOOD
+
+
+def check_images(registries: Registries, keyring: Keyring, images: Sequence[ImageReference], workers: int) -> list[ImageAccess]:
+    """An ImageAccess for each image, at most ``workers`` asked for at a time.
+
+    The kubelet takes the first credential that works and falls back to none at all only where none matches
+    (pkg/kubelet/kuberuntime/kuberuntime_image.go). Raises InputError for an endpoint or a CA that cannot be used.
+    """
+    return for_each(images, lambda image: _check(registries, keyring, image), workers)
+
+
+def _check(registries: Registries, keyring: Keyring, image: ImageReference) -> ImageAccess:
+    try:
+        matches = keyring.lookup(image)
+    except UnreadableSecrets as error:
+        told = f"the kubelet cannot read {error}. It then uses none of the Pod's Secrets, and pulls nothing. Write it anew."
+        return ImageAccess(image, Finding(NO_CREDENTIALS, told))
+    asked = replace(image, registry=image_host(image.registry))
+    if not matches:
+        return ImageAccess(image, registries.check_image(asked, None))
+    attempts: list[Attempt] = []
+    for match in matches:
+        # containerd pulls as anybody where the user name is empty
+        login = (match.username, match.password) if match.username else None
+        attempts.append(Attempt(match, registries.check_image(asked, login)))
+        if attempts[-1].finding.verdict in GOOD:
+            break
+    return ImageAccess(image, _overall([attempt.finding for attempt in attempts]), tuple(attempts))
+
+
+def _overall(findings: Sequence[Finding]) -> Finding:
+    """What the kubelet would come to: the last one where that is good. One that nothing is known of may have been."""
+    last = findings[-1]
+    if last.verdict in GOOD:
+        if len(findings) == 1:
+            return last
+        return replace(last, message=f"{last.message} Before it the kubelet tries {len(findings) - 1} that fail.")
+    undecided = [finding for finding in findings if finding.verdict in UNDECIDED]
+    ranked = sorted(findings, key=lambda one: _FURTHEST.index(one.verdict) if one.verdict in _FURTHEST else len(_FURTHEST))
+    return (undecided or ranked)[0]

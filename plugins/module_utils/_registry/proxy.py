@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The proxies of the environment (https_proxy, http_proxy, no_proxy)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import typing as t
+import urllib.request
+
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import literal
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
+
+if t.TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+
+class EnvironmentProxies(urllib.request.ProxyHandler):
+    """Sends requests through the proxy of their scheme, unless no_proxy names the host."""
+
+    def __init__(self) -> None:
+        super().__init__({scheme: url for scheme, url in urllib.request.getproxies().items() if scheme in ("http", "https")})
+
+    def proxy_open(self, req: t.Any, proxy: str, scheme: str) -> HTTPResponse | None:
+        if _in_networks(origin_of(req.full_url).host) or urllib.request.proxy_bypass(req.host):
+            return None
+        req.proxied = True
+        return super().proxy_open(req, proxy, scheme)
+
+
+def _in_networks(host: str) -> bool:
+    """Whether no_proxy has a network that this address is in: docker and the kubelet heed such entries, urllib does not."""
+    address = literal(host)
+    if address is None:
+        return False
+    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(","):
+        try:
+            network = ipaddress.ip_network(entry.strip(), strict=False)
+        except ValueError:
+            continue
+        if address.version == network.version and address in network:
+            return True
+    return False

@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What a registry's answer means, in a verdict and a sentence. Pure.
+
+The table is that of the distribution spec's auth/token and of the OCI distribution spec ("Error Codes"), with what single
+registries do otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import parse_challenges
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
+    DENIED,
+    NO_CREDENTIALS,
+    NOT_FOUND,
+    RATE_LIMITED,
+    REJECTED,
+    UNREACHABLE,
+    UNVERIFIABLE,
+    Finding,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
+
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def trouble(server: str, answer: Answer) -> Finding | None:
+    """The Finding for an answer that decides nothing, whatever was asked; None for all others."""
+    status = answer.status
+    words = _said(answer)
+    if status == 429 or _words(answer)[0] == "TOOMANYREQUESTS":
+        return Finding(RATE_LIMITED, f"{server} takes no more requests for now (429){_patience(answer)}.{words}", status)
+    if status >= 500:
+        return Finding(UNREACHABLE, f"{server} fails ({status}). Try again later, or look at the registry.{words}", status)
+    if 300 <= status < 400:
+        return Finding(
+            UNVERIFIABLE,
+            f"{server} redirects in circles, to another protocol or from where no credential may go on ({status}). Give the "
+            "address that it redirects to as endpoint.",
+            status,
+        )
+    return None
+
+
+def unexpected(server: str, answer: Answer) -> Finding:
+    return Finding(
+        UNVERIFIABLE,
+        f"{server} answers in a way that says nothing of the credential ({answer.status}).{_said(answer)}",
+        answer.status,
+    )
+
+
+def rejected(name: str, answer: Answer) -> Finding:
+    """For a login that was sent and refused."""
+    told = f"{name} rejects the credential ({answer.status}): it is wrong, or it has expired. Renew it.{_said(answer)}"
+    return Finding(REJECTED, told, answer.status)
+
+
+def refused(name: str, repository: str, answer: Answer, anonymous: bool) -> Finding:
+    """For a manifest that was not given, to a login that was accepted or (``anonymous``) to nobody."""
+    status = answer.status
+    if status == 404:
+        what = "no such tag or digest" if _words(answer)[0] == "MANIFEST_UNKNOWN" else "no such repository, or no such tag,"
+        hides = " Some registries say so of what they hide from strangers." if anonymous else ""
+        return Finding(NOT_FOUND, f"{name} has {what} in {repository} (404). Check the image's name.{hides}", status)
+    if status == 401 and _token_error(answer) == "invalid_token":
+        return token_refused(name, answer)
+    if status in (401, 403):
+        return no_right(name, answer, anonymous)
+    told = f"{name} does not take the question ({status}). Check the image's name.{_said(answer)}"
+    return Finding(UNVERIFIABLE, told, status)
+
+
+def no_right(name: str, answer: Answer, anonymous: bool) -> Finding:
+    """For a 401 or 403."""
+    status = answer.status
+    if anonymous:
+        told = f"{name} lets nobody pull it without a credential ({status}), and none matches it. Give one."
+        return Finding(NO_CREDENTIALS, told, status)
+    if _says_expired(answer):
+        return rejected(name, answer)
+    told = (
+        f"{name} accepts the credential, but it has no right to pull this image, or there is no such repository ({status}). "
+        f"Grant the right, or check the image's name.{_said(answer)}"
+    )
+    return Finding(DENIED, told, status)
+
+
+def token_refused(name: str, answer: Answer) -> Finding:
+    """For a token that came from the token server just now."""
+    told = (
+        f"the token server of {name} accepts the credential, but the registry does not take its token ({answer.status}). Do "
+        "their clocks, their keys and the name of the service agree?"
+    )
+    return Finding(UNVERIFIABLE, told, answer.status)
+
+
+def allowance(answer: Answer) -> str:
+    """``, 19 of 100 pulls left in 6 hours`` where the registry tells (the RateLimit headers of Docker Hub)."""
+    limit, left = (answer.headers.get(f"ratelimit-{name}") or "" for name in ("limit", "remaining"))
+    numbers = [text.partition(";")[0].strip() for text in (left, limit)]
+    if not all(map(_WHOLE_NUMBER.fullmatch, numbers)):
+        return ""
+    window = limit.partition("w=")[2].partition(";")[0].strip()
+    hours = f" in {int(window) / 3600:g} hours" if _WHOLE_NUMBER.fullmatch(window) else ""
+    return f", {numbers[0]} of {numbers[1]} pulls left{hours}"
+
+
+def _patience(answer: Answer) -> str:
+    after = (answer.headers.get("Retry-After") or "").strip()
+    if _WHOLE_NUMBER.fullmatch(after):
+        return f". Try again in {int(after)} seconds"
+    return f". Try again after {shown(after, 40)}" if after else ". Try again later"
+
+
+def _said(answer: Answer) -> str:
+    words = _words(answer)[1]
+    return f" It says: {words}" if words else ""
+
+
+def _token_error(answer: Answer) -> str:
+    """The `error` of a Bearer challenge (RFC 6750 section 3.1)."""
+    challenges = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
+    return next((one.parameters["error"] for one in challenges if "error" in one.parameters), "")
+
+
+def _says_expired(answer: Answer) -> bool:
+    """Whether a refusal is for an expired token: ECR answers 403 to one."""
+    return "expired" in _words(answer)[1].lower()
+
+
+def _words(answer: Answer) -> tuple[str, str]:
+    """Code and message of the first error in an answer; empty where there is none."""
+    try:
+        error = json.loads(answer.body)["errors"][0]
+        return str(error.get("code") or ""), shown(str(error.get("message") or ""), 160)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return "", ""

@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The registries of one task: each is asked what it wants once, and each login is tried once."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import (
+    HUB_NAME,
+    origin_of,
+    registry_origin,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Exchange, Settings
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.session import Session
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import Network
+
+    Login = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How one registry is asked. ``endpoint`` (host[:port] or a URL): where, instead of at its own name."""
+
+    endpoint: str | None = None
+    ca_cert: str | None = None
+    validate_certs: bool = True
+    plain_http: bool = False
+
+
+@dataclass
+class Registries:
+    """``asking`` has the registries (host[:port], docker.io) that the caller named; all others are asked by ``otherwise``.
+
+    ``timeout``: seconds for each request. ``realms`` and ``allow_addresses`` as in the options of these names. Safe to share
+    among threads.
+    """
+
+    asking: Mapping[str, Asking]
+    otherwise: Asking
+    timeout: float
+    realms: frozenset[str] = frozenset()
+    allow_addresses: Sequence[Network] = ()
+    _servers: dict[str, Server] = field(default_factory=dict)
+    _sessions: dict[tuple[str, Login | None], Session] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check_login(self, host: str, login: Login) -> Finding:
+        """Whether the registry takes the login. Raises InputError for an endpoint or a CA that cannot be used."""
+        return self._session(host, login).check_login()
+
+    def check_image(self, image: ImageReference, login: Login | None) -> Finding:
+        """Whether the login, or without one anybody, can pull the image. Raises InputError as check_login."""
+        return self._session(image.registry, login).check_image(image.repository, image.digest or image.tag or "latest")
+
+    def _session(self, host: str, login: Login | None) -> Session:
+        with self._lock:
+            if host not in self._servers:
+                self._servers[host] = self._server(host)
+            return self._sessions.setdefault((host, login), Session(self._servers[host], login))
+
+    def _server(self, host: str) -> Server:
+        asking = self.asking.get(host, self.otherwise)
+        origin = registry_origin(host, asking.endpoint, asking.plain_http)
+        named = {origin.host} if host in self.asking else set()
+        settings = Settings(
+            timeout=self.timeout,
+            ca_cert=asking.ca_cert,
+            validate_certs=asking.validate_certs,
+            given=frozenset(named | {origin_of(f"https://{realm}").host for realm in self.realms}),
+            allow_addresses=self.allow_addresses,
+        )
+        return Server(host, origin, Exchange(settings), self.realms)
+
+
+def image_host(registry: str) -> str:
+    """The registry of an image's name as it is asked: host names mean the same in upper case."""
+    return registry if registry == HUB_NAME else registry.lower()

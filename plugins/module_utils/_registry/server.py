@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""One registry: where it is, and what it asks for, found out once."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge, parse_challenges
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import Origin, realm_refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import trouble
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
+    UNREACHABLE,
+    UNVERIFIABLE,
+    Decided,
+    Finding,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
+
+if t.TYPE_CHECKING:
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer, Exchange
+
+# containerd prefers them in this order as well (core/remotes/docker/auth/parse.go)
+_SCHEMES = ("bearer", "basic")
+
+
+@dataclass
+class Server:
+    """``name`` is the registry as in the name of an image, ``origin`` where it is asked. Safe to share among threads."""
+
+    name: str
+    origin: Origin
+    exchange: Exchange
+    realms: frozenset[str]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first: Challenge | Finding | None = None
+    _asked: bool = False
+
+    def challenge(self) -> Challenge | None:
+        """What /v2/ asks for; None where it lets everybody in. Raises Decided for a registry that cannot be asked."""
+        with self._lock:
+            if not self._asked:
+                self._first = self._ask()
+                self._asked = True
+        if isinstance(self._first, Finding):
+            raise Decided(self._first)
+        return self._first
+
+    def send(self, method: str, path: str, authorization: str | None = None, accept: str | None = None) -> Answer:
+        """Raises Decided for no answer and for one that decides nothing."""
+        try:
+            answer = self.exchange.send(method, f"{self.origin}{path}", authorization, accept)
+        except NoAnswer as error:
+            raise Decided(_unanswered(error)) from None
+        return self._usable(self.name, answer)
+
+    def ask_for_token(self, url: str, authorization: str | None) -> Answer:
+        """The same for a request to the token server, whose redirects are never followed."""
+        try:
+            answer = self.exchange.send("GET", url, authorization, follow=False)
+        except NoAnswer as error:
+            raise Decided(_unanswered(error, "The token server ")) from None
+        return self._usable(f"the token server of {self.name}", answer)
+
+    def wanted(self, answer: Answer) -> Challenge:
+        """The challenge in a 401 that can be answered. Raises Decided, also where it would send a credential astray."""
+        challenges = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
+        by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
+        found = next((by_scheme[scheme] for scheme in _SCHEMES if scheme in by_scheme), None)
+        if found is None:
+            schemes = listed([challenge.scheme for challenge in challenges], 3) or "nothing at all"
+            raise Decided(
+                Finding(
+                    UNVERIFIABLE,
+                    f"{self.name} asks for {schemes} instead of Basic or Bearer. Log in there by other means.",
+                    answer.status,
+                )
+            )
+        if found.scheme == "bearer":
+            realm = found.parameters.get("realm", "")
+            refusal = "it names no token server" if not realm else realm_refusal(realm, self.origin, self.realms)
+            if refusal:
+                raise Decided(Finding(UNVERIFIABLE, f"no credential was sent to {self.name}: {refusal}.", answer.status))
+        return found
+
+    def _ask(self) -> Challenge | Finding | None:
+        try:
+            answer = self.send("GET", "/v2/")
+            if answer.status == 401:
+                return self.wanted(answer)
+        except Decided as decided:
+            return decided.finding
+        if answer.status == 404:
+            return Finding(UNREACHABLE, f"there is no registry at {self.origin}/v2/ (404). Check host, port and endpoint.", 404)
+        return None
+
+    @staticmethod
+    def _usable(server: str, answer: Answer) -> Answer:
+        finding = trouble(server, answer)
+        if finding is not None:
+            raise Decided(finding)
+        return answer
+
+
+def _unanswered(error: NoAnswer, subject: str = "") -> Finding:
+    return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, subject + shown(str(error), 500))

@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What was found out at registries, as modules return it. Never a password; a user name that is a token is hidden."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
+
+if t.TYPE_CHECKING:
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import Attempt, ImageAccess
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+
+
+def image_row(access: ImageAccess) -> dict[str, t.Any]:
+    image, finding = access.image, access.finding
+    return {
+        "image": str(image),
+        "registry": image.registry,
+        "repository": image.repository,
+        "reference": image.digest or image.tag or "latest",
+        "verdict": finding.verdict,
+        "digest": finding.digest,
+        "can_push": finding.can_push,
+        "message": finding.message,
+        "attempts": [_attempt_row(attempt) for attempt in access.attempts],
+    }
+
+
+def login_row(credential: Credential, finding: Finding) -> dict[str, t.Any]:
+    return {
+        "registry": credential.registry,
+        "username": shown_username(credential.username, credential.password),
+        "verdict": finding.verdict,
+        "http_status": finding.http_status,
+        "message": finding.message,
+    }
+
+
+def pushers(accesses: list[ImageAccess]) -> list[str]:
+    """A warning for each user who may also push."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for access in accesses:
+        if access.finding.can_push and access.attempts:
+            match = access.attempts[-1].match
+            key = (access.image.registry, shown_username(match.username, match.password))
+            found.setdefault(key, []).append(access.image.repository)
+    return [
+        f"user {user} may also push to {repositories[0]}{' and others' if len(repositories) > 1 else ''} at {registry}. Whoever "
+        "can read the pull secret could then change images: use one that may only pull."
+        for (registry, user), repositories in found.items()
+    ]
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, t.Any]:
+    match, finding = attempt.match, attempt.finding
+    return {
+        "registry": shown_key(match.key),
+        "secret": match.secret or None,
+        "username": shown_username(match.username, match.password),
+        "verdict": finding.verdict,
+        "http_status": finding.http_status,
+    }

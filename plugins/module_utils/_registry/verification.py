@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Credentials tested before they are written anywhere: by a login, or by the images that they are for."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row, login_row
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, Match
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+
+
+@dataclass(frozen=True)
+class Verification:
+    """``logins`` are of the credentials that no image was asked for with."""
+
+    logins: Sequence[tuple[Credential, Finding]] = ()
+    images: Sequence[ImageAccess] = ()
+
+    def rows(self) -> dict[str, t.Any]:
+        """As image_access_info returns them."""
+        return {
+            "logins": [login_row(credential, finding) for credential, finding in self.logins],
+            "images": [image_row(access) for access in self.images],
+        }
+
+    def obstacles(self) -> list[str]:
+        """What is certain to be wrong, in sentences. A rejected login is told once, whatever the number of its images."""
+        rejected: dict[tuple[str, str], str] = {}
+        told = []
+        for credential, finding in self.logins:
+            if finding.verdict == REJECTED:
+                rejected.setdefault((registry_host(credential.registry), credential.username), _login(credential, finding))
+        for access in self.images:
+            for attempt in access.attempts:
+                if attempt.finding.verdict == REJECTED:
+                    user = (access.image.registry, attempt.match.username)
+                    rejected.setdefault(user, _image(access, attempt.finding, attempt.match))
+            if access.finding.verdict not in (*GOOD, *UNDECIDED, REJECTED):
+                told.append(_image(access, access.finding))
+        return [*rejected.values(), *told]
+
+    def doubts(self) -> list[str]:
+        """What could not be found out, in sentences."""
+        logins = [_login(credential, finding) for credential, finding in self.logins if finding.verdict in UNDECIDED]
+        return logins + [_image(access, access.finding) for access in self.images if access.finding.verdict in UNDECIDED]
+
+
+def verify_logins(registries: Registries, credentials: Sequence[Credential], workers: int) -> Verification:
+    """Each credential by one login. Raises InputError for an endpoint or a CA that cannot be used."""
+
+    def log_in(credential: Credential) -> Finding:
+        return registries.check_login(registry_host(credential.registry), (credential.username, credential.password))
+
+    return Verification(list(zip(credentials, for_each(credentials, log_in, workers))))
+
+
+def verify_images(
+    registries: Registries, credentials: Sequence[Credential], images: Sequence[ImageReference], workers: int
+) -> Verification:
+    """Each image with the credentials that match it, and by a login the credentials that no image was asked for with.
+
+    Of several credentials for one registry the first is tried first. Raises InputError as verify_logins.
+    """
+    accesses = check_images(registries, _keyring(credentials), images, workers)
+    tried = {(one.match.key, one.match.username, one.match.password) for access in accesses for one in access.attempts}
+    others = [one for one in credentials if (one.registry, one.username, one.password) not in tried]
+    return Verification(verify_logins(registries, others, workers).logins, accesses)
+
+
+def _keyring(credentials: Sequence[Credential]) -> Keyring:
+    return kubelet_keyring(
+        PullSecret("", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": kubectl_document([credential])})
+        for credential in credentials
+    )
+
+
+def _login(credential: Credential, finding: Finding) -> str:
+    return f"{finding.verdict}, user {shown_username(credential.username, credential.password)}: {finding.message}"
+
+
+def _image(access: ImageAccess, finding: Finding, match: Match | None = None) -> str:
+    """``match`` is the credential that ``finding`` is about, where it is about one."""
+    matches = [match] if match else [attempt.match for attempt in access.attempts]
+    users = listed([shown_username(one.username, one.password) for one in matches], 3)
+    return f"{finding.verdict}, image {access.image}{f', user {users}' if users else ''}: {finding.message}"
