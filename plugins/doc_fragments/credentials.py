@@ -39,6 +39,21 @@ options:
           - One word in plain text that says which version of the credential this is, such as a vault's version number. Kept as
             annotation C(pullpass.registry/revision).
         type: str
+      endpoint:
+        description:
+          - Where to ask instead of at the registry's own name, as C(host[:port]); a mirror, or a private endpoint. Only for
+            checks, and it then gets the credential.
+        type: str
+      ca_cert:
+        description: Path of the CA certificates (PEM) for this registry, instead of O(registry_ca_cert).
+        type: path
+      validate_certs:
+        description: Whether the certificate of this registry is verified, instead of O(registry_validate_certs).
+        type: bool
+      plain_http:
+        description: Whether to ask this registry without TLS. Everybody on the way can then read the credential.
+        type: bool
+        default: false
   config:
     description:
       - A docker C(config.json), as a mapping or as JSON text.

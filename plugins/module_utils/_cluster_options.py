@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 _MOST_WORKERS = 64
 
-CLUSTER_OPTIONS: dict[str, t.Any] = {
+CONNECTION_OPTIONS: dict[str, t.Any] = {
     "kubeconfig": {"type": "list", "elements": "path"},
     "context": {"type": "str"},
     "host": {"type": "str"},
@@ -36,6 +36,9 @@ CLUSTER_OPTIONS: dict[str, t.Any] = {
     "impersonate_groups": {"type": "list", "elements": "str"},
     "in_cluster": {"type": "bool", "default": False},
     "request_timeout": {"type": "float", "default": 60.0},
+}
+CLUSTER_OPTIONS: dict[str, t.Any] = {
+    **CONNECTION_OPTIONS,
     "namespaces": {"type": "list", "elements": "str"},
     # raw, since Ansible would cut the text of one selector at its commas, which mean "and"
     "namespace_selectors": {"type": "raw"},
@@ -47,21 +50,32 @@ RESULT_OPTIONS: dict[str, t.Any] = {
 }
 
 
-def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
-    """The cluster that options and environment name, and the namespaces that are chosen there."""
+def open_api(module: PullpassModule) -> Api:
+    """The cluster that options and environment name. Needs option workers beside those of the connection."""
     params = module.params
     workers, timeout = params["workers"], params["request_timeout"]
-    if not 1 <= workers <= _MOST_WORKERS:
-        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}, the requests that are sent at a time.")
+    check_workers(workers)
     if timeout <= 0:
         raise InputError(f"request_timeout is {timeout}. Expected seconds, more than 0.")
-    selectors = _selectors(params["namespace_selectors"])
-    wanted = wanted_namespaces(params["namespaces"], selectors, params["exclude_namespaces"])
     api = Api(resolve_target(params, os.environ), workers, timeout)
     module.so_far = lambda: {"cluster": api.identity, "api_requests": api.requests}
     for warning in api.warnings:
         module.warn(warning)
-    chosen = choose_namespaces(api, wanted, workers)
+    return api
+
+
+def check_workers(workers: int) -> None:
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}, the requests that are sent at a time.")
+
+
+def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
+    """The cluster that options and environment name, and the namespaces that are chosen there."""
+    params = module.params
+    selectors = _selectors(params["namespace_selectors"])
+    wanted = wanted_namespaces(params["namespaces"], selectors, params["exclude_namespaces"])
+    api = open_api(module)
+    chosen = choose_namespaces(api, wanted, params["workers"])
     if wanted.empty:
         module.warn("the list of namespaces or selectors is empty: nothing is selected, nothing is done.")
     elif not chosen.namespaces and not chosen.missing:

@@ -13,6 +13,10 @@ class InputError(PullpassError):
     """An option, or a document that a person handed in, cannot be used."""
 
 
+class VerificationError(PullpassError):
+    """The registries do not confirm that the credentials are good, so that nothing was written."""
+
+
 class ClusterError(PullpassError):
     """The cluster cannot be used at all: how to reach it, who we are there, or whether to trust it."""
 

@@ -23,6 +23,12 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return first if len(names) <= most else f"{first} and {len(names) - most} more"
 
 
+def in_words(reasons: Sequence[str], most: int = 10, limit: int = 600) -> str:
+    """``one; another; and 4 more``, each on one line and cut at ``limit``."""
+    more = f"; and {len(reasons) - most} more" if len(reasons) > most else ""
+    return "; ".join(shown(reason, limit) for reason in reasons[:most]) + more
+
+
 def _visible(char: str) -> str:
     kind = unicodedata.category(char)
     if char in "\n\r\t" or kind in ("Zl", "Zp"):

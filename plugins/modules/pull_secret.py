@@ -23,10 +23,13 @@ extends_documentation_fragment:
   - pullpass.registry.namespaces
   - pullpass.registry.namespaces.results
   - pullpass.registry.credentials
+  - pullpass.registry.registries
+  - pullpass.registry.registries.verify
 attributes:
   check_mode:
     support: full
     details:
+      - O(verify) asks the registries as it always does.
       - A dry run on the server, so that admission, quota and rights speak up. Where the right to write is missing, the plan
         alone is told, and that it was not checked.
       - A dry run does not add up a quota, and cannot write into a namespace that an earlier task of the same check run would
@@ -108,7 +111,7 @@ options:
   refresh_before:
     description:
       - Keep a stored token that says itself that it lives at least this many seconds more, even if a newer one is given, unless
-        that is a lasting password or has another C(revision).
+        that is a lasting password or has another C(revision). With O(verify) the registry must still accept it as well.
       - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
     type: int
   labels:
@@ -123,6 +126,7 @@ options:
     default: {}
 seealso:
   - module: pullpass.registry.pull_secret_link
+  - module: pullpass.registry.image_access_info
   - name: Pull an Image from a Private Registry
     description: What this module does by hand.
     link: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/
@@ -146,6 +150,14 @@ EXAMPLES = r"""
     namespace_selectors: [registry-access=true]
     config_file: ~/.docker/config.json
     config_registries: [docker.io, ghcr.io]
+
+- name: Only after the registry has said that the credential can pull what is needed
+  pullpass.registry.pull_secret:
+    name: regcred
+    namespaces: [team-a, team-b]
+    registries: "{{ pullpass_registries }}"
+    verify: pull
+    images: [registry.example.com:5000/team/app:1.0]
 
 - name: Take over what was made by hand
   pullpass.registry.pull_secret:
@@ -226,6 +238,25 @@ expires:
   returned: always, unless nothing could be planned
   type: str
   sample: "2026-11-24T22:00:00Z"
+verification:
+  description:
+    - What the registries said of the credentials, with RV(verification.logins) and RV(verification.images) as
+      M(pullpass.registry.image_access_info) returns them. Empty where O(verify=none), or with O(state=absent).
+  returned: always, unless the registries were not asked
+  type: dict
+  contains:
+    logins:
+      description: A row for each credential that no image was asked for with.
+      type: list
+      elements: dict
+      returned: when asked
+    images:
+      description: A row for each of O(images).
+      type: list
+      elements: dict
+      returned: when asked
+  sample: {"images": [], "logins": [{"registry": "registry.example.com:5000", "username": "ci-bot", "verdict": "accepted",
+           "http_status": 200, "message": "registry.example.com:5000 accepts the credential."}]}
 cluster:
   description: The API server that was used, and the context of the kubeconfig that named it.
   returned: always, unless nothing could be planned
@@ -271,12 +302,20 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import REJECTED
+from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, reserved_marks
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+    VERIFY_OPTIONS,
+    check_verify_options,
+    verify,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -309,6 +348,7 @@ OPTIONS: dict[str, t.Any] = {
 
 def check_options(params: dict[str, t.Any]) -> None:
     check_object_name("name", params["name"])
+    check_verify_options(params)
     check_labels("owner", {OWNER_LABEL: params["owner"]})
     check_labels("labels", params["labels"])
     check_annotations("annotations", params["annotations"])
@@ -349,6 +389,22 @@ def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> Wante
     )
 
 
+def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, dict[str, t.Any]]:
+    """``wanted``, once the registries have been asked, and what they said."""
+    params = module.params
+    if params["verify"] == "none" or not wanted.present:
+        return wanted, {}
+    # what a Secret in the cluster names is not what the caller named
+    named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
+    registries = open_registries(params, named)
+    found = verify(module, registries, wanted.credentials)
+
+    def still_accepted(registry: str, username: str, password: str) -> bool:
+        return registries.check_login(registry_host(registry), (username, password)).verdict != REJECTED
+
+    return replace(wanted, still_accepted=still_accepted), found
+
+
 def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
@@ -359,6 +415,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     if wanted.present and source:
         wanted = replace(wanted, credentials=credentials_from_secret(api, source["namespace"], source["name"]))
     announce(module, wanted.credentials)
+    wanted, verification = verified(module, wanted)
     fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
     mark_secrets(module, fleet.secrets)
     outcomes = fleet.settle(params["prune"], source)
@@ -372,6 +429,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
         "registries": [credential.registry for credential in wanted.credentials],
         "purged": sorted({key for outcome in outcomes for key in outcome.step.purged}),
         "expires": fleet.expires,
+        "verification": verification,
         "cluster": api.identity,
         "api_requests": api.requests,
     }
@@ -380,7 +438,14 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
 def main() -> None:
     run(
         flow,
-        argument_spec={**OPTIONS, **CREDENTIAL_OPTIONS, **CLUSTER_OPTIONS, **RESULT_OPTIONS},
+        argument_spec={
+            **OPTIONS,
+            **CREDENTIAL_OPTIONS,
+            **REGISTRY_OPTIONS,
+            **VERIFY_OPTIONS,
+            **CLUSTER_OPTIONS,
+            **RESULT_OPTIONS,
+        },
         mutually_exclusive=[ALL_SOURCES, ("config_registries", "registries"), ("config_registries", "from_secret")],
         required_if=[("state", "present", ALL_SOURCES, True)],
         supports_check_mode=True,

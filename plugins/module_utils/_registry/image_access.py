@@ -86,7 +86,7 @@ def _overall(findings: Sequence[Finding]) -> Finding:
     if last.verdict in GOOD:
         if len(findings) == 1:
             return last
-        return replace(last, message=f"{last.message} Before it the kubelet tries {len(findings) - 1} that fail.")
+        return replace(last, message=f"{last.message} Before it the kubelet tries {len(findings) - 1} in vain.")
     undecided = [finding for finding in findings if finding.verdict in UNDECIDED]
     ranked = sorted(findings, key=lambda one: _FURTHEST.index(one.verdict) if one.verdict in _FURTHEST else len(_FURTHEST))
     return (undecided or ranked)[0]

@@ -13,7 +13,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, manager
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 
@@ -29,7 +29,7 @@ class WantedSecret:
 
     With ``purge`` it holds these credentials and no others; without, others stay, and ``registries`` are the keys that
     shall be gone when it is not to be present. ``immutable`` None leaves that as it is. A stored token that lives longer
-    than ``refresh_before`` is not replaced by a newer one.
+    than ``refresh_before`` is not replaced by a newer one, unless ``still_accepted`` (registry, user name, token) denies it.
     """
 
     name: str
@@ -45,6 +45,7 @@ class WantedSecret:
     recreate: bool = False
     revisions: Mapping[str, str] = field(default_factory=dict)
     refresh_before: timedelta | None = None
+    still_accepted: Callable[[str, str, str], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _lives_on(wanted: WantedSecret, stored: StoredSecret) -> Callable[[Entry, Cr
     enough = wanted.refresh_before
     if enough is None:
         return None
-    now = datetime.now(timezone.utc)
+    now, accepted = datetime.now(timezone.utc), wanted.still_accepted
     revisions = read_revisions(stored.annotations.get(REVISION, ""))
 
     def lives_on(entry: Entry, credential: Credential) -> bool:
@@ -149,6 +149,7 @@ def _lives_on(wanted: WantedSecret, stored: StoredSecret) -> Callable[[Entry, Cr
             # a person who gives a lasting password, or another revision, means it
             and bool(lifetime_words(credential.username, credential.password))
             and wanted.revisions.get(credential.registry) == revisions.get(credential.registry)
+            and (accepted is None or accepted(credential.registry, entry.username, entry.password))
         )
 
     return lives_on

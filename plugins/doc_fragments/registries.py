@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  registry_ca_cert:
+    description:
+      - Path of the CA certificates (PEM) that the certificates of registries and their token servers must come from, on the
+        machine where the task runs. By default those that the machine trusts.
+    type: path
+  registry_validate_certs:
+    description:
+      - Whether the TLS certificates of registries are verified. Switching it off gets a warning, since whoever answers then
+        gets the credentials.
+    type: bool
+    default: true
+  registry_timeout:
+    description: Seconds for each request to a registry, as a whole.
+    type: float
+    default: 20
+  realms:
+    description:
+      - Further hosts, as C(host) or C(host:port), to which credentials may be sent for a token.
+      - A registry names its token server itself, and nothing proves that it is right to do so. Without this option credentials
+        go to the registry's own host and port, to port 443 of the same host, and to the token servers of Docker Hub and
+        GitLab.com.
+    type: list
+    elements: str
+    default: []
+  allow_addresses:
+    description:
+      - Addresses or networks (V(10.0.0.0/8)) that may be contacted, though they are loopback, link-local, multicast or belong
+        to a cloud's metadata service.
+      - Without this option a name that leads to such an address is not contacted. A registry that is itself given as an
+        address, or as V(localhost), is.
+      - Behind a proxy it is the proxy that looks names up; only a registry given as an address is checked then.
+    type: list
+    elements: str
+    default: []
+notes:
+  - Registries are asked through the proxies that the environment names (C(https_proxy), C(http_proxy), C(no_proxy)). Networks
+    in C(no_proxy) count for registries that are named by their address.
+"""
+
+    VERIFY = r"""
+options:
+  verify:
+    description:
+      - Whether the registries are asked before anything is written. Where one of them rejects a credential, nothing is written
+        at all.
+      - With V(login) each credential is tested by a login.
+      - With V(pull) it is tested with the O(images) that it is for, and must be allowed to pull them; credentials that no image
+        belongs to are tested by a login.
+    type: str
+    choices: [none, login, pull]
+    default: none
+  images:
+    description: Images for O(verify=pull).
+    type: list
+    elements: str
+    default: []
+  verify_undecided:
+    description:
+      - What to do where that cannot be found out, for a registry that is down, limits requests or lets everybody in.
+      - With V(warn) the credentials are written all the same.
+    type: str
+    choices: [fail, warn]
+    default: fail
+"""

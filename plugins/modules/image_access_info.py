@@ -1,0 +1,372 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_access_info
+short_description: Ask registries whether images can be pulled with given credentials
+version_added: 0.1.0
+description:
+  - Asks the registries themselves, without pulling, whether images can be pulled with the credentials given, or with those that
+    a Pod in a cluster would have. Without images, each credential is tested by a login.
+  - Tries for each image the credentials that the kubelet would try, in its order, and tells of each attempt. A credential that
+    was rejected is not sent again, whatever the number of its images, since registries lock accounts.
+  - What a node itself holds, files or credential providers, is not seen from here.
+  - Changes nothing, and fails for no verdict. Never returns a password; a user name that may be a token is C((hidden)).
+author:
+  - pullpass.registry maintainers (@pullpass)
+extends_documentation_fragment:
+  - pullpass.registry.attributes
+  - pullpass.registry.attributes.cluster
+  - pullpass.registry.cluster
+  - pullpass.registry.credentials
+  - pullpass.registry.registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  images:
+    description:
+      - Images as in a Pod. Their registries are asked for the manifest, which Docker Hub does not count as a pull.
+      - Credentials go to the registry that an image names, so let nobody choose images whom you would not let choose that.
+    type: list
+    elements: str
+    default: []
+  registry_timeout:
+    description: Seconds for each request to a registry, as a whole.
+    type: float
+    default: 20
+    aliases: [timeout]
+  namespace:
+    description:
+      - Take the credentials from this namespace of a cluster, as a Pod there would have them. Needs O(images).
+      - Instead of the other sources of credentials.
+    type: str
+  service_account:
+    description: The Pod is one that this ServiceAccount would make now. By default V(default).
+    type: str
+  pod:
+    description: The Pod is this one. Its list is the one that it was admitted with.
+    type: str
+  secrets:
+    description: The Pod is one whose C(imagePullSecrets) name these Secrets.
+    type: list
+    elements: str
+  workers:
+    description: How many images are asked for at a time, 1 to 64.
+    type: int
+    default: 16
+seealso:
+  - module: pullpass.registry.pull_canary
+  - module: pullpass.registry.pull_secret_info
+"""
+
+EXAMPLES = r"""
+- name: Is the credential good?
+  pullpass.registry.image_access_info:
+    registries:
+      - registry: registry.example.com:5000
+        username: ci-bot
+        password: "{{ vault_registry_password }}"
+
+- name: Could a Pod of this namespace pull these images?
+  pullpass.registry.image_access_info:
+    context: production
+    namespace: team-a
+    service_account: builder
+    images:
+      - registry.example.com:5000/team/app:1.0
+      - ghcr.io/example/tool@sha256:2f3d9d1d8a1f6a0a5d5d0c8c7b6a5f4e3d2c1b0a9f8e7d6c5b4a39281706f5e4
+  register: access
+
+- name: Stop here if not
+  ansible.builtin.assert:
+    that: access.pullable
+    fail_msg: "{{ access.msg }}"
+
+- name: At a private endpoint, with a token server elsewhere
+  pullpass.registry.image_access_info:
+    images: [registry.example.com/team/app:1.0]
+    registries:
+      - registry: registry.example.com
+        endpoint: 10.0.0.5:5000
+        ca_cert: /etc/ssl/internal-ca.pem
+        username: ci-bot
+        password: "{{ vault_registry_password }}"
+    realms: [auth.example.com]
+"""
+
+RETURN = r"""
+pullable:
+  description: Whether all images can be pulled, and all logins are accepted.
+  returned: success
+  type: bool
+images:
+  description: What was found out for each image, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    image:
+      description: The image, with its registry.
+      type: str
+      returned: always
+    registry:
+      description: Its registry.
+      type: str
+      returned: always
+    repository:
+      description: Its repository.
+      type: str
+      returned: always
+    reference:
+      description: Its digest or its tag.
+      type: str
+      returned: always
+    verdict:
+      description:
+        - C(pullable), C(anonymous) (anybody can pull it), C(rejected) (the credential is wrong or has expired), C(denied) (it is
+          accepted, but has no right to this repository), C(not_found), C(no_credentials) (none matches, and the registry wants
+          one), C(rate_limited), C(unreachable), or C(unverifiable) (nothing can be said).
+        - Where several credentials were tried and none works, what could not be found out is told before what was refused.
+      type: str
+      returned: always
+    digest:
+      description: Digest of the manifest, or none.
+      type: str
+      returned: always
+    can_push:
+      description: Whether the credential may push there, too, which a pull secret should not; none where that is not told.
+      type: bool
+      returned: always
+    message:
+      description: What was found, and what to do.
+      type: str
+      returned: always
+    attempts:
+      description: The credentials that were tried, in the kubelet's order, up to the first that works.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        registry:
+          description: Key of the entry in the document.
+          type: str
+          returned: always
+        secret:
+          description: Name of its Secret, or none.
+          type: str
+          returned: always
+        username:
+          description: User name, or C((hidden)).
+          type: str
+          returned: always
+        verdict:
+          description: As above.
+          type: str
+          returned: always
+        http_status:
+          description: Status of the answer that decided, or none.
+          type: int
+          returned: always
+logins:
+  description: What was found out for each credential that no image was asked for with, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    registry:
+      description: Key of the registry in a document.
+      type: str
+      returned: always
+    username:
+      description: User name, or C((hidden)).
+      type: str
+      returned: always
+    verdict:
+      description: C(accepted), C(rejected), C(rate_limited), C(unreachable) or C(unverifiable).
+      type: str
+      returned: always
+    http_status:
+      description: Status of the answer that decided, or none.
+      type: int
+      returned: always
+    message:
+      description: What was found, and what to do.
+      type: str
+      returned: always
+cluster:
+  description: The API server that was used, and the context of the kubeconfig that named it.
+  returned: when credentials were taken from a cluster
+  type: dict
+  contains:
+    server:
+      description: Its URL.
+      type: str
+      returned: always
+    context:
+      description: Name of the context, or none.
+      type: str
+      returned: always
+api_requests:
+  description: How many requests were sent to the API server.
+  returned: when credentials were taken from a cluster
+  type: int
+  sample: 2
+"""
+
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
+    CONNECTION_OPTIONS,
+    check_workers,
+    open_api,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
+    CREDENTIAL_OPTIONS,
+    SOURCES,
+    announce,
+    credentials_as_given,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import kubelet_keyring
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
+from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import pushers
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import (
+    Verification,
+    verify_images,
+    verify_logins,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import (
+    REGISTRY_OPTIONS,
+    open_registries,
+    unverified,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_secrets import (
+    PodSecrets,
+    secrets_named,
+    secrets_of_account,
+    secrets_of_pod,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed
+
+if t.TYPE_CHECKING:
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+
+POD_OPTIONS = ("service_account", "pod", "secrets")
+
+OPTIONS: dict[str, t.Any] = {
+    "images": {"type": "list", "elements": "str", "default": []},
+    "namespace": {"type": "str"},
+    "service_account": {"type": "str"},
+    "pod": {"type": "str"},
+    # names, not their content
+    "secrets": {"type": "list", "elements": "str", "no_log": False},
+    "workers": {"type": "int", "default": 16},
+}
+TIMEOUT = {"registry_timeout": {**REGISTRY_OPTIONS["registry_timeout"], "aliases": ["timeout"]}}
+
+
+def check_options(params: dict[str, t.Any]) -> None:
+    check_workers(params["workers"])
+    if not params["namespace"]:
+        return
+    if not params["images"]:
+        raise InputError("images is empty. With namespace it is for images that the credentials of a Pod are tried.")
+    check_object_name("namespace", params["namespace"])
+    for option in POD_OPTIONS:
+        names = params[option] if option == "secrets" else [params[option]]
+        for name in names or ():
+            if name is not None:
+                check_object_name(option, name)
+
+
+def secrets_in_cluster(module: PullpassModule, api: Api) -> PodSecrets:
+    params = module.params
+    namespace, workers = params["namespace"], params["workers"]
+    if params["pod"]:
+        return secrets_of_pod(api, namespace, params["pod"], workers)
+    if params["secrets"] is not None:
+        return secrets_named(api, namespace, list(dict.fromkeys(params["secrets"])), workers)
+    return secrets_of_account(api, namespace, params["service_account"] or "default", workers)
+
+
+def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Verification, dict[str, t.Any]]:
+    api = open_api(module)
+    found = secrets_in_cluster(module, api)
+    if found.missing:
+        module.warn(f"the kubelet passes over {listed(found.missing)}: no such Secret in namespace {module.params['namespace']}.")
+    keyring = kubelet_keyring(found.secrets)
+    # the registries that tenants name in their Secrets are not those that the caller named
+    registries = open_registries(module.params, ())
+    accesses = check_images(registries, keyring, images, module.params["workers"])
+    mark_secrets(module, (attempt.match.password for access in accesses for attempt in access.attempts))
+    return Verification(images=accesses), {"cluster": api.identity, "api_requests": api.requests}
+
+
+def ask_with_given(module: PullpassModule, images: list[ImageReference]) -> Verification:
+    credentials = credentials_as_given(module)
+    announce(module, credentials)
+    registries = open_registries(module.params, [one.registry for one in credentials])
+    for warning in unverified(registries):
+        module.warn(warning)
+    if not images:
+        return verify_logins(registries, credentials, module.params["workers"])
+    return verify_images(registries, credentials, images, module.params["workers"])
+
+
+def told(found: Verification) -> str:
+    """What can be pulled, and the first ten reasons of what cannot."""
+    parts = []
+    if found.images:
+        parts.append(f"{sum(one.pullable for one in found.images)} of {len(found.images)} images can be pulled")
+    if found.logins:
+        good = sum(finding.verdict == "accepted" for _credential, finding in found.logins)
+        parts.append(f"{good} of {len(found.logins)} logins are accepted")
+    return f"{', '.join(parts)}. {in_words([*found.obstacles(), *found.doubts()])}".rstrip()
+
+
+def flow(module: PullpassModule) -> dict[str, t.Any]:
+    check_options(module.params)
+    images = [parse_image(text) for text in dict.fromkeys(module.params["images"])]
+    about: dict[str, t.Any] = {}
+    if module.params["namespace"]:
+        found, about = ask_as_pod(module, images)
+    else:
+        found = ask_with_given(module, images)
+    for warning in pushers(found.images):
+        module.warn(warning)
+    message = told(found)
+    if about:
+        message += " What a node itself holds (files, credential providers) is not seen from here."
+    pullable = not found.obstacles() and not found.doubts()
+    return {"changed": False, "msg": message, "pullable": pullable, **found.rows(), **about}
+
+
+def main() -> None:
+    run(
+        flow,
+        argument_spec={**OPTIONS, **CREDENTIAL_OPTIONS, **CONNECTION_OPTIONS, **REGISTRY_OPTIONS, **TIMEOUT},
+        mutually_exclusive=[
+            (*SOURCES, "namespace"),
+            ("config_registries", "registries"),
+            ("config_registries", "namespace"),
+            POD_OPTIONS,
+        ],
+        required_one_of=[(*SOURCES, "namespace")],
+        required_by={option: "namespace" for option in POD_OPTIONS},
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
