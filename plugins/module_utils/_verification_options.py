@@ -48,11 +48,11 @@ def verify(module: PullpassModule, registries: Registries, credentials: Sequence
     module.so_far = lambda: {**before(), "verification": rows}
     obstacles, doubts = found.obstacles(), found.doubts()
     if obstacles:
-        raise VerificationError(f"nothing was written, since the registries were asked first. {in_words([*obstacles, *doubts])}")
+        raise VerificationError(f"nothing was written: the registries do not take the credentials. {in_words([*obstacles, *doubts])}")
     if doubts and params["verify_undecided"] == "fail":
         raise VerificationError(
-            f"nothing was written, since it could not be found out whether the credentials are good. {in_words(doubts)} To write "
-            "them all the same, set verify_undecided to warn."
+            f"nothing was written: whether the credentials are good could not be found out. {in_words(doubts)} To write them all "
+            "the same, set verify_undecided to warn."
         )
     for doubt in doubts:
         module.warn(f"not verified: {doubt}")

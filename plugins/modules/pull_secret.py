@@ -256,7 +256,7 @@ verification:
       elements: dict
       returned: when asked
   sample: {"images": [], "logins": [{"registry": "registry.example.com:5000", "username": "ci-bot", "verdict": "accepted",
-           "http_status": 200, "message": "registry.example.com:5000 accepts the credential."}]}
+           "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
 cluster:
   description: The API server that was used, and the context of the kubeconfig that named it.
   returned: always, unless nothing could be planned

@@ -8,9 +8,11 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Match
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import Attempt, ImageAccess
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
@@ -25,7 +27,7 @@ def image_row(access: ImageAccess) -> dict[str, t.Any]:
         "verdict": finding.verdict,
         "digest": finding.digest,
         "can_push": finding.can_push,
-        "message": finding.message,
+        "message": image_message(access, finding),
         "attempts": [_attempt_row(attempt) for attempt in access.attempts],
     }
 
@@ -36,8 +38,19 @@ def login_row(credential: Credential, finding: Finding) -> dict[str, t.Any]:
         "username": shown_username(credential.username, credential.password),
         "verdict": finding.verdict,
         "http_status": finding.http_status,
-        "message": finding.message,
+        "message": login_message(credential, finding),
     }
+
+
+def login_message(credential: Credential, finding: Finding) -> str:
+    return f"user {shown_username(credential.username, credential.password)}: {finding.verdict}. {finding.message}"
+
+
+def image_message(access: ImageAccess, finding: Finding, match: Match | None = None) -> str:
+    """``match`` is the credential that ``finding`` is about, where it is about a single one."""
+    matches = [match] if match else [attempt.match for attempt in access.attempts]
+    users = listed([shown_username(one.username, one.password) for one in matches], 3)
+    return f"image {access.image}{f' (user {users})' if users else ''}: {finding.verdict}. {finding.message}"
 
 
 def pushers(accesses: list[ImageAccess]) -> list[str]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row, login_row
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import (
+    image_message,
+    image_row,
+    login_message,
+    login_row,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
@@ -22,7 +25,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, Match
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
@@ -48,20 +51,20 @@ class Verification:
         told = []
         for credential, finding in self.logins:
             if finding.verdict == REJECTED:
-                rejected.setdefault((registry_host(credential.registry), credential.username), _login(credential, finding))
+                rejected.setdefault((registry_host(credential.registry), credential.username), login_message(credential, finding))
         for access in self.images:
             for attempt in access.attempts:
                 if attempt.finding.verdict == REJECTED:
                     user = (access.image.registry, attempt.match.username)
-                    rejected.setdefault(user, _image(access, attempt.finding, attempt.match))
+                    rejected.setdefault(user, image_message(access, attempt.finding, attempt.match))
             if access.finding.verdict not in (*GOOD, *UNDECIDED, REJECTED):
-                told.append(_image(access, access.finding))
+                told.append(image_message(access, access.finding))
         return [*rejected.values(), *told]
 
     def doubts(self) -> list[str]:
         """What could not be found out, in sentences."""
-        logins = [_login(credential, finding) for credential, finding in self.logins if finding.verdict in UNDECIDED]
-        return logins + [_image(access, access.finding) for access in self.images if access.finding.verdict in UNDECIDED]
+        logins = [login_message(credential, finding) for credential, finding in self.logins if finding.verdict in UNDECIDED]
+        return logins + [image_message(access, access.finding) for access in self.images if access.finding.verdict in UNDECIDED]
 
 
 def verify_logins(registries: Registries, credentials: Sequence[Credential], workers: int) -> Verification:
@@ -91,14 +94,3 @@ def _keyring(credentials: Sequence[Credential]) -> Keyring:
         PullSecret("", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": kubectl_document([credential])})
         for credential in credentials
     )
-
-
-def _login(credential: Credential, finding: Finding) -> str:
-    return f"{finding.verdict}, user {shown_username(credential.username, credential.password)}: {finding.message}"
-
-
-def _image(access: ImageAccess, finding: Finding, match: Match | None = None) -> str:
-    """``match`` is the credential that ``finding`` is about, where it is about one."""
-    matches = [match] if match else [attempt.match for attempt in access.attempts]
-    users = listed([shown_username(one.username, one.password) for one in matches], 3)
-    return f"{finding.verdict}, image {access.image}{f', user {users}' if users else ''}: {finding.message}"
