@@ -4,7 +4,7 @@ ARGS ?=
 RUNNER = PYTHONPATH=tests $(PYTHON) -m runner
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint sanity units integration cores demo demo-down clean
+.PHONY: help test lint sanity units integration cores benchmark demo demo-down clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ integration:  ## tests/integration against the lab's real clusters and registrie
 
 cores:  ## units, sanity and a smoke play on the oldest and the newest ansible-core; ARGS="2.17" for one
 	@$(RUNNER) cores $(ARGS)
+
+benchmark:  ## seconds and requests of large runs, on a lab of its own; passes and fails nothing
+	@$(RUNNER) benchmark
 
 demo:  ## start the lab and show the collection at work
 	@$(RUNNER) demo up

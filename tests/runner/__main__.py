@@ -26,6 +26,8 @@ STEPS: dict[str, Step] = {
 def main(target: str, *arguments: str) -> int:
     if target == "demo":
         return _demo(arguments)
+    if target == "benchmark":
+        return _benchmark()
     try:
         venvs.ensure_development()
     except subprocess.CalledProcessError as error:
@@ -39,6 +41,12 @@ def _demo(arguments: Sequence[str]) -> int:
     venvs.ensure_demo()
     collection_copy.refresh()
     return stream([VENV / "bin" / "python", "-m", "demo", *arguments], env=environment())
+
+
+def _benchmark() -> int:
+    venvs.ensure_development()
+    collection_copy.refresh()
+    return stream([VENV / "bin" / "python", "-m", "benchmark"], env=environment())
 
 
 def _run(name: str, arguments: Sequence[str]) -> Iterator[Outcome]:

@@ -15,7 +15,7 @@ from .processes import capture
 # Linters leave their own files behind, so they do not share a copy with the tests.
 COLLECTIONS = BUILD / "lint"
 COPY = COLLECTIONS / COLLECTION
-TYPED = ("plugins", "tests/lab", "tests/runner", "tests/demo", "tests/oracle", "tests/unit")
+TYPED = ("plugins", "tests/lab", "tests/runner", "tests/demo", "tests/benchmark", "tests/oracle", "tests/unit")
 LIMIT = 600
 
 Result = tuple[int, str]
