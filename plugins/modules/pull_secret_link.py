@@ -4,16 +4,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pull_secret_link
-short_description: Link image pull secrets to ServiceAccounts
+short_description: Link image pull secrets to ServiceAccounts and workloads
 version_added: 0.1.0
 description:
-  - Adds names to C(imagePullSecrets) of ServiceAccounts in any number of namespaces, or takes them out. Pods that are created
-    afterwards without pull secrets of their own then use them; Pods that exist already do not change.
-  - The list has no merge key in the API. It is read, extended at its end and written back guarded by the version that was
-    read, so that no entry of anybody else is lost and their order stays.
-  - Lists what is there once and writes only what differs, many at a time. With nothing to change it sends no write.
-  - A ServiceAccount that fails does not stop the others. The module does the rest, then fails and says for each what was in the
-    way.
+  - Adds names to C(imagePullSecrets) of ServiceAccounts, or of the Pod templates of workloads, in any number of namespaces, or
+    takes them out. Pods that are created afterwards use them; Pods that exist already do not change.
+  - A Pod gets the list of its ServiceAccount only when its own is empty. So where a ServiceAccount was linked in this run, the
+    module looks for Deployments, StatefulSets, DaemonSets and CronJobs there whose own list hides it, and warns with their
+    names; and where a template got its first entry, it warns of what its Pods no longer get from their ServiceAccount. What may
+    not be listed is passed over. A run that links nothing sends no request for this, and looks through what it lists anyway.
+  - No list is written in part. It is read, extended at its end and written back guarded by the version that was read, so that
+    no entry of anybody else is lost and their order stays.
+  - Lists what is there once for each kind and writes only what differs, many at a time. With nothing to change it sends no write.
+    A workload is written, and so rolls out, at most once in a run, however many secrets and entries concern it.
+  - An object that fails does not stop the others. The module does the rest, then fails and says for each what was in the way.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -28,7 +32,8 @@ attributes:
     details:
       - A dry run on the server, so that admission and rights speak up. Where the right to write is missing, the plan alone is
         told, and that it was not checked.
-      - Does not wait for ServiceAccounts that are not there yet; they are told as C(skipped).
+      - Does not wait for ServiceAccounts that are not there yet; they, and workloads whose exact name is missing, are told as
+        C(skipped).
   diff_mode:
     support: full
   idempotent:
@@ -47,10 +52,37 @@ options:
     choices: [present, absent]
     default: present
   service_accounts:
-    description: Names or globs of ServiceAccounts.
+    description:
+      - Names or globs of ServiceAccounts.
+      - By default V([default]) when O(workloads) is not given, else none.
     type: list
     elements: str
-    default: [default]
+  workloads:
+    description:
+      - Workloads whose Pod template is to have the names in a list of its own. Their change rolls out as any other one does.
+      - What a controller makes (the ReplicaSet of a Deployment, the Job of a CronJob, a Pod of either, the Deployment of an
+        operator) is C(owned) and never written, not even with O(force). Link its maker, or the ServiceAccount.
+      - The list of a Job or Pod that exists cannot be changed; that is told as C(needs_replacement). Those that are finished,
+        what is being deleted, and old ReplicaSets without Pods are left out.
+      - One list of the cluster is read for each kind, and one more for each different O(workloads[].selector) of that kind.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description: Kind of the workloads.
+        type: str
+        required: true
+        choices: [Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob, Job, Pod]
+      name:
+        description:
+          - Name or glob.
+          - An exact name says that it is there. One that is in none of the chosen namespaces is a failure where O(namespaces) are
+            exact names as well, and a warning where they are chosen by glob or label, or with O(state=absent).
+        type: str
+        default: '*'
+      selector:
+        description: Label selector, such as V(app=shop,tier!=cache), which the workloads have to match as well.
+        type: str
   wait_for_service_accounts:
     description:
       - Seconds to wait for ServiceAccounts with an exact name that are not there yet, 0 for not at all.
@@ -59,9 +91,9 @@ options:
     default: 30
   force:
     description:
-      - Write even a list that another server-side-apply manager owns, or that C(kubectl apply) has set. Without it such a
-        ServiceAccount is C(contested), and a failure.
-      - Their next apply takes the entry out again, or fails. Better put it where they keep the list.
+      - Write even a list that another server-side-apply manager owns, or that C(kubectl apply) has set, and workloads that Helm,
+        Argo CD, Flux or another such tool keeps. Without it they are C(contested), and a failure.
+      - Their next apply may take the entry out again, or fail. Better put it where they keep the list.
     type: bool
     default: false
 seealso:
@@ -84,6 +116,17 @@ EXAMPLES = r"""
     namespaces: [team-*]
     service_accounts: [builder, deployer-*]
 
+- name: Workloads that have pull secrets of their own
+  pullpass.registry.pull_secret_link:
+    secrets: [regcred]
+    namespaces: [team-*]
+    workloads:
+      - kind: Deployment
+        name: shop-*
+      - kind: StatefulSet
+        selector: app.kubernetes.io/part-of=shop
+      - kind: CronJob
+
 - name: Take it out again
   pullpass.registry.pull_secret_link:
     secrets: [regcred]
@@ -94,7 +137,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 links:
-  description: What became of each ServiceAccount; which rows are in it, O(results) says.
+  description: What became of each ServiceAccount and workload; which rows are in it, O(results) says.
   returned: always, unless nothing could be planned
   type: list
   elements: dict
@@ -104,29 +147,39 @@ links:
       type: str
       returned: always
     kind:
-      description: Always C(ServiceAccount) so far.
+      description: Its kind, C(ServiceAccount) or one of those of O(workloads).
       type: str
       returned: always
     name:
-      description: Its name.
+      description: Its name; C(*) where the objects of that kind could not be listed.
       type: str
       returned: always
     action:
       description:
-        - C(linked), C(unlinked), C(unchanged), C(contested) (another manager owns the list), C(skipped) (the namespace is being
-          deleted), or C(failed).
+        - C(linked), C(unlinked), C(unchanged), C(owned) (a controller makes it, and would undo the change), C(contested) (another
+          manager or tool keeps it), C(needs_replacement) (a Job or Pod whose list is fixed), C(skipped) (the namespace is being
+          deleted, or the object has gone), or C(failed).
+        - Of these C(contested) and C(failed) make the task fail.
       type: str
       returned: always
     message:
-      description: Why, or what was changed.
+      description: Why, or what was changed and when it takes effect.
       type: str
       returned: always
   sample: [{"namespace": "team-a", "kind": "ServiceAccount", "name": "default", "action": "linked", "message": "added: regcred"}]
 summary:
-  description: How many ServiceAccounts had each action.
+  description: How many ServiceAccounts and workloads had each action.
   returned: always, unless nothing could be planned
   type: dict
-  sample: {"linked": 2, "unlinked": 0, "unchanged": 498, "contested": 0, "skipped": 0, "failed": 0}
+  sample:
+    linked: 2
+    unlinked: 0
+    unchanged: 498
+    owned: 0
+    contested: 0
+    needs_replacement: 0
+    skipped: 0
+    failed: 0
 cluster:
   description: The API server that was used, and the context of the kubeconfig that named it.
   returned: always, unless nothing could be planned
@@ -159,57 +212,102 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import LinkPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import diffs_by_kind
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_workloads import Found, LinkWorkloads
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.own_lists import OwnLists
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import told
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import AccountPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import RESOURCES
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import workload_entries
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_plan import WorkloadPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_survey import WorkloadSurvey
 
 if t.TYPE_CHECKING:
-    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import Entry
 
-ACTIONS = ("linked", "unlinked", "unchanged", "contested", "skipped", "failed")
+ACTIONS = ("linked", "unlinked", "unchanged", "owned", "contested", "needs_replacement", "skipped", "failed")
 
 OPTIONS: dict[str, t.Any] = {
     # names, not their content
     "secrets": {"type": "list", "elements": "str", "required": True, "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "service_accounts": {"type": "list", "elements": "str", "default": ["default"]},
+    "service_accounts": {"type": "list", "elements": "str"},
+    "workloads": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "kind": {"type": "str", "required": True, "choices": list(RESOURCES)},
+            "name": {"type": "str", "default": "*"},
+            "selector": {"type": "str"},
+        },
+    },
     "wait_for_service_accounts": {"type": "int", "default": 30},
     "force": {"type": "bool", "default": False},
 }
 
 
-def check_names(params: dict[str, t.Any]) -> None:
-    for option in ("secrets", "service_accounts"):
-        if not params[option]:
-            raise InputError(f"{option} is an empty list. Give at least one name.")
-        for name in params[option]:
+def wanted(params: dict[str, t.Any]) -> tuple[Links, list[str], list[Entry]]:
+    """What is to be in the lists, and of which ServiceAccounts and workloads."""
+    for option in ("secrets", "service_accounts", "workloads"):
+        if params[option] is not None and not params[option]:
+            remedy = "Give at least one name." if option == "secrets" else "Give at least one entry, or leave the option out."
+            raise InputError(f"{option} is an empty list. {remedy}")
+    entries = workload_entries(params["workloads"] or ())
+    accounts = params["service_accounts"] or ([] if entries else ["default"])
+    for option, names in (("secrets", params["secrets"]), ("service_accounts", accounts)):
+        for name in names:
             if option == "secrets" or not is_glob(name):
                 check_object_name(option, name)
     if params["wait_for_service_accounts"] < 0:
         raise InputError("wait_for_service_accounts is negative. Expected seconds, 0 for not waiting.")
+    links = Links(tuple(dict.fromkeys(params["secrets"])), params["state"] == "present", params["force"])
+    return links, list(dict.fromkeys(accounts)), entries
 
 
-def row(outcome: Outcome) -> dict[str, str]:
-    return {"namespace": outcome.namespace, "kind": "ServiceAccount", "name": outcome.name}
+def link_all(
+    module: PullpassModule, links: Links, names: list[str], entries: list[Entry], api: Api, chosen: Chosen
+) -> list[LinkOutcome]:
+    """ServiceAccounts first: a workload that rolls out then makes its Pods with both."""
+    params = module.params
+    survey = WorkloadSurvey(api, chosen, params["workers"])
+    exact = not params["namespace_selectors"] and not any(is_glob(name) for name in params["namespaces"] or ())
+    workloads = LinkWorkloads(survey, entries, WorkloadPlan(links), exact, module.check_mode)
+    # looked for before anything is written: a selector may turn out to be none
+    found = workloads.find() if entries else Found()
+    accounts: list[LinkOutcome] = []
+    if names:
+        wait = params["wait_for_service_accounts"]
+        linking = LinkAccounts(api, chosen, names, AccountPlan(links), wait, params["workers"], module.check_mode)
+        accounts = linking.run()
+    outcomes = workloads.run(found)
+    everything = [*accounts, *outcomes, *([] if names else workloads.closed())]
+    own = OwnLists(survey, links)
+    hints = [workloads.absent_warning(found)]
+    if links.present:
+        hints += [own.unseen(accounts, outcomes), own.lost(outcomes, found.workloads)]
+    if chosen.namespaces and not everything and not hints[0]:
+        what = " and no ".join([*(["ServiceAccount"] if names else []), *dict.fromkeys(entry.kind for entry in entries)])
+        hints.append(f"no {what} in the chosen namespaces matches: nothing is done.")
+    for hint in filter(None, hints):
+        module.warn(hint)
+    return everything
+
+
+def row(outcome: LinkOutcome) -> dict[str, str]:
+    return {"namespace": outcome.namespace, "kind": outcome.kind, "name": outcome.name}
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
-    params = module.params
-    check_names(params)
+    links, names, entries = wanted(module.params)
     api, chosen = open_cluster(module)
-    outcomes = LinkAccounts(
-        api=api,
-        chosen=chosen,
-        names=list(dict.fromkeys(params["service_accounts"])),
-        plan=LinkPlan(list(dict.fromkeys(params["secrets"])), params["state"] == "present", params["force"]),
-        wait=params["wait_for_service_accounts"],
-        workers=params["workers"],
-        check_mode=module.check_mode,
-    ).run()
-    if chosen.namespaces and not outcomes:
-        module.warn("no ServiceAccount in the chosen namespaces matches: nothing is done.")
-    answer = told(outcomes, ACTIONS, "links", row, params["results"] == "all")
+    outcomes = link_all(module, links, names, entries, api, chosen)
+    answer = told(outcomes, ACTIONS, "links", row, module.params["results"] == "all")
     if module._diff:
-        answer["diff"] = diffs(outcomes, "ServiceAccount")
+        answer["diff"] = diffs_by_kind(outcomes)
     return {**answer, "cluster": api.identity, "api_requests": api.requests}
 
 

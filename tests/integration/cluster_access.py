@@ -117,7 +117,8 @@ class Audit:
         """Requests of our modules, oldest first."""
         with self._log.open() as file:
             file.seek(self._start)
-            events = [json.loads(line) for line in file]
+            # the last line may be one that is just being written
+            events = [json.loads(line) for line in file if line.endswith("\n")]
         return [
             {**event, "resource": (event.get("objectRef") or {}).get("resource")}
             for event in events

@@ -42,6 +42,21 @@ def test_entries_of_others_and_their_order_stay(c2: Access, ansible: Ansible, pr
     assert '+    "regcred"' in run.output
 
 
+def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansible, prefix: str) -> None:
+    others = ["zeta", "default-dockercfg-x2x4z", "alpha"]
+    places = [prefix, f"{prefix}-empty"]
+    c2.make_namespaces(places)
+    c2.wait_for_accounts(places)
+    set_list(c2, prefix, *others)
+
+    for state, added in (("present", ["regcred"]), ("absent", []), ("present", ["regcred"])):
+        task = link(c2, f"{prefix}*", "regcred", state=state)
+        run = ansible.tasks([task, task])
+        assert run.exit_code == 0, run.output
+        assert [line["result"]["changed"] for line in run.results] == [True, False]
+        assert [c2.pull_secrets(place) for place in places] == [[*others, *added], added]
+
+
 def test_many_runs_at_once_on_one_account_lose_nothing(c2: Access, ansible: Ansible, prefix: str) -> None:
     c2.make_namespaces([prefix])
     c2.wait_for_accounts([prefix])

@@ -63,6 +63,7 @@ def test_the_role_serves_the_others_and_fails_once_with_each_reason(
         "cluster_pull_access_api_key": deputy,
         "cluster_pull_access_cluster_ca_cert": str(c2.ca),
         "cluster_pull_access_namespaces": [f"{prefix}-{name}" for name in ALL],
+        "cluster_pull_access_verify": "none",
         "pullpass_registries": [registry],
     }
 
@@ -110,7 +111,8 @@ def test_links_fail_one_by_one_too(c2: Access, ansible: Ansible, troubled: dict[
     assert rows["not-there-at-all"][0] == "failed"
     assert "does not exist" in rows["not-there-at-all"][1]
     assert rows[troubled["quota"]] == ("linked", "added: x")
-    assert result["summary"] == {"linked": 3, "unlinked": 0, "unchanged": 0, "contested": 0, "skipped": 1, "failed": 2}
+    counts = {action: count for action, count in result["summary"].items() if count}
+    assert counts == {"linked": 3, "skipped": 1, "failed": 2}
     assert result["changed"] is True
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
-    LinkPlan,
+    AccountPlan,
     StoredServiceAccount,
     stored_service_account,
 )
@@ -30,8 +31,8 @@ def account(*secrets: str, **metadata: Any) -> StoredServiceAccount:
     return stored_service_account(item)
 
 
-def plan(*secrets: str, present: bool = True, force: bool = False) -> LinkPlan:
-    return LinkPlan(secrets, present, force)
+def plan(*secrets: str, present: bool = True, force: bool = False) -> AccountPlan:
+    return AccountPlan(Links(secrets, present, force))
 
 
 def after(step: Step, before: StoredServiceAccount) -> list[str]:
@@ -40,7 +41,9 @@ def after(step: Step, before: StoredServiceAccount) -> list[str]:
         return list(before.pull_secrets)
     assert (step.write.verb, step.write.seen) == ("patch", Seen("1", "7"))
     assert list(step.write.body) == ["imagePullSecrets"]
-    return [reference["name"] for reference in step.write.body["imagePullSecrets"]]
+    written = step.write.body["imagePullSecrets"]
+    assert written != [], "a list without entries is taken away"
+    return [reference["name"] for reference in written or ()]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome, of_kind
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
-    LinkPlan,
+    AccountPlan,
     StoredServiceAccount,
     stored_service_account,
 )
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 
+KIND = "ServiceAccount"
 RESOURCE = "serviceaccounts"
 # Up to this many exact names each get a list of their own, which the server filters
 _NAMED_LISTS = 3
@@ -44,12 +46,12 @@ class LinkAccounts:
     api: Api
     chosen: Chosen
     names: Sequence[str]
-    plan: LinkPlan
+    plan: AccountPlan
     wait: float
     workers: int
     check_mode: bool
 
-    def run(self) -> list[Outcome]:
+    def run(self) -> list[LinkOutcome]:
         """An outcome for each ServiceAccount, and for each namespace that has none because it is closed or may not be listed."""
         objects = Objects(self.api, RESOURCE, self.check_mode)
         carry_out = CarryOut(objects, stored_service_account, self.plan.step)
@@ -67,7 +69,7 @@ class LinkAccounts:
             subjects = [one for one in self._survey()[0] if (one.namespace, one.name) in late]
         done = [self._in_check_mode(outcome) for outcome in settled.values()]
         closed = [outcome for name in self.names for outcome in closed_outcomes(self.chosen, name, self.check_mode)]
-        return sorted([*done, *closed, *unlisted], key=lambda one: (one.namespace, one.name))
+        return of_kind(KIND, sorted([*done, *closed, *unlisted], key=lambda one: (one.namespace, one.name)))
 
     def _in_check_mode(self, outcome: Outcome) -> Outcome:
         if not (self.check_mode and outcome.step.awaited):

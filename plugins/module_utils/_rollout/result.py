@@ -19,12 +19,14 @@ if t.TYPE_CHECKING:
 _MOST_FAILURES = 10
 _MOST_TEXT = 600
 
+Told = t.TypeVar("Told", bound="Outcome")
+
 
 def told(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[Told],
     actions: Sequence[str],
     rows_key: str,
-    row: Callable[[Outcome], dict[str, str]],
+    row: Callable[[Told], dict[str, str]],
     show_all: bool,
 ) -> dict[str, t.Any]:
     """``changed``, ``failed``, ``msg``, ``summary`` (each of ``actions`` -> count) and ``rows_key`` (the rows)."""
@@ -80,8 +82,8 @@ def _counted(namespaces: Sequence[str]) -> str:
 def _sentence(
     counts: Counter[str],
     actions: Sequence[str],
-    failures: Sequence[Outcome],
-    row: Callable[[Outcome], dict[str, str]],
+    failures: Sequence[Told],
+    row: Callable[[Told], dict[str, str]],
 ) -> str:
     sentence = ", ".join(f"{counts[action]} {action}" for action in actions if counts[action]) or "nothing is selected"
     if not failures:
