@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The requests of a canary: its Pods created, looked at by lists, and removed, each no other than the one that is meant."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import FEW
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    UNDECIDED,
+    Request,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_leftovers import TABLE, Leftover, leftovers
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import LABEL, SMALL, manifest
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_refusal import lacks_account, obeyed
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import Event, found_event
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Resources, Target
+
+Item = t.Mapping[str, t.Any]
+
+# A kubelet writes its Pod's status a few times in a second: each try to delete it reads anew what was written (seconds)
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# the default ServiceAccount of a new namespace, and others that count the same quota at the same time
+_PATIENCE = 10.0
+_PAUSE = 0.25
+_UNDECIDED_TRIES = 3
+# what a LimitRange wants for a container and for a Pod may only come out one after the other
+_FITTINGS = 4
+
+
+class CanaryCluster:
+    """``whole`` tells whether the cluster allowed a list of all its namespaces. Safe to share among threads."""
+
+    def __init__(self, api: Api, canary: Canary, whole: bool, workers: int, check_mode: bool) -> None:
+        self._api = api
+        self._canary = canary
+        self._whole = whole
+        self._workers = workers
+        self._pods = Objects(api, "pods", check_mode)
+        self._trial = Objects(api, "pods", dry_run=True)
+
+    def leftovers(self, namespaces: Sequence[str]) -> tuple[list[Leftover], dict[str, RequestError]]:
+        """Pods of earlier runs that are past their deadline, and namespace -> why none could be listed there."""
+
+        def read(namespace: str | None) -> list[Leftover]:
+            path = resource_path("pods", namespace)
+            return leftovers(self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE))
+
+        found, refused = self._per_namespace(read, namespaces)
+        return [one for some in found for one in some], refused
+
+    def removable(self, target: Target) -> RequestError | None:
+        """Why a Pod of this name could not be removed, asked before there is one: None with the right to do it."""
+        try:
+            self._trial.delete(target.namespace, target.name, Seen("none", "0"))
+        except RequestError as error:
+            return error if error.kind == FORBIDDEN else None
+        return None
+
+    def create(self, target: Target) -> Item:
+        """The Pod as it was admitted. Raises RequestError, or ClusterError, after what may pass has been waited for."""
+        resources: Resources = self._canary.resources or SMALL
+        give_up = time.monotonic() + _PATIENCE
+        undecided = fitted = 0
+        while True:
+            try:
+                return self._pods.create(target.namespace, manifest(self._canary, target, resources))
+            except RequestError as error:
+                fitting = None if self._canary.resources or fitted == _FITTINGS else obeyed(resources, error)
+                undecided += error.kind == UNDECIDED
+                passing = self._may_pass(error) and undecided < _UNDECIDED_TRIES and time.monotonic() < give_up
+                if fitting is None and not passing:
+                    raise
+            if fitting is not None:
+                resources, fitted = fitting, fitted + 1
+                continue
+            time.sleep(_PAUSE)
+            made = self._named(target.namespace, target.name)
+            if made is not None:  # only the answer to its creation was lost; nobody else's Pod has this run's label
+                return made
+
+    def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
+        """Name -> each Pod of this run, and namespace -> why none could be listed there."""
+
+        def read(namespace: str | None) -> list[Item]:
+            return list_all(self._api, "pods", _itself, {"labelSelector": self._label}, namespace=namespace)
+
+        found, refused = self._per_namespace(read, namespaces)
+        return {item["metadata"]["name"]: item for items in found for item in items}, refused
+
+    def events(self, namespace: str, uid: str) -> list[Event]:
+        """Those about one Pod, none where they may not be read."""
+        selectors = {"fieldSelector": f"involvedObject.uid={uid}"}
+        try:
+            return list_all(self._api, "events", found_event, selectors, namespace=namespace)
+        except RequestError:
+            return []
+
+    def remove(self, namespace: str, name: str, seen: Seen) -> str:
+        """Removes this very Pod. An empty text once it is gone, else what was in the way."""
+        trouble = ""
+        try:
+            for pause in _PAUSES:
+                try:
+                    self._pods.delete(namespace, name, seen)
+                    return ""
+                except RequestError as error:
+                    if error.kind not in (CONFLICT, UNDECIDED):
+                        return "" if error.kind == NOT_FOUND else str(error)
+                    trouble = str(error)
+                time.sleep(pause)
+                now = self._named(namespace, name, LABEL)
+                if now is None or now["metadata"]["uid"] != seen.uid:
+                    return ""
+                seen = seen_in(now)
+        except (ClusterError, RequestError) as error:
+            return str(error)
+        return trouble
+
+    @property
+    def _label(self) -> str:
+        return f"{LABEL}={self._canary.run}"
+
+    def _may_pass(self, error: RequestError) -> bool:
+        if self._pods.dry_run:
+            return False
+        new = self._canary.account == "default" and lacks_account(error)
+        return new or error.kind in (CONFLICT, UNDECIDED)
+
+    def _named(self, namespace: str, name: str, label: str | None = None) -> Item | None:
+        selectors = {"labelSelector": label or self._label, "fieldSelector": f"metadata.name={name}"}
+        found = list_all(self._api, "pods", _itself, selectors, namespace=namespace)
+        return found[0] if found else None
+
+    def _per_namespace(
+        self, read: t.Callable[[str | None], list[t.Any]], namespaces: Sequence[str]
+    ) -> tuple[list[list[t.Any]], dict[str, RequestError]]:
+        """What one list of all namespaces gives, or one of each where that is not allowed or these are but a few."""
+        if self._whole and len(namespaces) > FEW:
+            try:
+                return [[one for one in read(None) if _namespace(one) in namespaces]], {}
+            except RequestError as error:
+                if error.kind != FORBIDDEN:
+                    raise
+                self._whole = False
+
+        def each(namespace: str) -> list[t.Any] | RequestError:
+            try:
+                return read(namespace)
+            except RequestError as error:
+                return error
+
+        answers = dict(zip(namespaces, for_each(namespaces, each, self._workers)))
+        refused = {name: answer for name, answer in answers.items() if isinstance(answer, RequestError)}
+        return [answer for answer in answers.values() if not isinstance(answer, RequestError)], refused
+
+
+def seen_in(item: Mapping[str, t.Any]) -> Seen:
+    return Seen(item["metadata"]["uid"], item["metadata"]["resourceVersion"])
+
+
+def _itself(item: Item) -> Item:
+    return item
+
+
+def _namespace(one: Leftover | Item) -> str:
+    return one.namespace if isinstance(one, Leftover) else one["metadata"]["namespace"]

@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Pods sent out, watched until the pull of each is decided, and taken away again, whatever happens."""
+
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import QUOTA, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_attempt import decided, refused
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster, seen_in
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_interruption import Interruption
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import Admitted, admitted_pod, useless
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_result import FAILED, Attempt
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import (
+    Judgement,
+    at_time_out,
+    judge,
+    judge_lost,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Target
+
+# Pods of one run that are there at a time: the cluster needs its room for other things
+_MOST_PODS = 100
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 2.0, 1.3
+# a quota is counted anew only a while after a Pod has gone (seconds)
+_RECOUNT = 15.0
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A Pod that is there. ``since`` is the moment (monotonic) of its creation."""
+
+    target: Target
+    seen: Seen
+    admitted: Admitted
+    since: float
+
+
+@dataclass(frozen=True)
+class Full:
+    """Stands for a Pod that a quota does not take, perhaps only because of others of this run."""
+
+    error: RequestError
+
+
+@dataclass
+class CanaryRun:
+    """One run. ``troubles`` tells of Pods that could not be removed."""
+
+    cluster: CanaryCluster
+    canary: Canary
+    workers: int
+    troubles: list[str] = field(default_factory=list)
+    _done: list[Attempt] = field(default_factory=list)
+    _alive: dict[str, Alive] = field(default_factory=dict)
+    # name -> each Pod that is there, or may be
+    _begun: dict[str, Target] = field(default_factory=dict)
+    # namespaces whose quota was full once -> Pods of ours that went since, and when the last one went from a namespace
+    _full: dict[str, int] = field(default_factory=dict)
+    _freed: dict[str, float] = field(default_factory=dict)
+    _lost: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, targets: Sequence[Target]) -> list[Attempt]:
+        """An attempt for each target. Raises Interrupted; no Pod stays that can be removed."""
+        waiting = list(targets)
+        pause = _FIRST_PAUSE
+        with Interruption() as interruption:
+            try:
+                while waiting or self._alive:
+                    left = self._send(waiting)
+                    pause = _FIRST_PAUSE if len(left) < len(waiting) else min(_LONGEST_PAUSE, pause * _GROWTH)
+                    waiting = left
+                    if waiting or self._alive:
+                        time.sleep(pause)
+                    if self._alive:
+                        self._look()
+            finally:
+                with interruption.shielded():
+                    self._clear()
+        return self._done
+
+    def _send(self, waiting: Sequence[Target]) -> list[Target]:
+        """Creates as many Pods as may be there at a time; gives the targets that are left."""
+        free = self._free(waiting)
+        self._begun.update((target.name, target) for target in free)
+        left = {target.name: target for target in waiting}
+        held: list[tuple[Target, RequestError]] = []
+        for target, begun in zip(free, for_each(free, self._begin, self.workers)):
+            if isinstance(begun, Full):
+                held.append((target, begun.error))
+                continue
+            left.pop(target.name)
+            if isinstance(begun, Alive):
+                self._alive[target.name] = begun
+            else:
+                self._done.append(begun)
+        for target, error in held:
+            self._begun.pop(target.name)
+            if self._makes_room(target.namespace):
+                self._full[target.namespace] = 0
+            else:
+                self._done.append(refused(left.pop(target.name), error, check_mode=False))
+        return list(left.values())
+
+    def _free(self, waiting: Sequence[Target]) -> list[Target]:
+        """Those whose turn it is. Where a quota is full, as many as have gone; one at least, to see whether it still is."""
+        free: list[Target] = []
+        asked: Counter[str] = Counter()
+        for target in waiting:
+            if len(free) + len(self._alive) >= _MOST_PODS:
+                break
+            room = self._full.get(target.namespace)
+            if room is None or asked[target.namespace] < max(1, room):
+                free.append(target)
+                asked[target.namespace] += 1
+        for namespace in self._full.keys() & asked.keys():
+            self._full[namespace] = 0
+        return free
+
+    def _makes_room(self, namespace: str) -> bool:
+        """Whether the end of a Pod of this run can help a quota, or has just done so."""
+        there = any(one.target.namespace == namespace for one in self._alive.values())
+        return there or time.monotonic() - self._freed.get(namespace, -_RECOUNT) < _RECOUNT
+
+    def _begin(self, target: Target) -> Alive | Attempt | Full:
+        if self._lost.is_set():
+            self._begun.pop(target.name)
+            return Attempt(target.namespace, target.node, FAILED, "not tried, because the cluster stopped answering")
+        try:
+            item = self.cluster.create(target)
+        except ClusterError as error:
+            self._lost.set()
+            return refused(target, error, check_mode=False)
+        except RequestError as error:
+            if error.kind == QUOTA:
+                return Full(error)
+            if error.kind != UNDECIDED:
+                self._begun.pop(target.name)
+            return refused(target, error, check_mode=False)
+        admitted = admitted_pod(item)
+        if useless(admitted):
+            return Attempt(target.namespace, target.node, FAILED, useless(admitted))
+        return Alive(target, seen_in(item), admitted, time.monotonic())
+
+    def _look(self) -> None:
+        """Judges all Pods by one look, and takes away those whose pull is decided."""
+        alive = list(self._alive.values())
+        pods, refusals = self._pods(one.target.namespace for one in alive)
+
+        def attempt(one: Alive) -> Attempt | None:
+            trouble = refusals.get(one.target.namespace)
+            if trouble is not None:
+                return self._told(one, None, Judgement(FAILED, f"the Pod cannot be watched: {trouble}"))
+            return self._attempt(one, pods.get(one.target.name))
+
+        gone = []
+        for one, told in zip(alive, for_each(alive, attempt, self.workers)):
+            if told is not None:
+                self._done.append(told)
+                del self._alive[one.target.name]
+                pod = pods.get(one.target.name)
+                gone.append((one.target, one.seen if pod is None else seen_in(pod)))
+        self._remove(gone)
+        for target, _seen in gone:
+            if target.namespace in self._full:
+                self._full[target.namespace] += 1
+
+    def _pods(self, namespaces: Iterable[str]) -> tuple[Mapping[str, Mapping[str, t.Any]], Mapping[str, Exception]]:
+        """The Pods of this run by name, and why they cannot be seen in a namespace."""
+        unique = sorted(set(namespaces))
+        try:
+            return self.cluster.look(unique)
+        except (ClusterError, RequestError) as error:
+            self._lost.set()
+            return {}, dict.fromkeys(unique, error)
+
+    def _attempt(self, one: Alive, pod: Mapping[str, t.Any] | None) -> Attempt | None:
+        """None while nothing is decided."""
+        seconds = time.monotonic() - one.since
+        late = seconds > self.canary.timeout
+        if pod is None:
+            return self._told(one, None, judge_lost(self._events(one)))
+        judgement = judge(pod)
+        if judgement.unsure or (late and judgement.action is None):
+            judgement = judge(pod, self._events(one))
+        if late or (judgement.patience is not None and seconds > judgement.patience):
+            judgement = at_time_out(judgement, self.canary.timeout)
+        return None if judgement.action is None else self._told(one, pod["spec"].get("nodeName"), judgement)
+
+    def _events(self, one: Alive) -> t.Any:
+        return self.cluster.events(one.target.namespace, one.seen.uid)
+
+    def _told(self, one: Alive, node: str | None, judgement: Judgement) -> Attempt:
+        return decided(self.canary, one.target, one.admitted, node, judgement, time.monotonic() - one.since)
+
+    def _remove(self, pods: Sequence[tuple[Target, Seen]]) -> list[str]:
+        """What was in the way of each that could not be removed."""
+
+        def remove(pod: tuple[Target, Seen]) -> str:
+            target, seen = pod
+            trouble = self.cluster.remove(target.namespace, target.name, seen)
+            if trouble:
+                return f"{target.namespace}/{target.name}: {trouble}"
+            self._begun.pop(target.name, None)
+            self._freed[target.namespace] = time.monotonic()
+            return ""
+
+        return [trouble for trouble in for_each(pods, remove, self.workers) if trouble]
+
+    def _clear(self) -> None:
+        """Takes away what is still there, also Pods of which it is not known whether they were made."""
+        if not self._begun:
+            return
+        pods, refusals = self._pods(target.namespace for target in self._begun.values())
+        self.troubles += [f"{namespace}: {error}" for namespace, error in refusals.items()]
+        left = [(self._begun[name], seen_in(pod)) for name, pod in pods.items() if name in self._begun]
+        self.troubles += self._remove(left)

@@ -1,0 +1,561 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/canary*: the Pod that is sent, nodes it may go to, what its status says, refusals, leftovers, the result. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_verdict as verdict
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_attempt import accepted, decided, refused
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_leftovers import leftovers
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import found_node
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import SMALL, Canary, Target, manifest
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import (
+    Admitted,
+    admitted_pod,
+    proof,
+    useless,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_refusal import obeyed, refusal_told
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_result import Attempt, in_order, told
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import (
+    Event,
+    Judgement,
+    at_time_out,
+    found_event,
+    judge,
+    judge_lost,
+)
+from ansible_collections.pullpass.registry.plugins.modules import pull_canary
+
+IMAGE = "registry.example.com/team/app:1.0"
+DENIED = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference "{IMAGE}": 401 Unauthorized'
+CANARY = Canary("0123456789", IMAGE, "default", ["regcred"], None, 20)
+ANYWHERE = Target("team-a", "pullpass-canary-0123456789-1")
+PINNED = Target("team-a", "pullpass-canary-0123456789-2", "worker-1")
+
+
+def request_error(message: str, kind: str = refusals.REFUSED, status: int = 403) -> RequestError:
+    return RequestError(message, kind, status)
+
+
+# the Pod
+
+
+def test_the_pod_satisfies_podsecurity_restricted_and_openshift_and_pulls_always() -> None:
+    pod = manifest(CANARY, PINNED, SMALL)
+    (container,) = pod["spec"]["containers"]
+
+    assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert container["imagePullPolicy"] == "Always"
+    assert container["resources"]["requests"] == container["resources"]["limits"] == {"cpu": "10m", "memory": "16Mi"}
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert pod["spec"]["restartPolicy"] == "Never"
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 0
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "regcred"}]
+    assert "tolerations" not in pod["spec"]
+
+
+def test_the_pod_tells_its_run_and_its_deadline() -> None:
+    pod = manifest(CANARY, ANYWHERE, SMALL)
+
+    assert pod["metadata"]["labels"]["pullpass.registry/canary"] == "0123456789"
+    assert pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "pullpass.registry"
+    assert pod["metadata"]["annotations"]["pullpass.registry/canary-deadline"] == "50"
+    assert pod["spec"]["activeDeadlineSeconds"] == 50
+
+
+def test_without_secrets_the_list_of_the_service_account_is_left_to_the_server() -> None:
+    without = Canary("0123456789", IMAGE, "builder", [], None, 20)
+    assert "imagePullSecrets" not in manifest(without, ANYWHERE, SMALL)["spec"]
+
+
+def test_a_node_is_pinned_by_its_name_and_else_linux_is_asked_for() -> None:
+    def terms(target: Target) -> Any:
+        affinity = manifest(CANARY, target, SMALL)["spec"]["affinity"]["nodeAffinity"]
+        (only,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        return only
+
+    assert terms(PINNED) == {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["worker-1"]}]}
+    linux, *virtual = terms(ANYWHERE)["matchExpressions"]
+    assert linux == {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+    assert {one["operator"] for one in virtual} == {"NotIn"}
+
+
+# nodes
+
+
+def node(ready: str | None = "True", labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    conditions = [] if ready is None else [{"type": "Ready", "status": ready, "message": "kubelet stopped\nposting"}]
+    return {
+        "metadata": {"name": "worker-1", "labels": {"kubernetes.io/os": "linux", **(labels or {})}},
+        "spec": spec,
+        "status": {"conditions": conditions},
+    }
+
+
+def taint(key: str, effect: str, **rest: str) -> dict[str, Any]:
+    return {"taints": [{"key": key, "effect": effect, **rest}]}
+
+
+@pytest.mark.parametrize(
+    ("item", "unfit"),
+    [
+        (node(), ""),
+        (node(**taint("maintenance", "PreferNoSchedule")), ""),
+        (node(labels={"type": "compute"}), ""),
+        (node("Unknown"), "is NotReady: kubelet stopped posting"),
+        (node("False"), "is NotReady"),
+        (node(None), "is NotReady: its kubelet has reported nothing"),
+        (node(unschedulable=True), "is cordoned"),
+        (node(labels={"kubernetes.io/os": "windows"}), "runs windows"),
+        (node(labels={"type": "virtual-kubelet"}), "is virtual (type=virtual-kubelet)"),
+        (node(labels={"type": "kwok"}), "is virtual (type=kwok)"),
+        (node(**taint("virtual-kubelet.io/provider", "NoSchedule", value="azure")), "is virtual"),
+        (node(labels={"eks.amazonaws.com/compute-type": "fargate"}), "is virtual"),
+        (node(**taint("dedicated", "NoSchedule", value="db")), "has taint dedicated=db:NoSchedule"),
+        (node(**taint("gone", "NoExecute")), "has taint gone:NoExecute"),
+    ],
+)
+def test_a_node_is_fit_or_skipped_with_the_reason(item: dict[str, Any], unfit: str) -> None:
+    found = found_node(item)
+    assert found.unfit.startswith(unfit)
+    assert bool(found.unfit) is bool(unfit)
+
+
+def test_a_node_that_is_being_deleted_or_runs_windows_by_its_own_word_is_skipped() -> None:
+    leaving = node()
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert found_node(leaving).unfit == "is being deleted"
+    unlabelled = node()
+    unlabelled["metadata"]["labels"] = {}
+    unlabelled["status"]["nodeInfo"] = {"operatingSystem": "windows"}
+    assert found_node(unlabelled).unfit.startswith("runs windows")
+
+
+# the judgement of a status
+
+
+def pod(
+    state: dict[str, Any] | None = None, phase: str = "Pending", node_name: str | None = "worker-1", **rest: Any
+) -> dict[str, Any]:
+    status: dict[str, Any] = {"phase": phase, **rest.pop("status", {})}
+    if state is not None:
+        status["containerStatuses"] = [{"name": "sidecar", "imageID": "x"}, {"name": "canary", "state": state, **rest}]
+    spec: dict[str, Any] = {"containers": [{"name": "canary", "image": IMAGE}]}
+    if node_name:
+        spec["nodeName"] = node_name
+    return {"metadata": {"name": "pod"}, "spec": spec, "status": status}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+def event(reason: str, message: str, warning: bool = True, ours: bool = True, when: str = "2026-01-01T00:00:00Z") -> Event:
+    return Event(reason, message, warning, ours, when)
+
+
+PULLED = event("Pulled", f'Successfully pulled image "{IMAGE}" in 1s', warning=False)
+START_ERROR = {"terminated": {"reason": "StartError", "exitCode": 128}}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pod(START_ERROR, "Failed", imageID="registry.example.com/team/app@sha256:1", containerID="containerd://1"),
+        pod(START_ERROR, "Failed", imageID="", containerID="containerd://1"),
+        pod({"running": {}}, "Running", containerID="cri-o://1"),
+        pod(waiting("ContainerCreating"), imageID="registry.example.com/team/app@sha256:1"),
+        *(
+            pod(waiting(reason, "x"), imageID="")
+            for reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+        ),
+    ],
+)
+def test_a_container_that_got_past_the_pull_has_its_image(item: dict[str, Any]) -> None:
+    assert judge(item) == Judgement(verdict.PULLED)
+
+
+def test_the_end_of_a_pod_is_no_proof_and_its_events_are_asked() -> None:
+    # what the kubelet writes when the deadline passes, whether the image came or not
+    unknown = {"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137}}
+    ended = pod(unknown, "Failed", imageID="", containerID="containerd://1", status={"reason": "DeadlineExceeded"})
+
+    assert judge(ended).action == verdict.FAILED
+    assert judge(ended).unsure
+    assert "DeadlineExceeded" in judge(ended).message
+    assert judge(ended, [PULLED]).action == verdict.PULLED
+    assert not judge(ended, [event("Evicted", "the node is full")]).unsure
+
+
+def test_what_runs_by_the_word_of_no_runtime_is_no_proof() -> None:
+    assert judge(pod({"running": {"startedAt": "x"}}, "Running")).action is None
+
+
+def test_another_container_proves_nothing() -> None:
+    beside = event("Pulled", 'Successfully pulled image "mesh/proxy"', warning=False, ours=False)
+    assert judge(pod(waiting("ContainerCreating")), [beside]).action is None
+    there_already = event("Pulled", f'Container image "{IMAGE}" already present on machine', warning=False)
+    assert judge(pod(waiting("ContainerCreating")), [there_already]).action is None
+
+
+def test_events_are_told_apart_by_the_container_they_are_about() -> None:
+    item = {"reason": "Pulled", "message": "x", "type": "Normal", "metadata": {}, "lastTimestamp": "t"}
+    assert found_event({**item, "involvedObject": {"fieldPath": "spec.containers{canary}"}}).ours
+    assert not found_event({**item, "involvedObject": {"fieldPath": "spec.initContainers{canary}"}}).ours
+    assert not found_event(item).ours
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "words"),
+    [
+        ("InvalidImageName", "cannot parse", "the image's name is not valid. "),
+        ("SignatureValidationFailed", "no signature", "SignatureValidationFailed. "),
+        ("unable to parse auth field", "", "a pull Secret of the Pod cannot be read"),
+    ],
+)
+def test_a_certain_cause_decides_at_once_in_the_kubelets_words(reason: str, message: str, words: str) -> None:
+    judgement = judge(pod(waiting(reason, message)))
+    assert judgement.action == verdict.NOT_PULLED
+    assert judgement.message.startswith(words)
+    assert f"The kubelet says: {(message or reason)[:20]}"[:30] in judgement.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "words"),
+    [
+        ("ErrImagePull", DENIED, "denied: "),
+        ("ImagePullBackOff", f'Back-off pulling image "{IMAGE}": ErrImagePull: {DENIED}', "denied: "),
+        ("ErrImagePull", f'"{IMAGE}": not found', "not found: "),
+        ("ErrImagePull", "unexpected status: 429 Too Many Requests", "rate limited: "),
+    ],
+)
+def test_an_answer_of_the_registry_is_the_last_word_once_the_kubelet_had_the_secrets(
+    reason: str, message: str, words: str
+) -> None:
+    without = pod(waiting(reason, message))
+    named = pod(waiting(reason, message))
+    named["spec"]["imagePullSecrets"] = [{"name": "regcred"}]
+    sent = event("Failed", f'Failed to pull image "{IMAGE}": {message}')
+    lacking = event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (regcred); x", ours=False)
+
+    for judgement in (judge(without), judge(named, [sent])):
+        assert judgement.action == verdict.NOT_PULLED
+        assert judgement.message.startswith(words)
+        assert message[-20:] in judgement.message
+    # it may have pulled without, because it had no Secret yet: the next try tells
+    for judgement in (judge(named), judge(named, [lacking]), judge(named, [sent, lacking])):
+        assert (judgement.action, judgement.patience) == (None, 20)
+    assert judge(named).unsure
+    late = at_time_out(judge(named, [sent, lacking]), 20)
+    assert late.action == verdict.NOT_PULLED
+    assert late.message.startswith(words)
+    assert "could not get pull Secret regcred: create it" in late.message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "dial tcp 192.0.2.1:443: connect: connection refused",
+        "x509: certificate signed by unknown authority",
+        "lookup registry.example.com on 192.0.2.53:53: no such host",
+        "unexpected status from HEAD request: 503 Service Unavailable",
+        "something that nobody has heard of",
+    ],
+)
+def test_what_may_pass_is_waited_for_and_has_failed_at_the_time_out(message: str) -> None:
+    judgement = judge(pod(waiting("ErrImagePull", message)))
+    assert judgement.action is None
+    assert not judgement.unsure
+    late = at_time_out(judgement, 20)
+    assert late.action == verdict.NOT_PULLED
+    assert late.message.startswith("still failing after 20 s. ")
+    assert message in late.message
+
+
+def test_a_pull_that_is_only_held_back_has_not_failed() -> None:
+    held = judge(pod(waiting("ErrImagePull", "pull QPS exceeded")))
+    assert (held.action, held.failing) == (None, False)
+    assert at_time_out(held, 20).action == verdict.FAILED
+
+
+def test_a_back_off_without_a_cause_is_looked_up_in_the_events() -> None:
+    bare = pod(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))
+    old = event("Failed", f'Failed to pull image "{IMAGE}": connection refused', when="2026-01-01T00:00:00Z")
+    new = event("Failed", f'Failed to pull image "{IMAGE}": {DENIED}', when="2026-01-01T00:00:09Z")
+
+    assert (judge(bare).action, judge(bare).unsure) == (None, True)
+    assert judge(bare, [new, old]).action == verdict.NOT_PULLED
+    assert "401 Unauthorized" in judge(bare, [new, old]).message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f'failed to pull and unpack image "{IMAGE}": no match for platform in manifest: not found',
+        'choosing image instance: no image found in image index for architecture "arm64", variant "v8", OS "linux"',
+    ],
+)
+def test_an_image_for_other_machines_is_no_failure_of_a_credential(message: str) -> None:
+    judgement = judge(pod(waiting("ErrImagePull", message)))
+    assert judgement.action == verdict.OTHER_PLATFORM
+    skipped = decided(CANARY, PINNED, ASKED, "worker-1", judgement, 1.0)
+    assert (skipped.action, skipped.node) == ("skipped", "worker-1")
+    chosen = decided(CANARY, ANYWHERE, ASKED, "worker-1", judgement, 1.0)
+    assert chosen.action == "not_pulled"
+    assert "kubernetes.io/arch=amd64" in chosen.message
+
+
+def test_the_time_out_tells_how_far_the_pod_has_come() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient cpu."}
+    unscheduled = judge(pod(node_name=None, status={"conditions": [condition]}))
+    creating = judge(pod(waiting("ContainerCreating")), [event("FailedCreatePodSandBox", "no network", ours=False)])
+
+    assert at_time_out(unscheduled, 20).action == verdict.FAILED
+    assert "unschedulable. The scheduler says: 0/3 nodes are available" in at_time_out(unscheduled, 20).message
+    assert "The last warning is FailedCreatePodSandBox: no network" in at_time_out(creating, 20).message
+    assert "no scheduler has looked" in judge(pod(node_name=None)).message
+    assert at_time_out(Judgement(verdict.PULLED), 20) == Judgement(verdict.PULLED)
+
+
+def test_init_containers_that_were_put_in_are_named() -> None:
+    item = pod(waiting("PodInitializing"))
+    item["spec"]["initContainers"] = [{"name": "mesh-init"}]
+    assert "mesh-init" in judge(item).message
+
+
+def test_a_pod_that_is_gone_or_going_is_decided() -> None:
+    going = pod(waiting("ContainerCreating"))
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert judge(going, [PULLED]).action == verdict.PULLED
+    assert judge(going).action == verdict.FAILED
+    assert judge_lost([]).action == verdict.FAILED
+    assert judge_lost([PULLED]).action == verdict.PULLED
+
+
+# what was admitted
+
+ASKED = Admitted(IMAGE, "Always", "default", ("regcred",))
+
+
+def test_a_pod_that_was_admitted_as_it_was_sent_proves_its_image() -> None:
+    item = manifest(CANARY, PINNED, SMALL)
+    assert admitted_pod(item) == ASKED
+    assert useless(ASKED) == ""
+    assert proof(CANARY, ASKED) == "a Pod of ServiceAccount default with pull Secret regcred can pull it"
+    assert not decided(CANARY, PINNED, ASKED, "worker-1", Judgement(verdict.PULLED), 1.0).notable
+
+
+def test_of_several_secrets_it_is_not_known_which_did_it() -> None:
+    two = Canary("0", IMAGE, "default", ["a", "b"], None, 20)
+    assert "which of them did it is not known" in proof(two, Admitted(IMAGE, "Always", "default", ("a", "b")))
+    none = Canary("0", IMAGE, "default", [], None, 20)
+    assert "without a pull Secret" in proof(none, Admitted(IMAGE, "Always", "default", ()))
+
+
+@pytest.mark.parametrize(
+    ("admitted", "words"),
+    [
+        (Admitted("mirror.example.com/app:1", "Always", "default", ("regcred",)), "the image into mirror.example.com/app:1"),
+        (Admitted(IMAGE, "Always", "default", ("other",)), "its pull Secrets into other"),
+        (Admitted(IMAGE, "Always", "robot", ("regcred",)), "its ServiceAccount into robot"),
+    ],
+)
+def test_what_something_changed_on_the_way_is_told(admitted: Admitted, words: str) -> None:
+    attempt = decided(CANARY, PINNED, admitted, "worker-1", Judgement(verdict.PULLED), 1.0)
+    assert (attempt.action, attempt.notable) == ("pulled", True)
+    assert words in attempt.message
+    assert words in decided(CANARY, PINNED, admitted, "worker-1", Judgement(verdict.NOT_PULLED, "x"), 1.0).message
+    assert words in accepted(CANARY, PINNED, admitted).message
+
+
+def test_secrets_of_the_service_account_are_no_change() -> None:
+    none = Canary("0", IMAGE, "default", [], None, 20)
+    assert "changed" not in proof(none, ASKED)
+
+
+def test_another_pull_policy_or_node_proves_nothing() -> None:
+    assert "from Always to IfNotPresent" in useless(Admitted(IMAGE, "IfNotPresent", "default", ()))
+    elsewhere = decided(CANARY, PINNED, ASKED, "worker-2", Judgement(verdict.PULLED), 1.0)
+    assert (elsewhere.action, elsewhere.node) == ("failed", "worker-1")
+    assert "worker-2" in elsewhere.message
+
+
+# refusals
+
+LIMITS = (
+    'an admission policy refused it: pods "x" is forbidden: [minimum cpu usage per Container is 50m, but request is 10m, '
+    "maximum memory usage per Container is 8Mi, but limit is 16Mi, minimum ephemeral-storage usage per Pod is 1.5Gi.  No "
+    "request is specified]"
+)
+
+
+def test_a_limit_range_is_obeyed_by_what_it_says() -> None:
+    amounts = {"cpu": "50m", "memory": "8Mi", "ephemeral-storage": "1.5Gi"}
+    assert obeyed(SMALL, request_error(LIMITS)) == {"requests": amounts, "limits": amounts}
+    assert obeyed({"requests": amounts, "limits": amounts}, request_error(LIMITS)) is None
+    assert obeyed(SMALL, request_error('pods "x" is forbidden: violates PodSecurity')) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (LIMITS, "a LimitRange of the namespace"),
+        ('pods "x" is forbidden: failed quota: q: must specify limits.cpu for: canary', "a quota of the namespace wants"),
+        ('pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces', "PodSecurity of the namespace"),
+        ('admission webhook "v.example.com" denied the request: no', "a policy of the cluster"),
+        ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "a policy of the cluster"),
+        ('error looking up service account team-a/nope: serviceaccount "nope" not found', "its ServiceAccount does not exist"),
+        ("unable to validate against any security context constraint: []", "none of the SecurityContextConstraints"),
+        ('failed calling webhook "m.example.com": connection refused', "an admission webhook of the cluster does not work"),
+    ],
+)
+def test_each_refusal_has_its_own_sentence_and_the_servers_words(message: str, words: str) -> None:
+    sentence = refusal_told(request_error(f"an admission policy refused it: {message}"))
+    assert sentence.startswith(words)
+    assert message.rpartition("refused it: ")[2][:40] in sentence
+
+
+def test_a_full_quota_and_a_namespace_that_went_are_told() -> None:
+    full = refused(ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", refusals.QUOTA), False)
+    assert full.action == "failed"
+    assert "Raise the quota" in full.message
+    assert refused(ANYWHERE, request_error("is being deleted", refusals.TERMINATING), False).action == "skipped"
+    assert refused(ANYWHERE, request_error("x", refusals.NOT_FOUND, 404), False).action == "failed"
+    assert refused(ANYWHERE, ClusterError("gone"), False).message == "gone"
+
+
+def test_check_mode_passes_over_what_an_earlier_task_may_mend() -> None:
+    assert refused(ANYWHERE, request_error("no right", refusals.FORBIDDEN), True).action == "unproven"
+    assert refused(ANYWHERE, request_error("no right", refusals.FORBIDDEN), False).action == "failed"
+    assert refused(ANYWHERE, request_error("x", refusals.NOT_FOUND, 404), True).action == "skipped"
+    account = request_error("error looking up service account team-a/new: not found")
+    assert refused(ANYWHERE, account, True).action == "skipped"
+    assert refused(ANYWHERE, account, False).action == "failed"
+
+
+# leftovers
+
+
+def table(age: str, lifetime: str | None = "50", **labels: str) -> dict[str, Any]:
+    metadata = {
+        "namespace": "team-a",
+        "name": "pullpass-canary-x-1",
+        "uid": "u",
+        "resourceVersion": "7",
+        "labels": {"pullpass.registry/canary": "x", "app.kubernetes.io/managed-by": "pullpass.registry", **labels},
+        "annotations": {} if lifetime is None else {"pullpass.registry/canary-deadline": lifetime},
+    }
+    return {
+        "columnDefinitions": [{"name": "Name"}, {"name": "Age"}],
+        "rows": [{"cells": ["pullpass-canary-x-1", age], "object": {"metadata": metadata}}],
+    }
+
+
+@pytest.mark.parametrize("age", ["51s", "119s", "2m", "9m59s", "2h", "7h59m", "3d4h", "400d", "2y30d"])
+def test_a_pod_that_is_older_than_its_run_may_need_it_is_a_leftover(age: str) -> None:
+    (found,) = leftovers(table(age))
+    assert (found.name, found.seen.uid, found.seen.resource_version) == ("pullpass-canary-x-1", "u", "7")
+
+
+@pytest.mark.parametrize("age", ["0s", "50s", "<invalid>", "<unknown>", "", "51", "-51s", "51s ago"])
+def test_a_pod_that_its_run_may_still_need_is_not(age: str) -> None:
+    assert leftovers(table(age)) == []
+
+
+@pytest.mark.parametrize("lifetime", [None, "", "-1", "1e1", "9999999", "٥"])
+def test_a_pod_without_a_readable_deadline_is_not_touched(lifetime: str | None) -> None:
+    assert leftovers(table("3d", lifetime)) == []
+
+
+def test_a_pod_that_another_tool_manages_or_without_our_label_is_not_touched() -> None:
+    assert leftovers(table("3d", **{"app.kubernetes.io/managed-by": "Helm"})) == []
+    bare = table("3d")
+    del bare["rows"][0]["object"]["metadata"]["labels"]["pullpass.registry/canary"]
+    assert leftovers(bare) == []
+
+
+def test_a_table_without_ages_has_no_leftovers() -> None:
+    without = table("3d")
+    without["columnDefinitions"][1]["name"] = "Old"
+    assert leftovers(without) == []
+
+
+# the result
+
+ATTEMPTS = [
+    Attempt("team-b", "worker-1", "not_pulled", "denied\x1b[31m", 2.04),
+    Attempt(None, "worker-9", "skipped", "the node is cordoned"),
+    Attempt("team-a", "worker-1", "pulled", "can pull it", 1.26),
+    Attempt("team-c", None, "failed", "the namespace does not exist"),
+]
+
+
+def test_the_result_has_a_row_a_count_and_a_reason_for_each() -> None:
+    result = told(IMAGE, in_order(ATTEMPTS), show_all=True)
+
+    assert (result["changed"], result["failed"]) == (False, True)
+    assert [(row["namespace"], row["node"], row["pulled"], row["seconds"]) for row in result["nodes"]] == [
+        (None, "worker-9", None, None),
+        ("team-a", "worker-1", True, 1.3),
+        ("team-b", "worker-1", False, 2.0),
+        ("team-c", None, None, None),
+    ]
+    assert result["summary"] == {"pulled": 1, "not_pulled": 1, "unproven": 0, "skipped": 1, "failed": 1}
+    assert result["msg"].startswith(f"{IMAGE}: 1 pulled, 1 not_pulled, 1 skipped, 1 failed. ")
+    assert "team-b/worker-1: denied?[31m; team-c: the namespace does not exist" in result["msg"]
+
+
+def test_the_short_result_leaves_out_what_pulled_unless_something_changed_it() -> None:
+    rewritten = Attempt("team-d", "worker-1", "pulled", "rewritten", 1.0, notable=True)
+    result = told(IMAGE, [*ATTEMPTS, rewritten], show_all=False)
+    assert [row["namespace"] for row in result["nodes"]] == ["team-b", None, "team-c", "team-d"]
+    assert result["summary"]["pulled"] == 2
+
+
+def test_no_more_than_ten_failures_are_told_in_words() -> None:
+    many = [Attempt(f"n{number:02}", None, "failed", "x") for number in range(12)]
+    message = told(IMAGE, many, show_all=True)["msg"]
+    assert "n09: x; and 2 more" in message
+    assert "n10" not in message
+    assert told(IMAGE, [], show_all=True)["msg"] == f"{IMAGE}: nothing is selected"
+
+
+# the options
+
+OPTIONS = {"image": IMAGE, "service_account": "default", "secrets": ["regcred"], "nodes": "one", "timeout": 120}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("image", "Team/App", "image 'Team/App'"),
+        ("secrets", ["Reg_Cred"], "secrets 'Reg_Cred' can be no object's name"),
+        ("service_account", "", "service_account '' can be no object's name"),
+        ("nodes", " ", "nodes is empty"),
+        ("timeout", 0, "timeout is 0"),
+        ("timeout", 3601, "timeout is 3601"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(option: str, value: Any, words: str) -> None:
+    pull_canary.check_options(OPTIONS)
+    with pytest.raises(InputError, match=words):
+        pull_canary.check_options({**OPTIONS, option: value})
+
+
+def test_amounts_are_texts_to_the_api_and_nothing_else_is_taken() -> None:
+    assert pull_canary.resources_option(None) is None
+    assert pull_canary.resources_option({"requests": None, "limits": {}}) is None
+    assert pull_canary.resources_option({"requests": {"cpu": 1}, "limits": None}) == {"requests": {"cpu": "1"}}
+    for amount in (True, ["1"], None):
+        with pytest.raises(InputError, match=r"resources.limits: the amount of 'cpu'"):
+            pull_canary.resources_option({"limits": {"cpu": amount}})
