@@ -22,8 +22,19 @@ if t.TYPE_CHECKING:
     Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
     Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-# Metadata services outside of the link-local range: AWS over IPv6, Alibaba, Azure, Oracle
-_METADATA = {ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")}
+# Metadata services outside of the link-local range: AWS (and its EKS), Google and Oracle over IPv6, Alibaba, Azure, Oracle
+_METADATA = {
+    ipaddress.ip_address(text)
+    for text in (
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+    )
+}
 # "This host on this network" (RFC 1122): most systems connect it to themselves
 _THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
 # RFC 6052: an IPv4 address in the last 32 bits
@@ -52,7 +63,7 @@ def literal(host: str) -> Address | None:
         pass
     try:  # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to the resolver
         return ipaddress.ip_address(socket.inet_aton(host))
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
 
 
@@ -85,7 +96,7 @@ def checked_addresses(host: str, port: int, given: bool, allowed: Sequence[Netwo
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise OSError(f"'{shown(host)}' is no host name") from None
-    found = [(family, address) for family, _type, _proto, _name, address in answers]
+    found: list[tuple[int, t.Any]] = [(family, address) for family, _type, _proto, _name, address in answers]
     if not (given and (literal(host) is not None or is_local_name(host))):
         for _family, address in found:
             _check(host, ipaddress.ip_address(address[0].partition("%")[0]), allowed)
@@ -123,6 +134,8 @@ def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadl
             connection.close()
             trouble = error
         else:
+            # for a handshake there is all the time that is left
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection
     raise trouble

@@ -42,6 +42,14 @@ class TimedTlsConnection(http.client.HTTPSConnection):
         super().connect()
         self.sock = t.cast("socket.socket", _TimedSocket(self.sock, self._deadline))
 
+    def _tunnel(self) -> None:
+        """Through a proxy: its answer, too, is there before the deadline."""
+        connection = self.sock
+        self.sock = t.cast("socket.socket", _TimedSocket(connection, self._deadline))
+        super()._tunnel()  # type: ignore[misc]
+        connection.settimeout(_remaining(self._deadline))
+        self.sock = connection
+
 
 class _TimedSocket:
     """What http.client uses of a socket. A socket's own time-out begins anew with each byte that comes."""

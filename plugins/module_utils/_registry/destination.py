@@ -52,7 +52,10 @@ def registry_host(key: str) -> str:
 
 
 def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin:
-    """Where registry ``host`` is asked: under its own name, or at ``endpoint`` (host[:port], or a URL). Raises InputError."""
+    """Where registry ``host`` is asked: under its own name, or at ``endpoint`` (host[:port], or a URL).
+
+    Raises InputError for the endpoint, ValueError for a host that is none.
+    """
     if endpoint is None:
         server = _HUB_SERVER if host == HUB_NAME else host
         return origin_of(f"{'http' if plain_http else 'https'}://{server}")
@@ -76,6 +79,8 @@ def origin_of(url: str) -> Origin:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
         raise ValueError("not an absolute http or https URL without a user")
+    if "[" in parts.netloc and ":" not in parts.hostname:
+        raise ValueError("brackets around what is no IPv6 address")
     if any(char <= " " or char == "\x7f" or char == "\\" for char in url):
         raise ValueError("white space, a control character or a backslash in a URL")
     return Origin(parts.scheme, parts.hostname, parts.port if parts.port is not None else _PORTS[parts.scheme])

@@ -8,8 +8,10 @@ each request, so that one thread uses the TLS settings of another, and they read
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
+import socket
 import ssl
 import time
 import typing as t
@@ -27,7 +29,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.proxy 
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
     from email.message import Message
 
@@ -39,11 +40,16 @@ _AGENT = "pullpass.registry"
 
 @dataclass(frozen=True)
 class Answer:
-    """``body`` is cut at 1 MiB."""
+    """``body`` is cut at 1 MiB. ``astray``: a redirect led to another origin, so that no credential was sent along.
+
+    ``authorization`` is what was sent, lest the answer repeats it.
+    """
 
     status: int
     headers: Message
     body: bytes = field(repr=False)
+    astray: bool = False
+    authorization: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,21 @@ class Exchange:
             self._opener.add_handler(handler)
 
     def send(
-        self, method: str, url: str, authorization: str | None = None, accept: str | None = None, follow: bool = True
+        self,
+        method: str,
+        url: str,
+        authorization: str | None = None,
+        accept: str | None = None,
+        follow: bool = True,
+        form: bytes | None = None,
     ) -> Answer:
-        """The answer, whatever its status. Raises NoAnswer.
+        """The answer, whatever its status; ``form`` is the body of a POST. Raises NoAnswer.
 
         With ``follow`` redirects of GET and HEAD are followed, never from https to http; ``authorization`` stays behind where
         one leads to another origin.
         """
         request = _Request(url, method, time.monotonic() + self._timeout, follow)
+        request.data = form
         request.add_header("User-Agent", _AGENT)
         if accept:
             request.add_header("Accept", accept)
@@ -95,18 +108,22 @@ class Exchange:
                 response = self._opener.open(request, timeout=self._timeout)
             except urllib.error.HTTPError as error:
                 response = error
-            with response:
-                return Answer(response.status or 0, response.headers, response.read(_LONGEST_BODY))
+            with contextlib.closing(response):
+                return Answer(response.status or 0, response.headers, response.read(_LONGEST_BODY), request.astray, authorization)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise no_answer(error, url, self._timeout) from None
 
 
 class _Request(urllib.request.Request):
-    def __init__(self, url: str, method: str, deadline: float, follow: bool) -> None:
+    """``first`` is the one that was redirected to this one."""
+
+    def __init__(self, url: str, method: str, deadline: float, follow: bool, first: _Request | None = None) -> None:
         super().__init__(url, method=method)
         self.deadline = deadline
         self.follow = follow
         self.proxied = False
+        self.first = first or self
+        self.astray = False
 
 
 class _Connections(urllib.request.AbstractHTTPHandler):
@@ -132,11 +149,14 @@ class _Connections(urllib.request.AbstractHTTPHandler):
         settings, target = self._settings, origin_of(request.full_url)
         host, port = address
         given = target.host in settings.given
-        if request.proxied:
-            # the proxy is the operator's own, and it is the proxy that looks names up
-            check_literal(target.host, given, settings.allow_addresses)
-            given = True
-        return connect(host, port, given, settings.allow_addresses, request.deadline)
+        if not request.proxied:
+            return connect(host, port, given, settings.allow_addresses, request.deadline)
+        # the proxy is the operator's own, and it is the proxy that looks names up
+        check_literal(target.host, given, settings.allow_addresses)
+        try:
+            return connect(host, port, True, settings.allow_addresses, request.deadline)
+        except (ConnectionError, socket.gaierror) as error:
+            raise OSError(f"the proxy {host}:{port} of the environment: {error}") from None
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -147,18 +167,24 @@ class _Redirects(HTTPRedirectHandler):
     ) -> _Request | None:
         if not isinstance(req, _Request) or not req.follow:
             return None
-        old, new = origin_of(req.full_url), origin_of(newurl)
+        old = origin_of(req.full_url)
+        try:
+            new = origin_of(newurl)
+        except ValueError:
+            return None
         if old.scheme == "https" and new.scheme != "https":
             return None
         planned = super().redirect_request(req, fp, code, msg, headers, newurl)
         # urllib reads the rest of this answer, however long it is, unless it is closed
         fp.close()
-        request = _Request(planned.full_url, planned.get_method(), req.deadline, follow=True)
+        request = _Request(planned.full_url, planned.get_method(), req.deadline, follow=True, first=req.first)
         for name in ("User-agent", "Accept"):
             if req.has_header(name):
                 request.add_header(name, str(req.get_header(name)))
         authorization = req.get_header("Authorization")
-        if authorization and new == old:
+        if new != old:
+            req.first.astray = True
+        elif authorization:
             request.add_unredirected_header("Authorization", authorization)
         return request
 

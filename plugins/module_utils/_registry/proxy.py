@@ -8,6 +8,7 @@ import ipaddress
 import os
 import typing as t
 import urllib.request
+from urllib.parse import urlsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import literal
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
@@ -25,8 +26,22 @@ class EnvironmentProxies(urllib.request.ProxyHandler):
     def proxy_open(self, req: t.Any, proxy: str, scheme: str) -> HTTPResponse | None:
         if _in_networks(origin_of(req.full_url).host) or urllib.request.proxy_bypass(req.host):
             return None
+        if not _is_usable(proxy):
+            # not a part of it: there may be a password in each
+            raise OSError(f"the proxy in {scheme}_proxy is not of the form http://[user:password@]host:port")
         req.proxied = True
         return super().proxy_open(req, proxy, scheme)
+
+
+def _is_usable(proxy: str) -> bool:
+    """urllib takes parts of a login for a port, and talks to a proxy with TLS as to one without."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = parts.port
+    except ValueError:
+        return False
+    odd = parts.scheme != "http" or not parts.hostname or port == 0 or parts.path not in ("", "/")
+    return not odd and not any(char <= " " for char in proxy)
 
 
 def _in_networks(host: str) -> bool:

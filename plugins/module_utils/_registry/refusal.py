@@ -8,10 +8,12 @@ registries do otherwise.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import parse_challenges
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
     DENIED,
@@ -57,6 +59,24 @@ def unexpected(server: str, answer: Answer) -> Finding:
     )
 
 
+def led_astray(name: str, answer: Answer) -> Finding:
+    """For what another host, or another port, answered."""
+    told = (
+        f"{name} redirects to another place, where no credential may go along; from there came {answer.status}. Give that place "
+        "as endpoint if it is the registry's."
+    )
+    return Finding(UNVERIFIABLE, told, answer.status)
+
+
+def not_asked(name: str, answer: Answer) -> Finding:
+    """For a 401 or 403 from a registry that never asked for the login there is."""
+    told = (
+        f"{name} refuses without asking for a credential ({answer.status}), so that none was sent. Check host and endpoint, and "
+        f"what stands between.{_said(answer)}"
+    )
+    return Finding(UNVERIFIABLE, told, answer.status)
+
+
 def rejected(name: str, answer: Answer) -> Finding:
     """For a login that was sent and refused."""
     told = f"{name} rejects the credential ({answer.status}): it is wrong, or it has expired. Renew it.{_said(answer)}"
@@ -74,6 +94,9 @@ def refused(name: str, repository: str, answer: Answer, anonymous: bool) -> Find
         return token_refused(name, answer)
     if status in (401, 403):
         return no_right(name, answer, anonymous)
+    if status == 200:
+        told = f"{name} answers with a web page where a manifest should be (200). Check host, port and endpoint."
+        return Finding(UNVERIFIABLE, told, status)
     told = f"{name} does not take the question ({status}). Check the image's name.{_said(answer)}"
     return Finding(UNVERIFIABLE, told, status)
 
@@ -137,9 +160,19 @@ def _says_expired(answer: Answer) -> bool:
 
 
 def _words(answer: Answer) -> tuple[str, str]:
-    """Code and message of the first error in an answer; empty where there is none."""
+    """Code and message of the first error in an answer; empty where there is none. A credential that it repeats is taken out."""
     try:
         error = json.loads(answer.body)["errors"][0]
-        return str(error.get("code") or ""), shown(str(error.get("message") or ""), 160)
+        code, message = str(error.get("code") or ""), str(error.get("message") or "")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return "", ""
+    for secret in _secrets(answer.authorization or ""):
+        message = message.replace(secret, HIDDEN)
+    return code, shown(message, 160)
+
+
+def _secrets(authorization: str) -> list[str]:
+    """What nobody may see of an Authorization header."""
+    scheme, _blank, value = authorization.partition(" ")
+    password = base64.b64decode(value).decode().partition(":")[2] if scheme == "Basic" else ""
+    return [secret for secret in (value, password) if secret]

@@ -16,7 +16,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.destin
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Exchange, Settings
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.session import Session
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import UNREACHABLE, Decided, Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,21 +57,41 @@ class Registries:
 
     def check_login(self, host: str, login: Login) -> Finding:
         """Whether the registry takes the login. Raises InputError for an endpoint or a CA that cannot be used."""
-        return self._session(host, login).check_login()
+        try:
+            return self._session(host, login).check_login()
+        except Decided as decided:
+            return decided.finding
 
     def check_image(self, image: ImageReference, login: Login | None) -> Finding:
         """Whether the login, or without one anybody, can pull the image. Raises InputError as check_login."""
-        return self._session(image.registry, login).check_image(image.repository, image.digest or image.tag or "latest")
+        try:
+            return self._session(image.registry, login).check_image(image.repository, image.digest or image.tag or "latest")
+        except Decided as decided:
+            return decided.finding
+
+    def server(self, host: str) -> Server:
+        """Raises InputError as check_login, and Decided for a name that no host can have."""
+        with self._lock:
+            return self._server(host)
 
     def _session(self, host: str, login: Login | None) -> Session:
         with self._lock:
-            if host not in self._servers:
-                self._servers[host] = self._server(host)
-            return self._sessions.setdefault((host, login), Session(self._servers[host], login))
+            return self._sessions.setdefault((host, login), Session(self._server(host), login))
 
     def _server(self, host: str) -> Server:
+        if host not in self._servers:
+            self._servers[host] = self._made(host)
+        return self._servers[host]
+
+    def _made(self, host: str) -> Server:
         asking = self.asking.get(host, self.otherwise)
-        origin = registry_origin(host, asking.endpoint, asking.plain_http)
+        try:
+            origin = registry_origin(host, asking.endpoint, asking.plain_http)
+        except ValueError:
+            told = (
+                f"'{shown(host)}' is no host name or address with an optional port up to 65535. Check the name of the registry."
+            )
+            raise Decided(Finding(UNREACHABLE, told)) from None
         named = {origin.host} if host in self.asking else set()
         settings = Settings(
             timeout=self.timeout,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge, parse_challenges
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import Origin, realm_refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import trouble
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import led_astray, trouble, unexpected
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
     UNREACHABLE,
     UNVERIFIABLE,
@@ -23,6 +23,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text import lis
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer, Exchange
 
+BASE = "/v2/"
 # containerd prefers them in this order as well (core/remotes/docker/auth/parse.go)
 _SCHEMES = ("bearer", "basic")
 
@@ -52,17 +53,20 @@ class Server:
     def send(self, method: str, path: str, authorization: str | None = None, accept: str | None = None) -> Answer:
         """Raises Decided for no answer and for one that decides nothing."""
         try:
-            answer = self.exchange.send(method, f"{self.origin}{path}", authorization, accept)
+            answer = self._usable(self.name, self.exchange.send(method, f"{self.origin}{path}", authorization, accept))
         except NoAnswer as error:
-            raise Decided(_unanswered(error)) from None
-        return self._usable(self.name, answer)
+            raise Decided(self._unanswered(error)) from None
+        # a manifest from elsewhere is what a node gets as well; all else comes from somebody who saw no credential
+        if answer.astray and (answer.status != 200 or (authorization and path == BASE)):
+            raise Decided(led_astray(self.name, answer))
+        return answer
 
     def ask_for_token(self, url: str, authorization: str | None) -> Answer:
         """The same for a request to the token server, whose redirects are never followed."""
         try:
             answer = self.exchange.send("GET", url, authorization, follow=False)
         except NoAnswer as error:
-            raise Decided(_unanswered(error, "The token server ")) from None
+            raise Decided(self._unanswered(error, f"the token server of {self.name}: ")) from None
         return self._usable(f"the token server of {self.name}", answer)
 
     def wanted(self, answer: Answer) -> Challenge:
@@ -88,14 +92,19 @@ class Server:
 
     def _ask(self) -> Challenge | Finding | None:
         try:
-            answer = self.send("GET", "/v2/")
+            answer = self.send("GET", BASE)
             if answer.status == 401:
                 return self.wanted(answer)
         except Decided as decided:
             return decided.finding
         if answer.status == 404:
             return Finding(UNREACHABLE, f"there is no registry at {self.origin}/v2/ (404). Check host, port and endpoint.", 404)
-        return None
+        return None if answer.status == 200 else unexpected(self.name, answer)
+
+    def _unanswered(self, error: NoAnswer, subject: str = "") -> Finding:
+        told = f"{subject}{error}"
+        named = told if self.name in told else f"{self.name}: {told}"
+        return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, shown(named, 500))
 
     @staticmethod
     def _usable(server: str, answer: Answer) -> Answer:
@@ -103,7 +112,3 @@ class Server:
         if finding is not None:
             raise Decided(finding)
         return answer
-
-
-def _unanswered(error: NoAnswer, subject: str = "") -> Finding:
-    return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, subject + shown(str(error), 500))

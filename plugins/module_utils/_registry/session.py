@@ -8,17 +8,20 @@ import base64
 import contextlib
 import re
 import threading
+import time
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import (
     allowance,
     no_right,
+    not_asked,
     refused,
     rejected,
     token_refused,
     unexpected,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import BASE
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import granted, pull_scope, token_in, token_url
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
     ACCEPTED,
@@ -43,6 +46,8 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*"
 )
 _DIGEST = re.compile(r"[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}")
+# seconds; a token lives 60 at least (distribution spec auth/token), and may have to last for a slow answer
+_FRESH = 40
 
 
 class Session:
@@ -50,14 +55,15 @@ class Session:
 
     def __init__(self, server: Server, login: tuple[str, str] | None) -> None:
         self._server = server
-        self._basic = None if login is None else "Basic " + base64.b64encode(":".join(login).encode()).decode("ascii")
+        self._basic = None if login is None else _basic(*login)
         # held while nobody knows yet whether the login is good, so that a wrong one is sent once and not by each thread
         self._gate = threading.Lock()
         self._accepted = False
-        self._rejection: Finding | None = None
-        self._tokens: dict[str, str] = {}
-        self._scopes: dict[str, threading.Lock] = {}
-        self._scopes_lock = threading.Lock()
+        self._end: Finding | None = None
+        # scope -> the token and when it came, or why there is none
+        self._tokens: dict[str, tuple[str | Finding, float]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._locks_lock = threading.Lock()
 
     def check_login(self) -> Finding:
         """accepted, rejected or undecided. No image is asked for."""
@@ -86,6 +92,8 @@ class Session:
             return decided.finding
 
     def _check_image(self, repository: str, path: str) -> Finding:
+        if self._end is not None:
+            return self._end
         challenge = self._server.challenge()
         authorization = self._authorization(challenge, repository)
         answer = self._read(path, authorization)
@@ -101,11 +109,13 @@ class Session:
         if answer.status in (403, 404):
             # the answer to HEAD has no body to say why; some registries know no HEAD at all
             answer = self._server.send("GET", path, authorization, _MANIFESTS)
-        if answer.status == 200:
+        if answer.status == 200 and answer.headers.get_content_type() != "text/html":
             return self._pullable(answer, challenge, repository)
-        finding = refused(self._server.name, repository, answer, anonymous=self._basic is None)
+        if self._basic and not authorization and answer.status in (401, 403):
+            return not_asked(self._server.name, answer)
+        finding = refused(self._server.name, repository, answer, anonymous=not (self._basic and authorization))
         if finding.verdict == REJECTED:
-            self._rejection = finding
+            self._end = finding
         return finding
 
     def _read(self, path: str, authorization: str | None) -> Answer:
@@ -123,27 +133,37 @@ class Session:
 
     def _log_in(self) -> None:
         """With Basic. Raises Decided unless the registry takes it."""
-        if not self._accepted:
-            answer = self._gated(lambda: self._server.send("GET", "/v2/", self._basic), (401, 403))
-            if answer.status != 200:
-                raise Decided(unexpected(self._server.name, answer))
+        with self._lock_of(BASE):
+            if not self._accepted:
+                answer = self._gated(lambda: self._server.send("GET", BASE, self._basic), (401, 403))
+                if answer.status != 200:
+                    raise Decided(unexpected(self._server.name, answer))
 
     def _try_token(self, challenge: Challenge) -> None:
         """Raises Decided unless there is a token that the registry takes."""
-        answer = self._server.send("GET", "/v2/", f"Bearer {self._new_token(challenge, ())}")
+        answer = self._server.send("GET", BASE, f"Bearer {self._new_token(challenge, ())}")
         if answer.status in (401, 403):
             raise Decided(token_refused(self._server.name, answer))
         if answer.status != 200:
             raise Decided(unexpected(self._server.name, answer))
 
     def _token(self, challenge: Challenge, scope: str) -> str:
-        """One request for each scope, however many threads ask."""
-        with self._scopes_lock:
-            lock = self._scopes.setdefault(scope, threading.Lock())
-        with lock:
-            if scope not in self._tokens:
-                self._tokens[scope] = self._new_token(challenge, (scope,))
-            return self._tokens[scope]
+        """One request for each scope, however many threads ask. Raises Decided where there is none."""
+        with self._lock_of(scope):
+            token, since = self._tokens.get(scope, ("", 0.0))
+            if not token or (isinstance(token, str) and time.monotonic() - since > _FRESH):
+                try:
+                    token = self._new_token(challenge, (scope,))
+                except Decided as decided:
+                    token = decided.finding
+                self._tokens[scope] = token, time.monotonic()
+        if isinstance(token, Finding):
+            raise Decided(token)
+        return token
+
+    def _lock_of(self, what: str) -> threading.Lock:
+        with self._locks_lock:
+            return self._locks.setdefault(what, threading.Lock())
 
     def _new_token(self, challenge: Challenge, scopes: Sequence[str]) -> str:
         name = self._server.name
@@ -160,17 +180,26 @@ class Session:
             raise Decided(Finding(UNVERIFIABLE, told, answer.status)) from None
 
     def _gated(self, ask: Callable[[], Answer], refusals: tuple[int, ...]) -> Answer:
-        """What ``ask`` gets. The first one to send the login finds out whether it is good; Decided for all if it is not."""
+        """What ``ask`` gets. The first one to send the login finds out whether it is good; Decided for all if it is not.
+
+        A server that does not answer it is not asked by each of them either: they would wait one after the other.
+        """
         if self._basic is None:
             return ask()
         with self._gate if not self._accepted else contextlib.nullcontext():
-            if self._rejection is not None:
-                raise Decided(self._rejection)
-            answer = ask()
-            if not self._accepted and answer.status in refusals:
-                self._rejection = rejected(self._server.name, answer)
-                raise Decided(self._rejection)
-            self._accepted = self._accepted or answer.status < 400
+            if self._end is not None:
+                raise Decided(self._end)
+            if self._accepted:
+                return ask()
+            try:
+                answer = ask()
+            except Decided as decided:
+                self._end = decided.finding
+                raise
+            if answer.status in refusals:
+                self._end = rejected(self._server.name, answer)
+                raise Decided(self._end)
+            self._accepted = answer.status < 400
             return answer
 
     def _pullable(self, answer: Answer, challenge: Challenge | None, repository: str) -> Finding:
@@ -198,3 +227,8 @@ class Session:
         except Decided:
             return None
         return None if grants is None else not grants.isdisjoint(("push", "*"))
+
+
+def _basic(username: str, password: str) -> str:
+    """What was no UTF-8 in a Secret goes out as it was."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogateescape")).decode("ascii")

@@ -11,6 +11,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.sho
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Match
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import Attempt, ImageAccess
@@ -53,7 +55,7 @@ def image_message(access: ImageAccess, finding: Finding, match: Match | None = N
     return f"image {access.image}{f' (user {users})' if users else ''}: {finding.verdict}. {finding.message}"
 
 
-def pushers(accesses: list[ImageAccess]) -> list[str]:
+def pushers(accesses: Sequence[ImageAccess]) -> list[str]:
     """A warning for each user who may also push."""
     found: dict[tuple[str, str], list[str]] = {}
     for access in accesses:
