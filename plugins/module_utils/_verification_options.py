@@ -48,7 +48,9 @@ def verify(module: PullpassModule, registries: Registries, credentials: Sequence
     module.so_far = lambda: {**before(), "verification": rows}
     obstacles, doubts = found.obstacles(), found.doubts()
     if obstacles:
-        raise VerificationError(f"nothing was written: the registries do not take the credentials. {in_words([*obstacles, *doubts])}")
+        raise VerificationError(
+            f"nothing was written: the registries do not take the credentials. {in_words([*obstacles, *doubts])}"
+        )
     if doubts and params["verify_undecided"] == "fail":
         raise VerificationError(
             f"nothing was written: whether the credentials are good could not be found out. {in_words(doubts)} To write them all "

@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout import carry_out as room
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 Item = Mapping[str, Any]
 Interference = Callable[["Store", str], None]

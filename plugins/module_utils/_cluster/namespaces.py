@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, NOT_FOUND, Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

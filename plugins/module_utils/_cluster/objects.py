@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Single namespaced objects: read, created, patched and deleted, guarded by what the plan saw."""
+"""Single namespaced objects: read, created, patched, deleted and evicted, guarded by what the plan saw."""
 
 from __future__ import annotations
 
@@ -51,15 +51,30 @@ class Objects:
         body = {**changes, "metadata": {**changes.get("metadata", {}), **guard}}
         self.api.send(Request("patch", self.resource, namespace, name), self._path(namespace, name), self._query(), body)
 
-    def delete(self, namespace: str, name: str, seen: Seen) -> None:
-        # the query parameter dryRun is ignored as soon as there is a body, and then this deletes: it has to be in the body
+    def delete(self, namespace: str, name: str, seen: Seen, propagation: str | None = None) -> None:
+        """``propagation`` is what becomes of what it owns: Background, Foreground, Orphan; None for what its kind does."""
+        body = {**self._delete_options(seen), **({"propagationPolicy": propagation} if propagation else {})}
+        self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
+
+    def evict(self, namespace: str, name: str, seen: Seen) -> None:
+        """For Pods: a delete that PodDisruptionBudgets may refuse (kind BUDGET of _cluster/refusals.py)."""
         body = {
+            "kind": "Eviction",
+            "apiVersion": "policy/v1",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": self._delete_options(seen),
+        }
+        request = Request("create", f"{self.resource}/eviction", namespace, name)
+        self.api.send(request, f"{self._path(namespace, name)}/eviction", self._query(), body)
+
+    def _delete_options(self, seen: Seen) -> dict[str, t.Any]:
+        # the query parameter dryRun is ignored as soon as there is a body, and then this deletes: it has to be in the body
+        return {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "preconditions": {"uid": seen.uid, "resourceVersion": seen.resource_version},
             **({"dryRun": ["All"]} if self.dry_run else {}),
         }
-        self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
 
     def _path(self, namespace: str, name: str | None = None) -> str:
         return resource_path(self.resource, namespace, name)

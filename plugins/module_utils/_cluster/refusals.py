@@ -2,6 +2,7 @@
 # PRIVATE to the collection.
 """What an answer of the API server that is no success means, told apart as a person needs it.
 
+A 429 is throttling, or a PodDisruptionBudget that forbids an eviction, which no waiting may ever change.
 Quota, a terminating namespace, admission policies and RBAC are all 403 Forbidden. Only the first of them has a cause of its
 own; the others are told apart by the text (kubernetes plugin/pkg/admission/resourcequota, apiserver
 pkg/endpoints/handlers/responsewriters/errors.go for RBAC and other authorisers).
@@ -28,6 +29,7 @@ CONFLICT = "conflict"
 NOT_FOUND = "not_found"
 EXPIRED = "expired"
 THROTTLED = "throttled"
+BUDGET = "budget"
 UNDECIDED = "undecided"
 
 _UNAUTHORISED = re.compile(r'User ".*" cannot \S+ (resource|path) ')
@@ -69,6 +71,8 @@ def refusal(request: Request, server: str, status: int, body: bytes) -> Exceptio
         )
     if status == 403:
         return _forbidden(request, answer, message)
+    if status == 429 and "DisruptionBudget" in _reasons(answer):
+        return RequestError(f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or message}", BUDGET, 429)
     kind = {404: NOT_FOUND, 409: CONFLICT, 410: EXPIRED, 429: THROTTLED}.get(status)
     if kind is None:
         kind = UNDECIDED if status >= 500 else REFUSED
@@ -80,7 +84,7 @@ def refusal(request: Request, server: str, status: int, body: bytes) -> Exceptio
 
 
 def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> RequestError:
-    if "NamespaceTerminating" in _causes(answer):
+    if "NamespaceTerminating" in _reasons(answer):
         return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
     if "exceeded quota" in message:
         return RequestError(f"the quota of the namespace forbids it: {message}", QUOTA, 403)
@@ -93,12 +97,18 @@ def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> R
     )
 
 
-def _causes(answer: Mapping[str, t.Any]) -> list[str]:
+def _reasons(answer: Mapping[str, t.Any]) -> list[str]:
+    return [str(cause.get("reason")) for cause in _causes(answer)]
+
+
+def _cause_words(answer: Mapping[str, t.Any]) -> str:
+    return shown("; ".join(str(cause.get("message") or "") for cause in _causes(answer)), 500)
+
+
+def _causes(answer: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
     details = answer.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
-    if not isinstance(causes, list):
-        return []
-    return [str(cause.get("reason")) for cause in causes if isinstance(cause, dict)]
+    return [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
 
 
 def _status_object(body: bytes) -> Mapping[str, t.Any]:

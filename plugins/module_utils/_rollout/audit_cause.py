@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -20,7 +20,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, Match
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import FoundPod, StuckContainer
 
-DENIED, NOT_FOUND = "denied", "not found"
+DENIED, NOT_FOUND, HELD_BACK = "denied", "not found", "held back"
+INVALID, NEVER, UNREADABLE, UNKNOWN, SILENT = "invalid name", "never pulled", "unreadable Secret", "unknown", "no reason given"
 
 
 def _status(codes: str) -> str:
@@ -30,6 +31,7 @@ def _status(codes: str) -> str:
 
 # what containerd and CRI-O write, the more particular first: a token server's 429 is reported beside "authorize"
 _KINDS = (
+    (HELD_BACK, r"pull QPS exceeded"),
     ("rate limited", _status("429") + r"|toomanyrequests|too many requests|pull rate limit"),
     ("TLS", r"x509:|tls: |server gave HTTP response to HTTPS client|certificate (?:signed|has|is|verif)"),
     ("DNS", r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?: "),
@@ -55,6 +57,7 @@ _WORDS = {
     "TLS": "TLS: the node does not trust the registry's certificate, or the registry speaks plain http",
     "DNS": "DNS: the node finds no address for the registry's name. Check the name in the image and the node's DNS",
     "unreachable": "registry not reachable from the node, or failing. Check network, proxy and the registry",
+    HELD_BACK: "held back: the kubelet did not even try, since it pulls only so many images at a time (registryPullQPS)",
     "no space": "no space left on the node for the image",
 }
 
@@ -92,15 +95,37 @@ def cause(pod: FoundPod, container: StuckContainer, secrets: PodSecrets) -> str:
             else f"unreadable Secret: the kubelet cannot read one of {_names(pod.pull_secrets)}. {secrets.unknown}"
         )
     kind = _kind(_without_names(container))
-    if kind in _WORDS:
-        return f"{_WORDS[kind]}. {_said(container.message)}"
+    if kind in _WORDS and kind != HELD_BACK:
+        return f"{_WORDS[kind]}. {said(container.message)}"
     if kind == NOT_FOUND:
         return _not_found(container, secrets)
     known = _unreadable(secrets) or _of_secrets(pod, container, secrets, kind == DENIED)
     if kind == DENIED:
         return known
     # nothing but the back-off is told: what is wrong with the Secrets is the likely cause
-    return known if known and not _detail(container.message) else f"unknown. {_said(container.message)}"
+    if kind == HELD_BACK:
+        return known or f"{_WORDS[kind]}. It tries again soon."
+    return known if known and not _detail(container.message) else f"unknown. {said(container.message)}"
+
+
+def kind_of(container: StuckContainer) -> str:
+    """What the kubelet says is in the way: one of the constants here, or a kind of network trouble as it is called there.
+
+    SILENT: it tells of nothing but its back-off.
+    """
+    if container.reason == "InvalidImageName":
+        return INVALID
+    if container.reason == "ErrImageNeverPull":
+        return NEVER
+    if " " in container.reason:
+        return UNREADABLE
+    kind = _kind(_without_names(container))
+    return kind or (UNKNOWN if _detail(container.message) else SILENT)
+
+
+def matching(image: str, secrets: PodSecrets) -> list[Match]:
+    """The credentials with a user name and a password that the kubelet would try, none where it cannot read the Secrets."""
+    return [one for one in _matches(image, secrets) or [] if one.username and one.password]
 
 
 def _kind(message: str) -> str | None:
@@ -129,7 +154,7 @@ def _detail(message: str) -> str:
     return _BACK_OFF.sub("", message)
 
 
-def _said(message: str) -> str:
+def said(message: str) -> str:
     """The end of a message, which is where the error is. Queries of URLs may hold a user name, and that may be a token."""
     flat = re.sub(r"\?[^\s\"]*", "?...", message)
     flat = re.sub(r"//[^/\s@\"]*@", "//(hidden)@", flat)

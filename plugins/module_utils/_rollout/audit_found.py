@@ -39,7 +39,8 @@ _REASONS = (
 class FoundSecret:
     """``document`` is None for a type that is no pull secret's, and ``type`` empty where no more than that is known of it.
 
-    ``exposed``: an annotation shows the credentials as well.
+    ``exposed``: an annotation shows the credentials as well. ``changed`` is a moment (RFC 3339, in UTC) after which the
+    server has taken no other data for it.
     """
 
     namespace: str
@@ -50,6 +51,7 @@ class FoundSecret:
     expires: str | None = None
     immutable: bool = False
     exposed: bool = False
+    changed: str = ""
     document: bytes | None = field(default=None, repr=False)
 
 
@@ -101,6 +103,7 @@ class SecretReader:
             expires=annotations.get(EXPIRES),
             immutable=bool(item.get("immutable")),
             exposed=_holds_data(annotations.get(LAST_APPLIED)),
+            changed=_changed(metadata),
             document=document,
         )
 
@@ -141,6 +144,11 @@ def is_stuck(reason: str) -> bool:
 def _names(references: t.Any) -> tuple[str, ...]:
     """Of a list of imagePullSecrets; the kubelet passes over a reference without a name."""
     return tuple(dict.fromkeys(one["name"] for one in references or () if one.get("name")))
+
+
+def _changed(metadata: Mapping[str, t.Any]) -> str:
+    writes = [entry for entry in metadata.get("managedFields") or () if "f:data" in (entry.get("fieldsV1") or {})]
+    return max([metadata.get("creationTimestamp") or "", *(entry.get("time") or "" for entry in writes)])
 
 
 def _holds_data(last_applied: str | None) -> bool:

@@ -22,6 +22,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry, timestamp
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import PodSecrets, cause
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
     KEYS,
@@ -34,7 +35,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_s
     absent_row,
     secret_row,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -231,7 +231,7 @@ class NamespaceTeller:
         return ["note:", *told] if told else []
 
     def _pod_rows(self, pod: FoundPod) -> list[dict[str, str]]:
-        secrets = self._pod_secrets(pod)
+        secrets = self.pod_secrets(pod)
         return [
             {
                 "pod": shown(pod.name),
@@ -243,7 +243,8 @@ class NamespaceTeller:
             for one in pod.stuck
         ]
 
-    def _pod_secrets(self, pod: FoundPod) -> PodSecrets:
+    def pod_secrets(self, pod: FoundPod) -> PodSecrets:
+        """What the pull secrets that a Pod names give at this moment."""
         namespace = pod.namespace
         found = [self._survey.secrets.get((namespace, name)) for name in pod.pull_secrets]
         unknown = [told for told in (self._unknown(namespace, name) for name in pod.pull_secrets) if told]

@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lif
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import Examined, examine
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY, TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import LEGACY_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown

@@ -11,7 +11,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api imp
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
     KEYS,
@@ -23,6 +22,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_f
     found_pod,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import open_namespaces
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -71,23 +71,24 @@ class Surveyor:
         found = Survey()
         if not self._namespaces:
             return found
-        self._accounts(found)
+        self.accounts(found)
         if check_pods:
-            self._pods(found)
+            self.pods(found)
         if names is None or len(names) > _NAMED_LISTS:
             self._secrets_by_type(found)
         else:
-            self._secrets_by_name(found, dict.fromkeys(names, self._namespaces))
+            self.secrets_by_name(found, dict.fromkeys(names, self._namespaces))
         self._referenced(found, names or ())
         return found
 
-    def _accounts(self, found: Survey) -> None:
+    def accounts(self, found: Survey) -> None:
         accounts, found.unlisted["serviceaccounts"] = self._list("serviceaccounts", found_account)
         for account in accounts:
             found.accounts.setdefault(account.namespace, []).append(account)
 
-    def _pods(self, found: Survey) -> None:
-        pods, found.unlisted["pods"] = self._list("pods", found_pod, {"fieldSelector": _UNFINISHED})
+    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], FoundPod | None] = found_pod) -> None:
+        """Those that ``keep`` keeps, of all that have not finished."""
+        pods, found.unlisted["pods"] = self._list("pods", keep, {"fieldSelector": _UNFINISHED})
         for pod in pods:
             if pod is not None:
                 found.pods.setdefault(pod.namespace, []).append(pod)
@@ -111,7 +112,7 @@ class Surveyor:
                 if (namespace, name) not in found.secrets and name not in self._asked:
                     wanted.setdefault(name, []).append(namespace)
         if len(wanted) <= _NAMED_LISTS:
-            self._secrets_by_name(found, wanted)
+            self.secrets_by_name(found, wanted)
         elif self._by_type:
             self._others_by_metadata(found, {(namespace, name) for name, places in wanted.items() for namespace in places})
         else:
@@ -129,7 +130,7 @@ class Surveyor:
         found.secrets.update({(one.namespace, one.name): one for one in others if one is not None})
         found.unread.update({key: refused[key[0]] for key in wanted if key[0] in refused})
 
-    def _secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
+    def secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
         """Secrets of any type: name -> the namespaces to look in."""
         reads: list[tuple[str, str]] = []
         for name, namespaces in wanted.items():

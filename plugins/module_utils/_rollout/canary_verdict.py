@@ -16,8 +16,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_c
     NOT_FOUND,
     SILENT,
     UNREADABLE,
-    _said,
     kind_of,
+    said,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer, is_stuck
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import CONTAINER
@@ -171,7 +171,7 @@ def _stuck(pod: Mapping[str, t.Any], waiting: Mapping[str, t.Any], events: Seque
     if kind == SILENT and events:
         container = replace(container, message=_last_failure(events) or container.message)
         kind = kind_of(container)
-    told = _said(container.message or container.reason)
+    told = said(container.message or container.reason)
     if _OTHER_PLATFORM.search(container.message):
         return Judgement(OTHER_PLATFORM, told)
     if container.reason == _UNSIGNED:

@@ -18,9 +18,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusal
     UNDECIDED,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import replace_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,10 +8,10 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.workers import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,181 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What recovery keeps of a Pod: enough to decide, to guard an eviction, and to see what has become of it. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+from dataclasses import dataclass, fields, replace
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
+    FoundPod,
+    StuckContainer,
+    found_pod,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MIRROR = "kubernetes.io/config.mirror"
+_REVISION = "controller-revision-hash"
+_FAILURES = "batch.kubernetes.io/job-index-failure-count"
+_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+# the kubelet has tried and failed just now; between that and its next try it says ImagePullBackOff
+_JUST_TRIED = "ErrImagePull"
+# of a container that ran once: its pull is tried only when its time as a crashed one is over, and then this is told again
+_CRASHED = "CrashLoopBackOff"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The controller that makes a Pod. ``uid`` tells it from another of the same name."""
+
+    kind: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class StuckPod(FoundPod):
+    """A Pod that lacks an image.
+
+    ``running`` are containers that run at this moment, ``started`` tells whether any ever did, ``debug`` which of its containers
+    are ephemeral. ``told_at`` is when the kubelet last wrote of its containers (RFC 3339). ``failures`` are those of its index
+    so far, where an indexed Job counts them. ``ended`` says when a container that does not run now ended (RFC 3339), and
+    ``crashed`` are those that wait as if they had only crashed, which may be for want of the image as well.
+    """
+
+    seen: Seen
+    phase: str
+    owner: Owner | None
+    mirror: bool
+    running: tuple[str, ...]
+    started: bool
+    debug: tuple[str, ...]
+    labels: Mapping[str, str]
+    revision: str
+    told_at: str
+    failures: int
+    ended: Mapping[str, str]
+    crashed: tuple[StuckContainer, ...]
+
+    @property
+    def key(self) -> str:
+        """Its uid."""
+        return self.seen.uid
+
+    @property
+    def pulling(self) -> tuple[StuckContainer, ...]:
+        """Its stuck containers, those for debugging only where there are no others."""
+        return tuple(one for one in self.stuck if one.name not in self.debug) or self.stuck
+
+    @property
+    def just_tried(self) -> bool:
+        return any(one.reason == _JUST_TRIED for one in self.stuck)
+
+
+def stuck_pod(item: Mapping[str, t.Any], before: StuckPod | None = None) -> StuckPod | None:
+    """None for a Pod that lacks no image, or is going already.
+
+    With ``before``, the same Pod some time ago, a container that lacked its image then and has not run since lacks it still.
+    """
+    pod = suspected_pod(item)
+    if pod is None:
+        return None
+    lacked = {one.name: one for one in before.stuck} if before else {}
+    still = [lacked[one.name] for one in pod.crashed if one.name in lacked and _same_end(one.name, pod, before)]
+    return replace(pod, stuck=(*pod.stuck, *still)) if pod.stuck or still else None
+
+
+def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
+    """The same for one that has containers which only may lack their image, beside or instead of those that do."""
+    metadata, status = item["metadata"], item.get("status") or {}
+    states = [one for kind in _STATUSES for one in status.get(kind) or ()]
+    crashed = _crashed(item["spec"], states)
+    found = found_pod(item)
+    if "deletionTimestamp" in metadata or (found is None and not crashed):
+        return None
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    failures = annotations.get(_FAILURES) or ""
+    found = found or _without_stuck(metadata, item["spec"])
+    return StuckPod(
+        **{field.name: getattr(found, field.name) for field in fields(FoundPod)},
+        seen=Seen(metadata["uid"], metadata["resourceVersion"]),
+        phase=status.get("phase") or "Pending",
+        owner=controller(metadata),
+        mirror=MIRROR in annotations,
+        running=tuple(one["name"] for one in states if "running" in (one.get("state") or {})),
+        started=any(map(has_started, states)),
+        debug=tuple(one["name"] for one in item["spec"].get("ephemeralContainers") or ()),
+        labels=labels,
+        revision=labels.get(_REVISION, ""),
+        told_at=_told_at(metadata),
+        failures=int(failures) if failures.isdigit() else 0,
+        ended={one["name"]: _ended(one) for one in states},
+        crashed=crashed,
+    )
+
+
+def waits_still(now: StuckPod | None, before: StuckPod) -> bool:
+    """Whether a container that lacked its image waits as a crashed one, and has not run since. ``now`` is a suspected Pod."""
+    lacked = {one.name for one in before.stuck}
+    return now is not None and any(one.name in lacked and _same_end(one.name, now, before) for one in now.crashed)
+
+
+def only_named(patterns: Sequence[str]) -> Callable[[Mapping[str, t.Any]], StuckPod | None]:
+    """``suspected_pod`` for the Pods whose name matches one of the globs."""
+
+    def keep(item: Mapping[str, t.Any]) -> StuckPod | None:
+        name = item["metadata"]["name"]
+        return suspected_pod(item) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns) else None
+
+    return keep
+
+
+def controller(metadata: Mapping[str, t.Any]) -> Owner | None:
+    """The object that makes this one anew, if there is one."""
+    for one in metadata.get("ownerReferences") or ():
+        if one.get("controller"):
+            return Owner(str(one.get("kind")), str(one.get("name")), str(one.get("uid")))
+    return None
+
+
+def has_started(status: Mapping[str, t.Any]) -> bool:
+    """Whether the container of a status has run, now or ever."""
+    states = {**(status.get("lastState") or {}), **(status.get("state") or {})}
+    return bool(status.get("restartCount")) or "running" in states or "terminated" in states
+
+
+def _told_at(metadata: Mapping[str, t.Any]) -> str:
+    times = [
+        str(entry.get("time") or "")
+        for entry in metadata.get("managedFields") or ()
+        if "f:containerStatuses" in ((entry.get("fieldsV1") or {}).get("f:status") or {})
+    ]
+    return max(times, default="")
+
+
+def _crashed(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.Any]]) -> tuple[StuckContainer, ...]:
+    images = {one["name"]: one.get("image") or "" for kind in ("initContainers", "containers") for one in spec.get(kind) or ()}
+    waiting = [(one["name"], (one.get("state") or {}).get("waiting") or {}) for one in states]
+    return tuple(
+        StuckContainer(name, images.get(name, ""), _CRASHED, "") for name, one in waiting if one.get("reason") == _CRASHED
+    )
+
+
+def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> FoundPod:
+    names = tuple(one["name"] for one in spec.get("imagePullSecrets") or () if one.get("name"))
+    return FoundPod(metadata["namespace"], metadata["name"], spec.get("serviceAccountName") or "default", names, ())
+
+
+def _ended(status: Mapping[str, t.Any]) -> str:
+    return str(((status.get("lastState") or {}).get("terminated") or {}).get("finishedAt") or "")
+
+
+def _same_end(name: str, now: StuckPod, before: StuckPod | None) -> bool:
+    return before is not None and bool(now.ended.get(name)) and now.ended.get(name) == before.ended.get(name)

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""A bare Pod as somebody once sent it, out of what the server made of it; and why it may not be made anew. Pure.
+
+The server notes in managedFields what a writer sent before any admission saw it (apiserver pkg/endpoints/handlers/create.go).
+So what no writer owns was added by admission, the ServiceAccount's pull secrets among it, and is added again to the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import MIRROR, has_started
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# the token of its ServiceAccount, which the server itself adds to a Pod
+_TOKEN_VOLUME = "kube-api-access-"
+_NOTES = ("labels", "annotations")
+_ITEMS = {"containers": "container", "initContainers": "init container", "volumes": "volume"}
+_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+
+
+def pod_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The Pod with what its writers own, under its name."""
+    fields = _written_fields(item["metadata"])
+    owned = _owned(item, fields) if fields else {}
+    return _pod(item, owned.get("metadata") or {}, owned.get("spec") or {})
+
+
+def manifest_as_it_was(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The Pod with all that admission added, for no other admission to add it: but not tied to the node it was on."""
+    node = pod_manifest(item)["spec"].get("nodeName")
+    spec = {name: value for name, value in item["spec"].items() if name != "nodeName" or node}
+    return _pod(item, item["metadata"], spec)
+
+
+def may_not_be_replaced(item: Mapping[str, t.Any]) -> str:
+    """Why a bare Pod cannot be made anew without losing something, or an empty text."""
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    if MIRROR in (metadata.get("annotations") or {}):
+        return "it is a static Pod: its file on the node makes it"
+    if metadata.get("finalizers"):
+        return f"it has finalizers ({listed(metadata['finalizers'], 3)}), which would hold its name"
+    if metadata.get("ownerReferences"):
+        owner = metadata["ownerReferences"][0]
+        return f"{shown(str(owner.get('kind')))} {shown(str(owner.get('name')))} owns it, though it is no controller of it"
+    if spec.get("ephemeralContainers"):
+        return "somebody is debugging it: it has ephemeral containers, which no new Pod may have"
+    if any(has_started(one) for kind in _STATUSES for one in status.get(kind) or ()):
+        return "one of its containers has run already, and what it left in the Pod would be lost"
+    return _added(item)
+
+
+def _added(item: Mapping[str, t.Any]) -> str:
+    """What admission put into a Pod that it would put there once more, out of who knows what."""
+    spec = pod_manifest(item)["spec"]
+    sent_items = [one for kind in _ITEMS for one in spec.get(kind) or ()]
+    if not spec.get("containers") or not all("name" in one for one in sent_items):
+        return "its managedFields are gone or cut, so nobody knows what in it was added by admission and would come twice"
+    for kind, word in _ITEMS.items():
+        sent = {one["name"] for one in spec.get(kind) or ()}
+        added = [one["name"] for one in item["spec"].get(kind) or () if one["name"] not in sent]
+        strange = [name for name in added if kind != "volumes" or not name.startswith(_TOKEN_VOLUME)]
+        if strange:
+            return f"an admission controller has added {word} {listed(strange, 3)}, which would come twice"
+    return ""
+
+
+def _pod(item: Mapping[str, t.Any], metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    notes = {name: metadata[name] for name in _NOTES if metadata.get(name)}
+    named = {"name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**named, **notes}, "spec": dict(spec)}
+
+
+def _written_fields(metadata: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The fields that somebody owns, but for what the cluster writes through a subresource (FieldsV1)."""
+    fields: dict[str, t.Any] = {}
+    for entry in metadata.get("managedFields") or ():
+        if not entry.get("subresource"):
+            fields = _joined(fields, entry.get("fieldsV1") or {})
+    return fields
+
+
+def _joined(one: Mapping[str, t.Any], other: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        key: _joined(one[key], other[key]) if one.get(key) and other.get(key) else one.get(key, other.get(key))
+        for key in {**one, **other}
+    }
+
+
+def _owned(value: t.Any, fields: Mapping[str, t.Any]) -> t.Any:
+    """The part of a value that the fields name. A field without fields of its own stands for all that is below it."""
+    if not fields:
+        return value
+    if isinstance(value, dict):
+        return {name: _owned(value[name], fields[f"f:{name}"]) for name in value if f"f:{name}" in fields}
+    if isinstance(value, list):
+        return [_owned(one, within) for one, within in ((one, _fields_of(one, fields)) for one in value) if within is not None]
+    return value
+
+
+def _fields_of(one: t.Any, fields: Mapping[str, t.Any]) -> Mapping[str, t.Any] | None:
+    """The fields within one entry of a list, None where nobody owns the entry."""
+    for path, within in fields.items():
+        kind, _colon, text = path.partition(":")
+        if kind == "v" and json.loads(text) == one:
+            return within
+        if kind == "k" and isinstance(one, dict) and json.loads(text).items() <= one.items():
+            return within
+    return None

@@ -1,0 +1,133 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""A bare Pod or a Job made anew, which nobody else would do: never without one of the two, or a file that holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, FORBIDDEN, TERMINATING
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import Done
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import stuck_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import (
+    job_facts,
+    job_manifest,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import (
+    may_not_be_replaced as job_may_not_be_replaced,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_manifest import (
+    manifest_as_it_was,
+    may_not_be_replaced,
+    pod_manifest,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import LEFT, RECOVERING
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import Owner, StuckPod
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import Verdict
+
+_TRIES = 6
+# what a kubelet may need beyond the Pod's own grace, in seconds
+_SLOW = 60
+
+
+class Replacer:
+    """``decide`` gives the verdict on a Pod as it is now."""
+
+    def __init__(self, api: Api, dry_run: bool, decide: Callable[[StuckPod], Verdict]) -> None:
+        self._api = api
+        self._pods = Objects(api, "pods", dry_run)
+        self._jobs = Objects(api, "jobs", dry_run)
+        self._decide = decide
+
+    def pod(self, pod: StuckPod) -> Done:
+        """The action: replaced, recovering, left or failed."""
+        return _surely(lambda: self._pod(pod), self._pods.dry_run)
+
+    def job(self, namespace: str, owner: Owner) -> Done:
+        """The action: replaced, left or failed."""
+        return _surely(lambda: self._job(namespace, owner), self._jobs.dry_run)
+
+    def _pod(self, pod: StuckPod) -> Done:
+        item = self._pods.get(pod.namespace, pod.name)
+        if item is None or item["metadata"]["uid"] != pod.key:
+            return Done("left", "it went away by itself")
+        now = stuck_pod(item, pod)
+        if now is None:
+            return Done("recovering", "it got well meanwhile, and was not touched")
+        verdict = self._decide(now)
+        if verdict.action in (LEFT, RECOVERING):
+            return Done(verdict.action, verdict.message)
+        why = may_not_be_replaced(item)
+        if why:
+            return Done("left", f"it cannot be made anew: {why}")
+        seconds = (item["spec"].get("terminationGracePeriodSeconds") or 0) + _SLOW
+        lasting = Lasting(seconds, None, manifest_as_it_was(item), saved)
+        made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), lasting)
+        return Done("replaced", "", _uid(made))
+
+    def _job(self, namespace: str, owner: Owner) -> Done:
+        item = self._jobs.get(namespace, owner.name)
+        if item is None or item["metadata"]["uid"] != owner.uid:
+            return Done("left", "its Job went away by itself")
+        facts = job_facts(item)
+        selector = ",".join(f"{name}={value}" for name, value in facts.selector.items())
+        pods = list_all(self._api, "pods", lambda one: one, {"labelSelector": selector}, namespace=namespace) if selector else []
+        own = [pod for pod in pods if any(one.get("uid") == owner.uid for one in pod["metadata"].get("ownerReferences") or ())]
+        why = job_may_not_be_replaced(item, facts, own)
+        if why:
+            return Done("left", f"its Job cannot be made anew: {why}")
+        seen = Seen(owner.uid, item["metadata"]["resourceVersion"])
+        manifest = job_manifest(item)
+        lasting = Lasting(_SLOW, "Background", manifest, saved)
+        made = replace_object(self._jobs, namespace, owner.name, seen, manifest, lasting)
+        return Done("replaced", "", _uid(made))
+
+
+def _surely(work: Callable[[], Done], dry_run: bool) -> Done:
+    """``work``, again while the object changes under its hands; whatever is raised becomes the outcome."""
+    trouble: PullpassError | None = None
+    for _try in range(_TRIES):
+        try:
+            return work()
+        except RequestError as error:
+            trouble = error
+            if error.kind == FORBIDDEN and dry_run:
+                return Done("replaced", f"not checked by the server: {error}")
+            if error.kind != CONFLICT:
+                return Done("left" if error.kind == TERMINATING else "failed", str(error))
+        except PullpassError as error:
+            return Done("failed", str(error))
+    return Done("failed", f"it changed at each of {_TRIES} tries to make it anew: {trouble}")
+
+
+def _uid(made: Mapping[str, t.Any] | None) -> str | None:
+    return str(made["metadata"]["uid"]) if made else None
+
+
+def saved(manifest: Mapping[str, t.Any]) -> str:
+    """Writes what would be lost, for its owner alone to read, and says where."""
+    metadata = manifest["metadata"]
+    name = f"pullpass-{manifest['kind'].lower()}-{metadata['namespace'][:40]}-{metadata['name'][:40]}-"
+    try:
+        handle, path = tempfile.mkstemp(prefix=name, suffix=".json")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+    except OSError as error:
+        return f"Nor could it be saved to a file: {error}."
+    return (
+        f"IT IS SAVED in {path} on the machine where this task ran. 'kubectl create -f' makes it again. The file holds the whole "
+        "environment of its Pods, passwords included: remove it afterwards."
+    )

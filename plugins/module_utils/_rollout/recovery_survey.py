@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The requests before recovery decides: one list of Pods, and what the stuck ones among them make it look at."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import FEW
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import cause
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import NamespaceTeller, Question
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_survey import Survey, Surveyor
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_events import with_events
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod, only_named
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_manifest import (
+    may_not_be_replaced,
+    pod_manifest,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_owner import (
+    OWNERS,
+    PARENTS,
+    FoundOwner,
+    Owner,
+    Parent,
+    Successor,
+    Template,
+    found_owner,
+    found_parent,
+    successor,
+    template_of,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import (
+    Sight,
+    Verdict,
+    by_itself,
+    lacks_in,
+    with_successor,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
+    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Match
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import PodSecrets
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
+
+
+class RecoverySurvey:
+    """``pods`` are the stuck Pods, ``refused`` namespace -> why its Pods could not be listed. What is read of one is kept."""
+
+    def __init__(self, api: Api, chosen: Chosen, patterns: Sequence[str], workers: int, now: datetime) -> None:
+        self._api = api
+        self._workers = workers
+        found = Survey()
+        if chosen.namespaces:
+            Surveyor(api, chosen, workers).pods(found, only_named(patterns))
+        listed = [pod for pods in found.pods.values() for pod in pods if isinstance(pod, StuckPod)]
+        self.pods = with_events(api, sorted(listed, key=lambda pod: (pod.namespace, pod.name)), workers)
+        self.refused = found.unlisted.get("pods", {})
+        self._found = Survey()
+        stuck = {pod.namespace for pod in self.pods}
+        near = [one for one in chosen.namespaces if one.name in stuck]
+        self._surveyor = Surveyor(api, replace(chosen, namespaces=tuple(near), listed=chosen.listed and len(near) > FEW), workers)
+        self._asked: set[tuple[str, str]] = set()
+        question = Question(names=None, accounts=None, images=(), check_pods=False, now=now)
+        self._teller = NamespaceTeller(question, self._found)
+        self._sight = Sight(self._secrets, self._secrets_of, self._changed)
+        self._successors: dict[str, Successor] = {}
+
+    def look(self) -> None:
+        """Reads what the verdicts on ``pods`` depend on. Raises ClusterError; RequestError but for a missing right."""
+        if not self.pods:
+            return
+        self._surveyor.accounts(self._found)
+        self._read_secrets((pod.namespace, name) for pod in self.pods for name in pod.pull_secrets)
+        open_ones = [pod for pod in self.pods if by_itself(pod, self._sight) is None]
+        self._read_successors(open_ones)
+        self._read_parents(open_ones)
+
+    def verdict(self, pod: StuckPod) -> Verdict:
+        """On one of ``pods``, or on what has become of it since."""
+        verdict = by_itself(pod, self._sight)
+        return verdict if verdict is not None else with_successor(pod, self.successor(pod), self._sight)
+
+    def successor(self, pod: StuckPod) -> Successor:
+        return self._successors.get(pod.key) or Successor(none="it lacks an image since a moment ago only: run this again")
+
+    def cause(self, pod: StuckPod, container: StuckContainer) -> str:
+        return cause(pod, container, self._secrets(pod))
+
+    def _secrets(self, pod: StuckPod) -> PodSecrets:
+        return self._teller.pod_secrets(pod)
+
+    def _secrets_of(self, pod: StuckPod, template: Template) -> PodSecrets:
+        names = template.pull_secrets or self._account_list(pod.namespace, template.account)
+        return self._teller.pod_secrets(replace(pod, account=template.account, pull_secrets=tuple(names)))
+
+    def _account_list(self, namespace: str, account: str) -> Sequence[str]:
+        accounts = self._found.accounts.get(namespace, ())
+        return next((one.pull_secrets for one in accounts if one.name == account), ())
+
+    def _changed(self, pod: StuckPod, match: Match) -> str:
+        secret = self._found.secrets.get((pod.namespace, match.secret))
+        return secret.changed if secret else ""
+
+    def _read_secrets(self, keys: Iterable[tuple[str, str]]) -> None:
+        wanted: dict[str, list[str]] = {}
+        for namespace, name in dict.fromkeys(keys):
+            if (namespace, name) not in self._asked:
+                self._asked.add((namespace, name))
+                wanted.setdefault(name, []).append(namespace)
+        self._surveyor.secrets_by_name(self._found, wanted)
+
+    def _read_successors(self, pods: Sequence[StuckPod]) -> None:
+        bare = [pod for pod in pods if pod.owner is None]
+        owned = {(pod.namespace, pod.owner): None for pod in pods if pod.owner is not None and pod.owner.kind in OWNERS}
+        owners = dict(zip(owned, for_each(list(owned), self._owner, self._workers)))
+        for pod, found in zip(bare, for_each(bare, self._bare, self._workers)):
+            self._successors[pod.key] = found
+        for pod in pods:
+            if pod.owner is None:
+                continue
+            if pod.owner.kind in OWNERS:
+                self._successors[pod.key] = successor(pod, owners[pod.namespace, pod.owner], None)
+            else:
+                told = f"whether {shown(str(pod.owner))} would make another Pod in its place is not known: delete it if so"
+                self._successors[pod.key] = Successor(none=told)
+        self._read_templates(pods, [self._successors[pod.key].template for pod in pods])
+
+    def _read_parents(self, pods: Sequence[StuckPod]) -> None:
+        """Deployments of Pods that their ReplicaSet would not help, and CronJobs of Jobs."""
+        above: dict[str, tuple[str, Owner]] = {}
+        for pod in pods:
+            found = self._successors[pod.key]
+            owner, template = found.owner, found.template
+            if owner is None or owner.parent is None or template is None or owner.parent.kind not in PARENTS:
+                continue
+            if owner.job is not None or lacks_in(pod, template, self._sight) is not None:
+                above[pod.key] = (pod.namespace, owner.parent)
+        keys = list(dict.fromkeys(above.values()))
+        parents = dict(zip(keys, for_each(keys, self._parent, self._workers)))
+        for pod in pods:
+            parent = parents.get(above[pod.key]) if pod.key in above else None
+            if parent is not None:
+                self._successors[pod.key] = replace(self._successors[pod.key], parent=parent)
+                self._read_templates([pod], [parent.template])
+
+    def _read_templates(self, pods: Sequence[StuckPod], templates: Sequence[Template | None]) -> None:
+        keys = []
+        for pod, template in zip(pods, templates):
+            if template is not None:
+                names = template.pull_secrets or self._account_list(pod.namespace, template.account)
+                keys += [(pod.namespace, name) for name in names]
+        self._read_secrets(keys)
+
+    def _owner(self, key: tuple[str, Owner]) -> FoundOwner | str | None:
+        namespace, owner = key
+        try:
+            item = Objects(self._api, OWNERS[owner.kind], dry_run=True).get(namespace, owner.name)
+        except RequestError as error:
+            return str(error)
+        return None if item is None else found_owner(owner.kind, item)
+
+    def _parent(self, key: tuple[str, Owner]) -> Parent | None:
+        namespace, owner = key
+        try:
+            item = Objects(self._api, PARENTS[owner.kind], dry_run=True).get(namespace, owner.name)
+        except RequestError:  # without the right to look it is told as if there were none
+            return None
+        return None if item is None else found_parent(owner.kind, item)
+
+    def _bare(self, pod: StuckPod) -> Successor:
+        try:
+            item = Objects(self._api, "pods", dry_run=True).get(pod.namespace, pod.name)
+        except RequestError as error:
+            return Successor(none=f"what it was made from is not known: {error}")
+        if item is None or item["metadata"]["uid"] != pod.key:
+            return Successor(none="it went away meanwhile")
+        why = may_not_be_replaced(item)
+        return Successor(none=f"it cannot be made anew: {why}") if why else Successor(template_of(pod_manifest(item)["spec"]))

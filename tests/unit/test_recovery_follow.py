@@ -1,0 +1,310 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/recovery_found, recovery_events, recovery_follow, recovery_fate and recovery_told: seen, followed and told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_events import told as with_last_events
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate, Turn
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, glimpse, settle
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import (
+    Owner,
+    StuckPod,
+    only_named,
+    stuck_pod,
+    suspected_pod,
+    waits_still,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_told import (
+    recovery_diff,
+    recovery_warnings,
+    told_recovery,
+)
+from ansible_collections.pullpass.registry.plugins.modules.pull_recovery import ACTIONS
+
+IMAGE = "reg.io/team/app:1"
+REFUSED = "unexpected status code [manifests 1]: 401 Unauthorized"
+ENDED, BEFORE, AFTER = "2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T11:00:00Z"
+SILENT = f'Back-off pulling image "{IMAGE}"'
+
+
+def state(reason: str = "", message: str = REFUSED, ended: str = "", name: str = "app", **more: Any) -> dict[str, Any]:
+    now = {"waiting": {"reason": reason, "message": message}} if reason else {"running": {}}
+    last = {"lastState": {"terminated": {"finishedAt": ended}}} if ended else {}
+    return {"name": name, "state": now, **last, **more}
+
+
+def item(
+    *states: dict[str, Any], phase: str = "Pending", uid: str = "u1", owner: str | None = "o1", **metadata: Any
+) -> dict[str, Any]:
+    references = [{"controller": True, "kind": "ReplicaSet", "name": "web", "uid": owner}] if owner else []
+    return {
+        "metadata": {
+            "name": f"web-{uid}",
+            "namespace": "team-a",
+            "uid": uid,
+            "resourceVersion": "7",
+            "ownerReferences": references,
+            **metadata,
+        },
+        "spec": {"containers": [{"name": one["name"], "image": IMAGE} for one in states]},
+        "status": {"phase": phase, "containerStatuses": list(states)},
+    }
+
+
+def found(*states: dict[str, Any], **rest: Any) -> StuckPod:
+    pod = suspected_pod(item(*states, **rest))
+    assert pod is not None
+    return pod
+
+
+def test_what_is_kept_of_a_stuck_pod() -> None:
+    managed = [
+        {"time": BEFORE, "fieldsV1": {"f:status": {"f:containerStatuses": {}}}},
+        {"time": AFTER, "fieldsV1": {"f:status": {"f:conditions": {}}}},
+    ]
+    labels = {"controller-revision-hash": "r1"}
+    annotations = {"batch.kubernetes.io/job-index-failure-count": "2", "kubernetes.io/config.mirror": "x"}
+    both = (state("ErrImagePull"), state(name="side"))
+    pod = found(*both, managedFields=managed, labels=labels, annotations=annotations)
+    assert (pod.owner, pod.running, pod.started, pod.mirror) == (Owner("ReplicaSet", "web", "o1"), ("side",), True, True)
+    assert (pod.revision, pod.failures, pod.told_at, pod.just_tried, pod.key) == ("r1", 2, BEFORE, True, "u1")
+    plain = found(state("ImagePullBackOff"), owner=None)
+    assert (plain.owner, plain.started, plain.mirror, plain.told_at, plain.just_tried) == (None, False, False, "", False)
+
+
+@pytest.mark.parametrize(
+    ("states", "more"),
+    [
+        ([state()], {}),
+        ([state("ContainerCreating")], {}),
+        ([state("CrashLoopBackOff", ended=ENDED)], {}),
+        ([state("ErrImagePull")], {"deletionTimestamp": ENDED}),
+    ],
+)
+def test_pods_that_lack_no_image_or_are_going(states: list[dict[str, Any]], more: dict[str, Any]) -> None:
+    assert stuck_pod(item(*states, **more)) is None
+
+
+def test_globs_choose_pods_by_name() -> None:
+    stuck = item(state("ErrImagePull"), uid="x")
+    assert only_named(["web-*"])(stuck) is not None
+    assert only_named(["db", "web"])(stuck) is None
+    assert only_named(["db", "web-x"])(stuck) is not None
+
+
+def test_one_that_waits_as_a_crashed_one_is_stuck_only_if_a_pull_failed_after_its_end() -> None:
+    crashed = found(state("CrashLoopBackOff", ended=ENDED), phase="Running")
+    assert crashed.stuck == ()
+    key = (crashed.key, IMAGE)
+    assert with_last_events(crashed, {key: (BEFORE, REFUSED)}).stuck == ()
+    assert with_last_events(crashed, {}).stuck == ()
+    assert with_last_events(crashed, {("other", IMAGE): (AFTER, REFUSED)}).stuck == ()
+    (stuck,) = with_last_events(crashed, {key: (AFTER, REFUSED)}).stuck
+    assert (stuck.reason, stuck.message) == ("ImagePullBackOff", REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [(SILENT, False), (SILENT + ": ErrImagePull: pull QPS exceeded", False), ("x509: unknown authority", True)],
+)
+def test_events_tell_where_the_status_gives_no_reason(message: str, kept: bool) -> None:
+    pod = found(state("ImagePullBackOff", message))
+    (stuck,) = with_last_events(pod, {(pod.key, IMAGE): (AFTER, REFUSED)}).stuck
+    assert stuck.message == (message if kept else REFUSED)
+
+
+def test_the_same_end_means_that_it_has_not_run_since() -> None:
+    before = found(state("ImagePullBackOff", ended=ENDED), phase="Running")
+    waits = item(state("CrashLoopBackOff", ended=ENDED), phase="Running")
+    has_run = item(state("CrashLoopBackOff", ended=AFTER), phase="Running")
+    now = stuck_pod(waits, before)
+    assert now is not None
+    assert now.stuck == before.stuck
+    assert stuck_pod(has_run, before) is None
+    assert stuck_pod(waits) is None
+    assert waits_still(suspected_pod(waits), before)
+    assert not waits_still(suspected_pod(has_run), before)
+    assert not waits_still(None, before)
+    endless = item(state("CrashLoopBackOff"), phase="Running")
+    assert stuck_pod(endless, found(state("ImagePullBackOff"), phase="Running")) is None
+
+
+def why(pod: StuckPod) -> str:
+    return f"because of {pod.name}"
+
+
+def after(awaited: list[Awaited], *items: dict[str, Any], taken: set[str] | None = None) -> list[bool | None]:
+    settle(awaited, [glimpse(one) for one in items], set() if taken is None else taken, why)
+    return [one.runs for one in awaited]
+
+
+@pytest.mark.parametrize(
+    ("now", "runs", "words"),
+    [
+        (item(state(), phase="Running", uid="n"), True, "web-n has its images now (phase Running)"),
+        (item(phase="Succeeded", uid="n"), True, "has its images now"),
+        (item(state("ContainerCreating"), uid="n"), None, "web-n is Pending still"),
+        (item(state("ErrImagePull"), uid="n"), False, "web-n has failed to pull as well: because of web-n"),
+        (item(state("ErrImagePull", "pull QPS exceeded"), uid="n"), None, "waits until its kubelet pulls again"),
+        (item(state(), phase="Running", uid="n", owner="another"), None, ""),
+        (item(state(), phase="Running", uid="n", deletionTimestamp=ENDED), None, ""),
+    ],
+)
+def test_the_next_pod_of_an_owner_tells_whether_an_eviction_has_helped(
+    now: dict[str, Any], runs: bool | None, words: str
+) -> None:
+    one = Awaited("team-a", None, "o1")
+    assert after([one], now) == [runs]
+    assert words in one.message
+
+
+def test_each_new_pod_stands_for_one_and_those_from_before_for_none() -> None:
+    both = [Awaited("team-a", None, "o1"), Awaited("team-a", None, "o1")]
+    old, new, newer = (item(state(), phase="Running", uid=uid) for uid in ("old", "n1", "n2"))
+    taken = {"old"}
+    assert after(both, old, taken=taken) == [None, None]
+    assert after(both, old, new, taken=taken) == [True, None]
+    assert after(both[1:], old, new, newer, taken=taken) == [True]
+
+
+def test_a_successor_that_goes_again_is_replaced_by_the_next() -> None:
+    one, taken = Awaited("team-a", None, "o1"), set[str]()
+    after([one], item(state("ContainerCreating"), uid="n1"), taken=taken)
+    assert after([one], taken=taken) == [None]
+    assert after([one], item(state(), phase="Running", uid="n2"), taken=taken) == [True]
+
+
+def test_one_that_is_to_start_by_itself_has_failed_only_once_it_was_tried_again() -> None:
+    tried, paused = item(state("ErrImagePull")), item(state("ImagePullBackOff"))
+    one = Awaited("team-a", "u1", None, stuck_pod(tried))
+    assert [after([one], now) for now in (tried, tried, paused, paused, tried)] == [[None], [None], [None], [None], [False]]
+    assert "failed to pull again" in one.message
+    other = Awaited("team-a", "u1", None, stuck_pod(paused), paused=True)
+    assert after([other], tried) == [False]
+    well = Awaited("team-a", "u1", None, stuck_pod(paused), paused=True)
+    assert after([well], item(state(), phase="Running")) == [True]
+
+
+def test_one_that_ran_before_and_waits_as_a_crashed_one_does_not_run() -> None:
+    before = stuck_pod(item(state("ImagePullBackOff", ended=ENDED), phase="Running"))
+    one = Awaited("team-a", "u1", None, before, paused=True)
+    assert after([one], item(state("CrashLoopBackOff", ended=ENDED), phase="Running")) == [None]
+    assert after([one], item(state("CrashLoopBackOff", ended=AFTER), phase="Running")) == [True]
+
+
+def test_one_that_has_gone_is_waited_for_no_more() -> None:
+    one = Awaited("team-a", "u1", None, stuck_pod(item(state("ErrImagePull"))))
+    after([one])
+    assert (one.settled, one.runs, one.message) == (True, None, "it has gone since")
+
+
+def fate(action: str, number: int = 0, runs: bool | None = None, waited: bool = False, **rest: Any) -> Fate:
+    pod = found(state("ErrImagePull"), uid=f"u{number:03}", **rest)
+    awaited = Awaited("team-a", None, "o1", runs=runs, message="web-n") if waited else None
+    return Fate("team-a", pod, action, f"message {number}", "image", "cause", awaited=awaited)
+
+
+@pytest.mark.parametrize(
+    ("count", "ordered", "most"), [(2, False, 2), (9, False, 3), (40, False, 4), (41, False, 5), (9, True, 1)]
+)
+def test_how_many_pods_of_an_owner_go_at_a_time(count: int, ordered: bool, most: int) -> None:
+    turn = Turn([fate(EVICT, number) for number in range(count)], ordered)
+    first = turn.due(again=True)
+    assert len(first) == most
+    for one in first:
+        one.action, one.awaited = "evicted", Awaited("team-a", None, "o1")
+    assert turn.due(again=True) == []
+    for one in first:
+        assert one.awaited is not None
+        one.awaited.runs = True
+    assert len(turn.due(again=True)) == min(most, count - most)
+
+
+def test_one_that_a_budget_holds_comes_last_and_only_where_there_is_another_try() -> None:
+    fates = [fate(EVICT, number) for number in range(5)]
+    for held in fates[:3]:
+        held.busy = True
+    turn = Turn(fates, ordered=False)
+    assert turn.due(again=False) == fates[3:]
+    assert turn.due(again=True) == [*fates[3:], fates[0]]
+
+
+def test_a_failing_successor_stops_the_rest() -> None:
+    turn = Turn([fate("evicted", waited=True, runs=True), fate("evicted", 1, waited=True), fate(EVICT, 2)], ordered=False)
+    turn.stop_if_failing()
+    assert turn.fates[2].action == EVICT
+    assert turn.fates[1].awaited is not None
+    turn.fates[1].awaited.runs = False
+    turn.stop_if_failing()
+    assert [one.action for one in turn.fates] == ["evicted", "evicted", LEFT]
+    assert "in vain: web-n" in turn.fates[2].message
+
+
+def test_which_pods_a_budget_has_to_let_go() -> None:
+    assert fate(EVICT, phase="Running").needs_eviction
+    assert fate(LEFT).needs_eviction
+    assert not fate(EVICT).needs_eviction
+    assert not fate("recovering", phase="Running").needs_eviction
+    assert not Fate("team-b", None, LEFT, "").needs_eviction
+
+
+def test_rows_counts_and_one_sentence() -> None:
+    fates = [
+        fate("recovering"),
+        fate("recovering", 1, waited=True, runs=True),
+        fate("recovering", 2, waited=True, runs=False),
+        fate("evicted", 3, waited=True, runs=True),
+        fate("blocked", 4),
+        Fate("team-b", None, "failed", "no right"),
+    ]
+    short, long = told_recovery(fates, ACTIONS, show_all=False), told_recovery(fates, ACTIONS, show_all=True)
+    assert [(row["pod"], row["runs"]) for row in short["pods"]] == [
+        ("web-u002", False),
+        ("web-u003", True),
+        ("web-u004", None),
+        (None, None),
+    ]
+    assert len(long["pods"]) == len(fates)
+    assert short["summary"] == {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 1, "failed": 1}
+    assert (short["changed"], short["failed"]) == (True, True)
+    assert short["msg"] == (
+        "3 recovering, 1 evicted, 1 blocked, 1 failed. team-a/web-u004 blocked: message 4; team-b failed: no right"
+    )
+    assert told_recovery(fates[4:5], ACTIONS, show_all=False)["failed"] is False
+    nothing = told_recovery([], ACTIONS, show_all=False)
+    assert (nothing["changed"], nothing["msg"], nothing["summary"]) == (
+        False,
+        "no Pod is stuck on a pull",
+        dict.fromkeys(ACTIONS, 0),
+    )
+
+
+def test_many_failures_are_cut_and_strangers_text_is_data() -> None:
+    many = [fate("failed", number) for number in range(12)]
+    many[0].message = "a\x1b[31m\nb"
+    told = told_recovery(many, ACTIONS, show_all=False)
+    assert told["msg"].endswith("; and 2 more")
+    assert told["msg"].isprintable()
+    assert told["pods"][0]["message"].isprintable()
+
+
+def test_warnings_are_about_what_was_waited_for_in_vain() -> None:
+    fates = [fate("evicted", 1, waited=True, runs=True), fate("left", 2), fate("evicted", 3)]
+    assert recovery_warnings(fates, 60) == []
+    fates += [fate("evicted", 4, waited=True, runs=False), fate("replaced", 5, waited=True)]
+    assert recovery_warnings(fates, 60) == [
+        "still failing to pull, for the reason in their rows: team-a/web-u004",
+        "not running yet after 60 s: team-a/web-u005",
+    ]
+
+
+def test_the_diff_names_what_goes_and_what_is_made_anew() -> None:
+    fates = [fate("left"), fate("evicted", 1), fate("replaced", 2, owner=None)]
+    (entry,) = recovery_diff(fates)
+    assert entry["before"] == "team-a/web-u001\nteam-a/web-u002\n"
+    assert entry["after"] == "team-a/web-u002 (made anew)\n"
+    assert recovery_diff(fates[:1]) == []

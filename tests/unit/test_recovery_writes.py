@@ -1,0 +1,305 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Evictions and replacements as they are sent, and what is made of the answers, on a Pod in memory that others share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import replacement as replacement_room
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Evictor
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod, stuck_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT, Verdict
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import saved
+
+SEEN = Seen("uid-1", "7")
+Answer = Callable[["Server"], Any]
+
+
+def error(kind: str, status: int = 0, message: str = "the server's words") -> RequestError:
+    return RequestError(f"{message}: {kind}", kind, status)
+
+
+class Server:
+    """One Pod. ``answers`` say what each write is answered with, one after the other; then it does as it is told."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.version = 7
+        self.item: dict[str, Any] | None = pod_item("7")
+        self.sent: list[tuple[str, str, Mapping[str, Any] | None, Any]] = []
+
+    def send(self, request: Request, path: str, query: Any = None, body: Any = None, **_rest: Any) -> dict[str, Any]:
+        self.sent.append((str(request), path, query, body))
+        if request.reads:
+            if request.verb == "list":
+                return {"items": []}
+            if self.item is None:
+                raise error(refusals.NOT_FOUND, 404)
+            return self.item
+        if self.answers:
+            return self.answers.pop(0)(self) or {}
+        return self.obey(request, body)
+
+    def obey(self, request: Request, body: Any) -> dict[str, Any]:
+        if request.verb == "create" and request.resource == "pods":
+            self.item = {**body, "metadata": {**body["metadata"], "uid": "uid-2", "resourceVersion": "1"}}
+            return self.item
+        guard = (body.get("deleteOptions") or body)["preconditions"]
+        if self.item is None:
+            raise error(refusals.NOT_FOUND, 404)
+        if self.item["metadata"]["resourceVersion"] != guard["resourceVersion"]:
+            raise error(refusals.CONFLICT, 409)
+        self.item = None
+        return {}
+
+    @property
+    def writes(self) -> list[str]:
+        return [request.partition(" ")[0] for request, *_rest in self.sent if not request.startswith(("get", "list"))]
+
+
+def pod_item(version: str, reason: str = "ImagePullBackOff") -> dict[str, Any]:
+    state = {"waiting": {"reason": reason, "message": "401 Unauthorized"}} if reason else {"running": {}}
+    return {
+        "metadata": {"name": "web", "namespace": "team-a", "uid": "uid-1", "resourceVersion": version},
+        "spec": {"containers": [{"name": "app", "image": "reg.io/app"}]},
+        "status": {"phase": "Pending", "containerStatuses": [{"name": "app", "state": state}]},
+    }
+
+
+def stuck() -> StuckPod:
+    pod = stuck_pod(pod_item("7"))
+    assert pod is not None
+    return pod
+
+
+def evictor(server: Server, dry_run: bool = False, action: str = EVICT) -> Evictor:
+    verdict = Verdict(action, StuckContainer("app", "reg.io/app", "", ""), "the plan has changed")
+    return Evictor(Objects(cast(Api, server), "pods", dry_run), lambda _pod: verdict, lambda _namespace: [])
+
+
+def fails(kind: str, message: str = "the server's words") -> Answer:
+    def answer(_server: Server) -> None:
+        raise error(kind, message=message)
+
+    return answer
+
+
+def changes(server: Server) -> None:
+    """A kubelet was faster."""
+    server.version += 1
+    server.item = pod_item(str(server.version))
+    raise error(refusals.CONFLICT, 409)
+
+
+def gets_well(server: Server) -> None:
+    server.item = pod_item("8", "")
+    raise error(refusals.CONFLICT, 409)
+
+
+def goes(server: Server) -> None:
+    server.item = None
+    raise error(refusals.NOT_FOUND, 404)
+
+
+def goes_unheard(server: Server) -> None:
+    server.item = None
+    raise error(refusals.UNDECIDED)
+
+
+def is_lost(_server: Server) -> None:
+    raise ClusterError("the cluster is gone")
+
+
+@pytest.mark.parametrize("dry_run", [False, True], ids=["for real", "dry run"])
+def test_an_eviction_is_guarded_by_uid_and_version_and_its_dry_run_stands_in_the_body_too(dry_run: bool) -> None:
+    server = Server()
+    Objects(cast(Api, server), "pods", dry_run).evict("team-a", "web", SEEN)
+    request, path, query, body = server.sent[0]
+    assert request == "create pods/eviction web in namespace team-a"
+    assert path == "/api/v1/namespaces/team-a/pods/web/eviction"
+    assert query == {"fieldManager": "pullpass.registry", **({"dryRun": "All"} if dry_run else {})}
+    assert (body["kind"], body["apiVersion"]) == ("Eviction", "policy/v1")
+    assert body["deleteOptions"]["preconditions"] == {"uid": "uid-1", "resourceVersion": "7"}
+    assert body["deleteOptions"].get("dryRun") == (["All"] if dry_run else None)
+
+
+def test_a_delete_says_what_becomes_of_what_it_owns() -> None:
+    server = Server()
+    Objects(cast(Api, server), "jobs", dry_run=False).delete("team-a", "web", SEEN, "Background")
+    assert server.sent[0][3]["propagationPolicy"] == "Background"
+
+
+def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> None:
+    causes = [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 2 healthy pods and has 0 currently"}]
+    body = {"message": "Cannot evict pod as it would violate the pod's disruption budget.", "details": {"causes": causes}}
+    request = Request("create", "pods/eviction", "team-a", "web")
+    told = refusal(request, "https://api", 429, json.dumps(body).encode())
+    throttled = refusal(request, "https://api", 429, json.dumps({**body, "details": {"causes": []}}).encode())
+    assert isinstance(told, RequestError)
+    assert isinstance(throttled, RequestError)
+    assert (told.kind, told.pause, throttled.kind) == (refusals.BUDGET, None, refusals.THROTTLED)
+    assert str(told).endswith("needs 2 healthy pods and has 0 currently")
+
+
+@pytest.mark.parametrize(
+    ("answers", "action", "tries"),
+    [
+        ([], "evicted", 1),
+        ([changes, changes], "evicted", 3),
+        ([changes] * 9, "failed", 6),
+        ([gets_well], "recovering", 1),
+        ([goes], "left", 1),
+        ([goes_unheard], "evicted", 1),
+        ([fails(refusals.UNDECIDED)], "evicted", 2),
+        ([fails(refusals.FORBIDDEN)], "failed", 1),
+        ([fails(refusals.REFUSED)], "failed", 1),
+        ([fails(refusals.TERMINATING)], "left", 1),
+        ([fails(refusals.BUDGET)], BUSY, 1),
+        ([is_lost], "failed", 1),
+    ],
+)
+def test_what_becomes_of_an_eviction(answers: list[Answer], action: str, tries: int) -> None:
+    server = Server(*answers)
+    assert evictor(server)(stuck()).action == action
+    assert len(server.writes) == tries
+
+
+def test_what_changed_is_decided_anew_before_it_is_evicted() -> None:
+    server = Server(changes)
+    done = evictor(server, action=LEFT)(stuck())
+    assert (done.action, done.message, len(server.writes)) == ("left", "the plan has changed", 1)
+
+
+def test_a_dry_run_without_the_right_tells_the_plan_alone() -> None:
+    done = evictor(Server(fails(refusals.FORBIDDEN)), dry_run=True)(stuck())
+    assert (done.action, "not checked by the server" in done.message) == ("evicted", True)
+
+
+def test_two_budgets_for_one_pod_are_told_as_a_block_and_not_as_an_error_of_the_server() -> None:
+    told = fails(refusals.UNDECIDED, "This pod has more than one PodDisruptionBudget, which the eviction does not support")
+    assert evictor(Server(told))(stuck()).action == BUSY
+
+
+def test_once_the_cluster_is_lost_nothing_more_is_sent() -> None:
+    server = Server(is_lost)
+    evict = evictor(server)
+    evict(stuck())
+    done = evict(stuck())
+    assert (done.action, "not tried" in done.message, len(server.writes)) == ("failed", True, 1)
+
+
+NEW = {"metadata": {"name": "web", "namespace": "team-a"}, "spec": {"new": True}}
+OLD = {"metadata": {"name": "web", "namespace": "team-a"}, "spec": {"new": False}}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replacement_room.time, "sleep", lambda _seconds: None)
+
+
+def make_anew(server: Server, seconds: float = 60) -> Any:
+    lasting = Lasting(seconds, "Background", OLD, lambda manifest: f"saved {manifest['spec']}")
+    return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, lasting)
+
+
+def passes(_server: Server) -> None:
+    """The trial run."""
+
+
+def test_an_object_is_made_anew_only_once_the_old_one_is_gone() -> None:
+    looks: list[Request] = []
+
+    def goes_slowly(server: Server) -> dict[str, Any]:
+        real, server.item = server.item, None
+        asked = server.send
+
+        def send(request: Request, *rest: Any, **more: Any) -> dict[str, Any]:
+            if request.verb == "get" and len(looks) < 3:
+                looks.append(request)
+                assert real is not None
+                return real
+            return asked(request, *rest, **more)
+
+        server.send = send  # type: ignore[method-assign]
+        return {}
+
+    server = Server(passes, goes_slowly)
+    assert make_anew(server)["metadata"]["uid"] == "uid-2"
+    assert len(looks) == 3
+    assert server.writes == ["create", "delete", "create"]
+
+
+def test_what_is_never_gone_is_saved() -> None:
+    with pytest.raises(RequestError, match=r"was not gone after 0 seconds.*saved \{'new': False\}"):
+        make_anew(Server(passes, passes), seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "there", "words"),
+    [
+        ([fails(refusals.UNDECIDED)], True, ""),
+        ([fails(refusals.REFUSED)], False, "the old one is back"),
+        ([fails(refusals.REFUSED), fails(refusals.REFUSED)], None, "COULD NOT BE PUT BACK: .* saved {'new': False}"),
+        ([fails(refusals.UNDECIDED)] * 8, None, "COULD NOT BE PUT BACK"),
+    ],
+)
+def test_never_without_one_of_the_two_or_a_file(answers: list[Answer], there: bool | None, words: str) -> None:
+    def deleted(server: Server) -> None:
+        server.item = None
+
+    server = Server(passes, deleted, *answers)
+    if words:
+        with pytest.raises(RequestError, match=words):
+            make_anew(server)
+    else:
+        make_anew(server)
+    assert (server.item["spec"]["new"] if server.item else None) is there
+
+
+def test_another_one_of_that_name_that_came_meanwhile_is_left_and_told_of() -> None:
+    def deleted(server: Server) -> None:
+        server.item = None
+
+    def overtaken(server: Server) -> None:
+        server.item = pod_item("1")
+        server.item["metadata"]["uid"] = "somebody else's"
+        raise error(refusals.CONFLICT, 409)
+
+    server = Server(passes, deleted, overtaken)
+    with pytest.raises(RequestError, match="somebody else has made another pods web meanwhile") as caught:
+        make_anew(server)
+    assert caught.value.kind == refusals.REFUSED
+    assert server.item is not None
+    assert server.item["metadata"]["uid"] == "somebody else's"
+
+
+def test_a_trial_that_is_refused_deletes_nothing() -> None:
+    server = Server(fails(refusals.REFUSED))
+    with pytest.raises(RequestError, match="trial"):
+        make_anew(server)
+    assert server.writes == ["create"]
+    assert server.sent[1][3]["metadata"]["name"] == "web-dry-run"
+
+
+def test_a_saved_manifest_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    manifest = {"kind": "Pod", **OLD}
+    told = saved(manifest)
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text()) == manifest
+    assert str(path) in told
+    assert "passwords included" in told
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    assert "Nor could it be saved" in saved(manifest)
