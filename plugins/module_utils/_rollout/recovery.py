@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_shown import shown_image
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Done, Evictor
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate, Turn
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, Follower
