@@ -174,7 +174,7 @@ images:
           type: int
           returned: always
 logins:
-  description: What was found out for each credential that no image was asked for with, in the order given.
+  description: What was found out for each credential that no image was asked for with, in the order of O(registries), or sorted.
   returned: success
   type: list
   elements: dict
@@ -240,6 +240,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._masking import 
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import pushers
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import (
     Verification,
     verify_images,
@@ -330,7 +331,7 @@ def told(found: Verification) -> str:
     if found.images:
         parts.append(f"{sum(one.pullable for one in found.images)} of {len(found.images)} images can be pulled")
     if found.logins:
-        good = sum(finding.verdict == "accepted" for _credential, finding in found.logins)
+        good = sum(finding.verdict == ACCEPTED for _credential, finding in found.logins)
         parts.append(f"{good} of {len(found.logins)} logins are accepted")
     return f"{', '.join(parts)}. {in_words([*found.obstacles(), *found.doubts()])}".rstrip()
 
@@ -348,7 +349,8 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     message = told(found)
     if about:
         message += " What a node itself holds (files, credential providers) is not seen from here."
-    pullable = not found.obstacles() and not found.doubts()
+    logins = [finding.verdict == ACCEPTED for _credential, finding in found.logins]
+    pullable = all(logins) and all(access.pullable for access in found.images)
     return {"changed": False, "msg": message, "pullable": pullable, **found.rows(), **about}
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import kubernetes
 
@@ -25,9 +26,10 @@ COUNT = 500
 def measure(ground: Lab) -> Iterator[Row]:
     """Whole runs of the rollout, with the login at the registry before it."""
     cluster, registry = ground.clusters[0], ground.registry("basic")
-    core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(cluster.kubeconfig)))
+    core: Any = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(cluster.kubeconfig)))
+    names = [f"bench-{index}" for index in range(COUNT)]
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda index: core.create_namespace({"metadata": {"name": f"bench-{index}"}}), range(COUNT)))
+        list(pool.map(lambda name: core.create_namespace({"metadata": {"name": name}}), names))
     while len(core.list_service_account_for_all_namespaces(field_selector="metadata.name=default").items) < COUNT:
         time.sleep(0.2)
     variables = {

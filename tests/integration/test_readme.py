@@ -37,7 +37,8 @@ def there_and_back(access: Access, ansible: Ansible, prefix: str, rules: list[An
         f"cluster_pull_access_{'cluster_ca_cert' if name == 'ca_cert' else name}": value
         for name, value in access.connection_as(access.token_of(names[0], "least")).items()
     }
-    host = {**host, "cluster_pull_access_namespaces": [f"{prefix}-*"], "pullpass_registries": [registry]}
+    chosen = {"cluster_pull_access_namespaces": [f"{prefix}-*"], "pullpass_registries": [registry]}
+    host = {**host, **chosen, "cluster_pull_access_verify": "none"}
     inventory = {"clusters": {"hosts": {"c": host}}}
     another = json.dumps({"pullpass_registries": [{**registry, "password": "another-password"}]})
     return [

@@ -11,8 +11,16 @@ import pytest
 
 from ansible_run import Ansible, Run
 from cluster_access import Access
+from lab import Lab
 
 UNDEFINED = {"pullpass_registries": [{"registry": "r.io", "username": "u", "password": "{{ nobody_set_this }}"}]}
+
+
+@pytest.fixture
+def registry(lab: Lab) -> dict[str, Any]:
+    """A credential that the lab's registry takes: the role asks it before it writes anything."""
+    entry = {"registry": lab.registry("basic").host, "username": "puller", "password": lab.users["puller"]}
+    return {**entry, "ca_cert": str(lab.ca)}
 
 
 def run_role(ansible: Ansible, access: Access, variables: dict[str, Any], *uses: dict[str, Any]) -> Run:

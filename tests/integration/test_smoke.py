@@ -5,8 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_run import Ansible
 from cluster_access import Access
+from lab import Lab
+
+
+@pytest.fixture
+def registry(lab: Lab) -> dict[str, Any]:
+    """A credential that the lab's registry takes: the role asks it before it writes anything."""
+    entry = {"registry": lab.registry("basic").host, "username": "puller", "password": lab.users["puller"]}
+    return {**entry, "ca_cert": str(lab.ca)}
 
 
 def test_rollout_twice_and_away(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:

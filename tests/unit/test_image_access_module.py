@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""modules/image_access_info: documentation and options agree, and what is said of what was found."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import Verification
+from ansible_collections.pullpass.registry.plugins.modules import image_access_info
+
+FRAGMENTS = "ansible_collections.pullpass.registry.plugins.doc_fragments"
+
+
+def arguments() -> dict[str, Any]:
+    caught: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_access_info, "run", lambda _flow, **rest: caught.update(rest))
+        image_access_info.main()
+    return caught
+
+
+def test_what_is_documented_is_what_is_accepted() -> None:
+    module = yaml.safe_load(image_access_info.DOCUMENTATION)
+    told: dict[str, Any] = {}
+    for name in module["extends_documentation_fragment"]:
+        file, _dot, part = name.removeprefix("pullpass.registry.").partition(".")
+        fragment = importlib.import_module(f"{FRAGMENTS}.{file}").ModuleDocFragment
+        told.update(yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION")).get("options", {}))
+    told.update(module["options"])
+    keys = ("type", "elements", "choices", "aliases", "required", "default")
+    spec = arguments()["argument_spec"]
+    assert {name: {key: entry[key] for key in keys if key in entry} for name, entry in told.items()} == {
+        name: {key: entry[key] for key in keys if key in entry} for name, entry in spec.items()
+    }
+
+
+def test_it_can_run_in_check_mode_and_is_in_the_action_group() -> None:
+    assert arguments()["supports_check_mode"] is True
+    runtime = Path(__file__).resolve().parents[2] / "meta" / "runtime.yml"
+    assert "image_access_info" in yaml.safe_load(runtime.read_text(encoding="utf-8"))["action_groups"]["kubernetes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"images": []}, "images is empty. With namespace it is for images"),
+        ({"namespace": "a/b"}, "namespace 'a/b' can be no object's name"),
+        ({"pod": "A"}, "pod 'A' can be no object's name"),
+        ({"service_account": ""}, "service_account '' can be no object's name"),
+        ({"secrets": ["a", "b*"]}, r"secrets 'b\*' can be no object's name"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:
+    nothing = dict.fromkeys(image_access_info.POD_OPTIONS)
+    given: dict[str, Any] = {**nothing, "workers": 16, "namespace": "a", "images": ["nginx"]}
+    image_access_info.check_options(given)
+    with pytest.raises(InputError, match=words):
+        image_access_info.check_options({**given, **options})
+
+
+def test_without_a_namespace_no_image_is_needed() -> None:
+    image_access_info.check_options({"workers": 1, "namespace": None, "images": []})
+
+
+def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
+    credential = make_credential("here", "reg.io", "bot", "a-word")
+    images = [ImageAccess(parse_image(f"reg.io/a:{n}"), Finding("not_found", f"No {n}.")) for n in range(14)]
+    images.append(ImageAccess(parse_image("reg.io/good"), Finding("anonymous", "Anybody can.")))
+    logins = [(credential, Finding("accepted", "Fine.")), (credential, Finding("unreachable", "It sleeps."))]
+    told = image_access_info.told(Verification(logins, images))
+    assert told.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0.; ")
+    assert "No 9." in told
+    assert "No 10." not in told
+    assert told.endswith("; and 5 more")
+    assert image_access_info.told(Verification(logins[:1])) == "1 of 1 logins are accepted."
