@@ -87,14 +87,6 @@ class ClusterView:
 
         self._wait_for(seconds, f"every Pod {' or '.join(states)}", settled)
 
-    def replace_leaning_pods(self) -> list[str]:
-        """Delete the Pods that were admitted before their ServiceAccount was linked; their Deployments make new ones."""
-        names = [name for (namespace, name), state in self.pods().items() if namespace != NAMESPACES[0] and state != "Running"]
-        for namespace, name in self.pods():
-            if name in names:
-                self.core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
-        return names
-
     def registries(self, namespace: str) -> list[str]:
         """The registries in the Secret, read back out of it."""
         secret = self.core.read_namespaced_secret(SECRET, namespace)

@@ -12,7 +12,8 @@ import lab
 INSTANCE = "demo"
 OWN_CLUSTER_HELP = """KUBECONFIG and REGISTRY go together, to run the demo on a cluster and registry of your own:
   KUBECONFIG=~/.kube/config REGISTRY=registry.example.com:5000 \\
-  REGISTRY_USERNAME=bot REGISTRY_PASSWORD_FILE=./password [IMAGE=registry.example.com:5000/team/app:1] [CONTEXT=name] make demo
+  REGISTRY_USERNAME=bot REGISTRY_PASSWORD_FILE=./password [IMAGE=registry.example.com:5000/team/app:1] [CONTEXT=name] \\
+  [REGISTRY_CA=./ca.pem] make demo
 Without any of them the demo brings up a lab of its own."""
 
 
@@ -33,6 +34,7 @@ class Ground:
     image: str | None
     no_pods: str = ""
     audit_log: Path | None = None
+    ca: str | None = None
 
     @property
     def own(self) -> bool:
@@ -61,6 +63,7 @@ def _lab() -> Ground:
         image=running.images[registry.name] if running.node_available else None,
         no_pods="" if running.node_available else f"there is no node here: {running.node_reason}",
         audit_log=cluster.audit_log,
+        ca=str(running.ca),
     )
 
 
@@ -87,6 +90,7 @@ def own(kubeconfig: str, registry: str) -> Ground:
         password=password,
         image=image,
         no_pods="" if image else "IMAGE names no private image",
+        ca=variables.get("REGISTRY_CA"),
     )
 
 

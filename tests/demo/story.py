@@ -8,12 +8,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from .cluster_view import GLOB, NAMESPACES, SECRET, ClusterView, requests_in
 from .ground import DemoError, Ground
 
 STUCK = ("ErrImagePull", "ImagePullBackOff")
 PLAYBOOK = "pullpass.registry.rollout"
+_QUIETLY = ("-e", "cluster_pull_access_canary_image=")
 
 
 def tell(ground: Ground) -> None:
@@ -30,20 +32,28 @@ def tell(ground: Ground) -> None:
         print(f"No Pods are made, because {ground.no_pods}. The Secret and its link are read back instead.")
 
     inventory, variables = _write_files(ground)
+    _show_wrong_password(ground, inventory, variables)
     say(
         "The rollout",
-        f"The cluster is a host in {inventory}, and the credential in a file of variables beside it, as from a vault. "
-        f"The playbook writes Secret {SECRET} into each of these namespaces and names it on each default ServiceAccount.",
+        f"The cluster is a host in {inventory}, and the credential in a file of variables beside it, as from a vault. The "
+        f"playbook asks the registry whether the credential is good, writes Secret {SECRET} into each of these namespaces and "
+        "names it on each default ServiceAccount. Pods whose Secret was missing start by themselves; those that were made before "
+        "their ServiceAccount was linked never would, and are evicted. In the end a Pod in each namespace proves that the image "
+        "can be pulled.",
     )
     _play(inventory, variables)
     for namespace in NAMESPACES:
         print(f"{namespace}: {SECRET} holds {view.registries(namespace)}; default uses {view.pull_secrets(namespace)}")
     if ground.image:
-        _show_running(view)
+        view.wait_for_pods(("Running",), 180)
+        _show_pods(view)
 
-    say("The same again", "A second run compares, finds nothing to do and writes nothing.")
+    say(
+        "The same again",
+        "A second run compares, finds nothing to do and writes nothing. (The Pods that prove it are left out here.)",
+    )
     start = ground.audit_log.stat().st_size if ground.audit_log else 0
-    output = _play(inventory, variables)
+    output = _play(inventory, variables, *_QUIETLY)
     if "changed=0" not in output:
         raise DemoError("the second run changed something; it should not have")
     if ground.audit_log:
@@ -69,17 +79,19 @@ def _show_failing(view: ClusterView, image: str) -> None:
         raise DemoError(f"a Pod runs without a credential: {image} is not private, or the node has its own. Name another IMAGE.")
 
 
-def _show_running(view: ClusterView) -> None:
+def _show_wrong_password(ground: Ground, inventory: Path, variables: Path) -> None:
     say(
-        "Pods that run",
-        "The kubelet reads the Secret again at each try, so the Pod that names it comes up by itself. A Pod takes the pull "
-        "secrets of its ServiceAccount when it is made: those that were made before have to be made again, which here their "
-        "Deployments do once they are deleted.",
+        "A wrong password",
+        "The registry is asked once, before any cluster is touched. It says no, and that is the end of it: nothing is written, and "
+        "the account is not locked by one more attempt for each cluster.",
     )
-    for name in view.replace_leaning_pods():
-        print(f"deleted Pod {name}")
-    view.wait_for_pods(("Running",), 180)
-    _show_pods(view)
+    credential = {"registry": ground.registry, "username": ground.username, "password": "not the password"}
+    command = _command(inventory, variables, *_QUIETLY, "-e", json.dumps({"pullpass_registries": [credential]}))
+    output = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    told = [line.strip(' ",') for line in output.stdout.splitlines() if "demo:  " in line]
+    if not output.returncode or not told:
+        raise DemoError("a wrong password did not stop the rollout; what the playbook says:\n" + output.stdout)
+    print("\n".join(textwrap.fill(line, 110, initial_indent="  ", subsequent_indent="    ") for line in told))
 
 
 def _show_pods(view: ClusterView) -> None:
@@ -90,10 +102,15 @@ def _show_pods(view: ClusterView) -> None:
 def _write_files(ground: Ground) -> tuple[Path, Path]:
     """An inventory as a site would have it, and the secret beside it as a vault would give it (0600)."""
     inventory, variables = ground.folder / "inventory.json", ground.folder / "registries.json"
-    host = {
+    host: dict[str, Any] = {
         "cluster_pull_access_kubeconfig": ground.kubeconfig,
         "cluster_pull_access_namespaces": list(NAMESPACES) if ground.own else [GLOB],
     }
+    if ground.ca:
+        host["cluster_pull_access_registry_ca_cert"] = ground.ca
+    if ground.image:
+        host["cluster_pull_access_recover_pods"] = "evict"
+        host["cluster_pull_access_canary_image"] = ground.image
     if ground.context:
         host["cluster_pull_access_context"] = ground.context
     inventory.write_text(json.dumps({"clusters": {"hosts": {"demo": host}}}, indent=2) + "\n")
@@ -108,8 +125,8 @@ def _command(inventory: Path, variables: Path, *more: str) -> list[str]:
     return [str(program), PLAYBOOK, "-i", str(inventory), "-e", f"@{variables}", *more]
 
 
-def _play(inventory: Path, variables: Path) -> str:
-    command = _command(inventory, variables)
+def _play(inventory: Path, variables: Path, *more: str) -> str:
+    command = _command(inventory, variables, *more)
     print(f"$ {' '.join(command)}", flush=True)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     lines = []
