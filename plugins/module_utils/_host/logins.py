@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Logins stored and removed, in the file or in the helper that the file names for them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import LoginDocument, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import LoginFormat
+
+AUTO, FILE = "auto", "file"
+STORED, REMOVED, UNCHANGED = "stored", "removed", "unchanged"
+
+
+_TOKEN = "(identity token)"
+# for a user name that comes without a password: an empty one would make it look like a token
+_UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Where logins go. ``store``: auto, file or the suffix of a helper. ``dry``: helpers are asked, and told nothing."""
+
+    kind: LoginFormat
+    helpers: CredentialHelpers
+    store: str
+    dry: bool
+
+    def find(self, document: LoginDocument, key: str) -> StoredLogin:
+        """The login that is kept for ``key`` where we would put one; an empty one for none. Raises InputError."""
+        helper = self._helper(document, key)
+        if helper:
+            username, secret = self.helpers.find(helper, key) or ("", "")
+            # whose token it is a helper does not tell
+            return StoredLogin(token=secret) if username == HELPER_USERNAME else StoredLogin(username, secret)
+        return _in_file(document, key)
+
+    def put(self, document: LoginDocument, key: str, login: Login) -> tuple[LoginDocument, Row]:
+        """The document with the login. Raises InputError."""
+        helper = self._helper(document, key)
+        before = self.find(document, key)
+        if not helper:
+            edited = document.with_login(key, login)
+            if self.store == FILE:
+                edited = edited.without_helper(key)
+            changed = edited.text != document.text
+        else:
+            wanted = (HELPER_USERNAME, login.token) if login.token else (login.username, login.password)
+            new = wanted != (HELPER_USERNAME if before.token else before.username, before.token or before.password)
+            if new and not self.dry:
+                self.helpers.store(helper, key, *wanted)
+            edited = document if self.store == AUTO else document.with_helper(key, self.store)
+            edited = edited.with_mark(key)
+            changed = new or edited.text != document.text
+        action = STORED if changed else UNCHANGED
+        return edited, Row(key, shown_username(login.username, login.password or _UNKNOWN), action, _user(before))
+
+    def take(self, document: LoginDocument, key: str, username: str | None) -> tuple[LoginDocument, Row]:
+        """The document without the login, or without that of the user alone. Raises InputError."""
+        forgotten = self._erase(document, key, username)
+        keys = [
+            one
+            for one in document.keys_for(key)
+            if username in (None, document.entries[one].username) or (forgotten and document.entries[one].empty)
+        ]
+        before = forgotten or next((user for user in (_user(document.entries[one]) for one in keys) if user), None)
+        edited = document.without(keys)
+        if username is None or before:
+            edited = edited.without(one for one in self.kind.left_over(key) if one in document.entries)
+        if document.helpers.get(key) == self.store and (username is None or before):
+            edited = edited.unregistered(key)
+        action = REMOVED if forgotten or edited.text != document.text else UNCHANGED
+        return edited, Row(key, before or (username and shown_username(username, _UNKNOWN)), action, before)
+
+    def _helper(self, document: LoginDocument, server: str) -> str:
+        helper = {AUTO: document.helper(server), FILE: ""}.get(self.store, self.store)
+        if helper and self.kind.scoped and "/" in server:
+            raise InputError(
+                f"registry {server}: docker-credential-{shown(helper)} keeps logins for whole registries only. Set store to "
+                f"file, or give {server.partition('/')[0]}."
+            )
+        return helper
+
+    def _erase(self, document: LoginDocument, key: str, username: str | None) -> str | None:
+        """Whose login a helper has forgotten, None for nobody's."""
+        forgotten = None
+        for server in self.kind.servers(key):
+            helper = self._helper(document, server)
+            found = self.helpers.find(helper, server) if helper else None
+            if found is not None and username in (None, found[0]):
+                if not self.dry:
+                    self.helpers.erase(helper, server)
+                user = _TOKEN if found[0] == HELPER_USERNAME else shown_username(found[0], found[1])
+                forgotten = forgotten or user
+        return forgotten
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one login. ``before``: the user that was logged in, None for nobody."""
+
+    registry: str
+    username: str | None
+    action: str
+    before: str | None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """``login`` None: none is wanted, or with a ``username`` none of that user."""
+
+    key: str
+    login: Login | None = None
+    username: str | None = None
+
+
+def settle(file: LoginFile, keeper: Keeper, wishes: Sequence[Wish], attributes: Attributes, backup: bool) -> dict[str, t.Any]:
+    """Carry the wishes out, and give what was done, in values that JSON can hold. Raises InputError."""
+    rows: list[Row] = []
+
+    def edit(text: str) -> str:
+        rows.clear()
+        document = LoginDocument(file.path, text, keeper.kind)
+        for wish in wishes:
+            if wish.login is None:
+                document, row = keeper.take(document, wish.key, wish.username)
+            else:
+                document, row = keeper.put(document, wish.key, wish.login)
+            rows.append(row)
+        return document.text
+
+    if keeper.dry:
+        done = file.preview(edit, attributes)
+    else:
+        done = file.change(edit, attributes, backup, create=any(wish.login for wish in wishes))
+    changed = done["changed"] or any(row.action != UNCHANGED for row in rows)
+    return {**done, "changed": changed, "rows": [asdict(row) for row in rows], "unlocked": file.unlocked}
+
+
+def look(file: LoginFile, keeper: Keeper, keys: Sequence[str]) -> dict[str, t.Any]:
+    """Key -> the StoredLogin under it, as a mapping. Raises InputError."""
+    text, _info = file.read()
+    document = LoginDocument(file.path, text, keeper.kind)
+    return {key: asdict(keeper.find(document, key)) for key in keys}
+
+
+def _in_file(document: LoginDocument, key: str) -> StoredLogin:
+    keys = document.keys_for(key)
+    return document.entries[key if key in keys else keys[0]] if keys else StoredLogin()
+
+
+def _user(login: StoredLogin) -> str | None:
+    if login.empty:
+        return None
+    return shown_username(login.username, login.password or _UNKNOWN) or (_TOKEN if login.token else "")

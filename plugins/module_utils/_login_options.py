@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Options that name a file of logins and whose it is; documented in both modules that have them."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import Account, account_named, own_account
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS, LoginFormat
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import login_path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOGIN_OPTIONS: dict[str, t.Any] = {
+    # no path: Ansible would put the home of whoever runs the task in the place of '~', not that of user
+    "path": {"type": "str"},
+    "format": {"type": "str", "choices": ["docker", "containers"], "default": "docker"},
+    "persistent": {"type": "bool", "default": False},
+    "user": {"type": "str"},
+}
+
+
+@dataclass(frozen=True)
+class LoginPlace:
+    """The file, what kind it is, and as whom it is dealt with."""
+
+    file: LoginFile
+    kind: LoginFormat
+    account: Account
+
+
+def open_logins(params: Mapping[str, t.Any]) -> LoginPlace:
+    """Opens nothing yet. Raises InputError."""
+    if params["persistent"] and (params["format"] != "containers" or params["path"] is not None):
+        raise InputError("persistent goes with format containers and without path: it chooses one of the two files of podman.")
+    for option in ("path", "user"):
+        if params[option] == "":
+            raise InputError(f"{option} is empty. Give one, or leave the option out.")
+    account = account_named(params["user"]) if params["user"] is not None else own_account()
+    environment = os.environ if account.is_own else {}
+    path = login_path(params["format"], params["path"], params["persistent"], account, environment)
+    return LoginPlace(LoginFile(path, _guard(params["user"], account)), FORMATS[params["format"]], account)
+
+
+def _guard(user: str | None, account: Account) -> Guard | None:
+    """root follows nobody else, and whoever named a user wants that one alone; all others can harm none but themselves."""
+    if user is None and account.uid != 0:
+        return None
+    return Guard(account.uid, account.name, alone=account.uid != 0)

@@ -1,0 +1,384 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_login
+short_description: Log docker, podman, skopeo and buildah in to registries
+version_added: 0.1.0
+description:
+  - Stores logins for registries where C(docker login) or C(podman login) would, and takes them out again. Needs neither of
+    them, nor a daemon, only Python.
+  - Asks the registries first, and asks them again about a login that is stored already, so that a revoked one is not reported
+    as good.
+  - Changes nothing in the file but the logins it is given. Other logins, unknown members, order, indentation, owner and links
+    stay. The file is replaced as a whole, by one task at a time. A file that is damaged is refused and left as it was.
+  - Never returns a password, nor anything that one could be read from.
+author:
+  - pullpass.registry maintainers (@pullpass)
+extends_documentation_fragment:
+  - pullpass.registry.attributes
+  - pullpass.registry.credentials
+  - pullpass.registry.registries
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Asks the registries, and credential helpers for what they keep. Writes nothing.
+  diff_mode:
+    support: full
+    details:
+      - Tells users, and passwords by markers.
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - With V(present) the logins are stored.
+      - With V(absent) they are removed, and erased from the credential helper that keeps them. Of O(registries) only
+        C(registry) is needed then; with C(username), only the login of that user is removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description:
+      - The file, as an absolute path or from C(~/), which is the home of O(user). By default the one that the programs choose
+        themselves.
+      - That is for docker C(config.json) in the folder that C(DOCKER_CONFIG) names, or in C(~/.docker); for containers what
+        C(REGISTRY_AUTH_FILE) names, or C(containers/auth.json) in C(XDG_RUNTIME_DIR), C(/run/user/<uid>) or
+        C(/run/containers/<uid>).
+      - These variables count only where the task runs as O(user) itself.
+      - A link is followed and stays, and the file that it leads to is replaced. A link to nothing is refused.
+    type: str
+  format:
+    description:
+      - V(docker) for C(config.json), V(containers) for the C(auth.json) of podman, skopeo, buildah and CRI-O.
+      - Only V(containers) knows logins for a path of a registry, C(host/team).
+    type: str
+    choices: [docker, containers]
+    default: docker
+  persistent:
+    description:
+      - With O(format=containers), use C(~/.config/containers/auth.json) instead of the file below C(/run), which is lost when
+        the machine starts anew. The programs look there second.
+    type: bool
+    default: false
+  user:
+    description:
+      - Account of the host whose logins these are. The task has to run as root, and gives up its rights to read and write the
+        file and to ask a helper; the helper gets the environment of a plain login.
+      - Links, folders and files of anybody else are refused. Without this option, root refuses what is below a folder that is
+        not root's.
+    type: str
+  verify:
+    description:
+      - With V(login) each login is tried before anything is written. Where a registry rejects one, none is written.
+      - With V(none) they are stored without asking.
+    type: str
+    choices: [none, login]
+    default: login
+  verify_undecided:
+    description:
+      - What to do where that cannot be found out, for a registry that is down, limits requests or lets everybody in.
+      - With V(warn) the logins are stored all the same.
+    type: str
+    choices: [fail, warn]
+    default: fail
+  store:
+    description:
+      - V(auto) stores a login where the file says, through the program of C(credHelpers) or (docker alone) C(credsStore), or
+        else in the file itself. No helper is chosen that the file does not name, though docker would choose one for a file
+        that is empty.
+      - V(file) stores it in the file, and takes the registry out of C(credHelpers), which would hide it. What a helper keeps
+        stays there.
+      - Any other word is the suffix of a C(docker-credential-*) program, which gets the login, and is named for the registry in
+        C(credHelpers).
+    type: str
+    default: auto
+  owner:
+    description: Owner of the file. By default as it is. Not together with O(user).
+    type: str
+  group:
+    description: Group of the file. By default as it is.
+    type: str
+  mode:
+    description:
+      - Mode of the file, as V('0640'). By default V(0600) for a new file, and as it is for one that is there; but one that
+        every account can read or write becomes V(0600).
+      - Folders that have to be made get V(0700).
+    type: raw
+  backup:
+    description: Whether to keep a copy of a file that is changed, mode 0600, beside it. It holds the old passwords.
+    type: bool
+    default: false
+notes:
+  - A registry that hands out an identity token has it stored in place of the password, as docker does (O(format=docker) with
+    O(verify=login)). Such a file is of no use as a pull secret.
+  - C(email) and C(revision) of O(registries) are not kept in the file.
+seealso:
+  - module: pullpass.registry.registry_login_info
+  - module: pullpass.registry.pull_secret
+"""
+
+EXAMPLES = r"""
+- name: Log docker in
+  pullpass.registry.registry_login:
+    registries:
+      - registry: registry.example.com:5000
+        username: ci-bot
+        password: "{{ vault_registry_password }}"
+
+- name: Two registries for the account of the CI runner
+  become: true
+  pullpass.registry.registry_login:
+    user: gitlab-runner
+    registries: "{{ pullpass_registries }}"
+
+- name: Log podman in, for good
+  pullpass.registry.registry_login:
+    format: containers
+    persistent: true
+    registries:
+      - registry: registry.example.com/team-a
+        username: team-a
+        password: "{{ vault_team_a_password }}"
+
+- name: The kubelet's own file
+  become: true
+  pullpass.registry.registry_login:
+    path: /var/lib/kubelet/config.json
+    store: file
+    registries: "{{ pullpass_registries }}"
+
+- name: Log out
+  pullpass.registry.registry_login:
+    state: absent
+    registries:
+      - registry: docker.io
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  returned: always, unless nothing could be planned
+  type: str
+  sample: /root/.docker/config.json
+logins:
+  description: What became of each login.
+  returned: always, unless nothing could be planned
+  type: list
+  elements: dict
+  contains:
+    registry:
+      description: Key under which the registry stands in the file.
+      type: str
+      returned: always
+    username:
+      description: The user. None where nobody was logged in.
+      type: str
+      returned: always
+    action:
+      description: C(stored), C(removed) or C(unchanged).
+      type: str
+      returned: always
+    verified:
+      description: Whether the registry accepted the login. False where that could not be found out, none where it was not asked.
+      type: bool
+      returned: always
+  sample: [{"registry": "registry.example.com:5000", "username": "ci-bot", "action": "stored", "verified": true}]
+backup_file:
+  description: The copy of the file as it was.
+  returned: with O(backup), when the file was changed
+  type: str
+  sample: /root/.docker/config.json.4711.2026-11-24@22:00:00~
+verification:
+  description: What the registries said, with RV(verification.logins) as M(pullpass.registry.image_access_info) returns them.
+  returned: when the registries were asked
+  type: dict
+  contains:
+    logins:
+      description: A row for each login.
+      type: list
+      elements: dict
+      returned: always
+  sample: {"images": [], "logins": [{"registry": "registry.example.com:5000", "username": "ci-bot", "verdict": "accepted",
+           "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
+"""
+
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
+    CREDENTIAL_OPTIONS,
+    SOURCES,
+    announce,
+    credentials_option,
+    registries_option,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import as_account
+from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes, attributes_option
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import lost_at_boot
+from ansible_collections.pullpass.registry.plugins.module_utils._host.logins import (
+    STORED,
+    UNCHANGED,
+    Keeper,
+    Wish,
+    look,
+    settle,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._login_options import LOGIN_OPTIONS, LoginPlace, open_logins
+from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
+from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
+    has_token_server,
+    with_identity_token,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
+from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
+from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import verify
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPTIONS: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "verify": {"type": "str", "choices": ["none", "login"], "default": "login"},
+    "verify_undecided": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+    "store": {"type": "str", "default": "auto"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "raw"},
+    "backup": {"type": "bool", "default": False},
+}
+# to log out, a user name needs no password
+REGISTRIES = {"registries": {**CREDENTIAL_OPTIONS["registries"], "required_together": []}}
+WORKERS = 8
+
+
+def check_options(params: dict[str, t.Any]) -> None:
+    if params["user"] is not None and params["owner"] is not None:
+        raise InputError("owner and user are both given, and the file of a user belongs to that user. Leave owner out.")
+    if not params["store"]:
+        raise InputError("store is empty. Give auto, file, or the suffix of a docker-credential-* program.")
+    if params["state"] == "absent" and params["registries"] == []:
+        raise InputError("registries is an empty list. Name the registries to log out of.")
+
+
+def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
+    entries = module.params["registries"]
+    usernames = [None] * len(registries_option(module)) if entries is None else [entry["username"] for entry in entries]
+    keys = [place.kind.key(registry) for registry in registries_option(module)]
+    return [Wish(key, username=username) for key, username in zip(keys, usernames)]
+
+
+def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], dict[str, t.Any]]:
+    """What to store, once the registries have accepted it, and what they said."""
+    credentials = credentials_option(module)
+    announce(module, credentials)
+    keys = [place.kind.key(one.registry) for one in credentials]
+    wanted = [Login(one.registry, one.username, one.password) for one in credentials]
+    if module.params["verify"] == "none":
+        return list(map(Wish, keys, wanted)), {}
+    registries = open_registries(module.params, [one.registry for one in credentials])
+    found = verify(module, registries, credentials)
+    accepted = [row["verdict"] == ACCEPTED for row in found["logins"]]
+    asked = [
+        key
+        for key, login, good in zip(keys, wanted, accepted)
+        if good and place.kind.identity_tokens and has_token_server(registries, login)
+    ]
+    if asked:
+        stored = as_account(place.account, lambda: look(place.file, keeper, asked))
+        wanted = [
+            with_identity_token(registries, login, StoredLogin(**stored[key])) if key in asked else login
+            for key, login in zip(keys, wanted)
+        ]
+        mark_secrets(module, (login.token for login in wanted))
+    return list(map(Wish, keys, wanted)), found
+
+
+def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done: dict[str, t.Any]) -> Iterator[str]:
+    for wish in wishes:
+        if wish.login and wish.login.token:
+            yield (
+                f"{wish.key} hands out an identity token, which is kept in place of the password, as docker login does. docker "
+                "can use it; the kubelet cannot, so that this file is of no use as a pull secret. Give pull_secret the password."
+            )
+    if lost_at_boot(place.file.path) and any(row["action"] == STORED for row in done["rows"]):
+        yield (
+            f"{place.file.path} lies in memory, and the login is lost when the machine starts anew. Set persistent, or give a "
+            "path of your own."
+        )
+    if done["unlocked"]:
+        yield (
+            f"the folder of {place.file.path} cannot be locked (NFS, perhaps): two tasks that change the file at once could lose "
+            "a login."
+        )
+    if attributes.mode is not None and attributes.mode & 0o007:
+        yield f"by its mode every account of the host may read the passwords in {place.file.path}."
+
+
+def difference(place: LoginPlace, done: dict[str, t.Any]) -> dict[str, str]:
+    before, after = [], []
+    for row in done["rows"]:
+        if row["action"] != UNCHANGED and row["before"] is not None:
+            before.append(f"{row['registry']}: user {row['before']}, password (before)")
+        if row["action"] == STORED:
+            after.append(f"{row['registry']}: user {row['username']}, password (after)")
+    for change in done["attributes"]:
+        name, old, _arrow, new = change.split(" ")
+        before.append(f"{name} {old}")
+        after.append(f"{name} {new}")
+    texts = {"before": before, "after": after}
+    path = {"before_header": place.file.path, "after_header": place.file.path}
+    return {**path, **{name: "".join(f"{line}\n" for line in lines) for name, lines in texts.items()}}
+
+
+def flow(module: PullpassModule) -> dict[str, t.Any]:
+    params = module.params
+    # verify asks so many registries at a time
+    params["workers"] = WORKERS
+    check_options(params)
+    place = open_logins(params)
+    attributes = attributes_option(params["owner"], params["group"], params["mode"])
+    keeper = Keeper(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
+    found: dict[str, t.Any] = {}
+    if params["state"] == "absent":
+        wishes = logouts(module, place)
+    else:
+        wishes, found = logins(module, place, keeper)
+    done = as_account(place.account, lambda: settle(place.file, keeper, wishes, attributes, params["backup"]))
+    for warning in warnings(place, wishes, attributes, done):
+        module.warn(warning)
+    verified = [row["verdict"] == ACCEPTED for row in found["logins"]] if found else [None] * len(wishes)
+    answer = {
+        "changed": done["changed"],
+        "path": place.file.path,
+        "logins": [
+            {"registry": row["registry"], "username": row["username"], "action": row["action"], "verified": good}
+            for row, good in zip(done["rows"], verified)
+        ],
+    }
+    if done["backup_file"]:
+        answer["backup_file"] = done["backup_file"]
+    if found:
+        answer["verification"] = found
+    if module._diff:
+        answer["diff"] = difference(place, done)
+    return answer
+
+
+def main() -> None:
+    run(
+        flow,
+        argument_spec={**OPTIONS, **LOGIN_OPTIONS, **CREDENTIAL_OPTIONS, **REGISTRIES, **REGISTRY_OPTIONS},
+        mutually_exclusive=[SOURCES, ("config_registries", "registries")],
+        required_one_of=[SOURCES],
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

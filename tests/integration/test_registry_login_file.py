@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files that are damaged, in the way, or wanted by many at once: the old file or a whole new one, and words that help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from login_tasks import actions, auths, each, entry, info, login, logout, told
+
+from ansible_run import Ansible
+
+GIVEN = {"registry": "a.example.com", "username": "bot", "password": "word"}
+OFFLINE = {"verify": "none"}
+GOOD = '"good.example.com": {"auth": "dTpwYQ=="}'
+# content -> part of the message
+DAMAGED = {
+    "cut": (b'{"auths": {"a.example.com": {"auth": "dTp', "unexpected character at line 1, column 38"),
+    "cut-before-end": (b'{\n\t"auths": {}\n', "unexpected end at line 3, column 1"),
+    "byte-order-mark": (b'\xef\xbb\xbf{"auths": {}}', "begins with a byte order mark"),
+    "utf-16": ('{"auths": {}}'.encode("utf-16"), "begins with a byte order mark"),
+    "array": (b"[]", "is an array where an object belongs"),
+    "null": (b"null", "is null where an object belongs"),
+    "nul": (b"\0" * 40, "unexpected character at line 1, column 1"),
+    "two-documents": (b'{"auths": {}}{"auths": {}}', "more text after the end at line 1, column 14"),
+    "conflict": (b'<<<<<<< ours\n{"auths": {}}\n', "unexpected character at line 1, column 1"),
+    "yaml": (b"auths: {}\n", "unexpected character at line 1, column 1"),
+    "comma": (b'{"auths": {},}', "expected a name in quotes at line 1, column 14"),
+    "not-a-number": (b'{"auths": {}, "x": NaN}', "unexpected character at line 1, column 20"),
+    "auths-twice": (b'{"auths": {}, "auths": {}}', "column 24: auths comes a second time"),
+    "entry-twice": (b'{"auths": {"a": {},\n"a": {}}}', "line 2, column 6: auths, 'a' comes a second time"),
+    "auths-no-object": (b'{"auths": ["a"]}', "auths is an array where an object belongs"),
+    "entry-no-object": (b'{"auths": {"a": "dTpwYQ=="}}', "auths, 'a' is a string where an object belongs"),
+    "auth-no-text": (b'{"auths": {"a": {"auth": {}}}}', "auths, 'a', auth is an object where text belongs"),
+    "bad-base64": (b'{"auths": {"a.example.com": {"auth": "d%%="}}}', "auths, 'a.example.com' cannot be used"),
+    "one-bad": (
+        f'{{"auths": {{{GOOD},\n"a": {{"auth": "dTpwYQ"}}}}}}'.encode(),
+        "line 2, column 15: auths, 'a', auth is not base64",
+    ),
+    "helpers": (b'{"credHelpers": "x"}', "credHelpers is a string where an object belongs"),
+    "store": (b'{"credsStore": []}', "credsStore is an array where text belongs"),
+}
+
+
+def test_a_damaged_file_stays_byte_for_byte_as_it_was(ansible: Ansible, tmp_path: Path) -> None:
+    for name, (content, _told) in DAMAGED.items():
+        (tmp_path / f"{name}.json").write_bytes(content)
+    play = login(GIVEN, path=f"{tmp_path}/{{{{ item }}}}.json", backup=True, **OFFLINE)
+
+    (looped,) = each(ansible, [{**play, "loop": list(DAMAGED)}])
+
+    for row, (name, (content, part)) in zip(looped["results"], DAMAGED.items(), strict=True):
+        assert row["failed"], name
+        assert part in row["msg"], name
+        assert row["msg"].startswith(f"{tmp_path}/{name}.json"), name
+        assert row["msg"].endswith("It was left as it is: mend it by hand, or move it away."), name
+        assert "dTp" not in row["msg"]
+        assert (tmp_path / f"{name}.json").read_bytes() == content, name
+    assert len([path for path in tmp_path.iterdir() if ".json" in path.name and "~" in path.name]) == 0
+
+
+def test_what_stands_in_the_way_of_a_file(ansible: Ansible, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to("/no/such/file")
+    (tmp_path / "file").write_text("x")
+    os.mkfifo(tmp_path / "pipe")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "config.json").write_text("{}")
+    (tmp_path / "link").symlink_to("kept/config.json")
+
+    folder, dangling, below, pipe, linked, relative = each(
+        ansible,
+        [
+            login(GIVEN, path=f"{tmp_path}/folder", **OFFLINE),
+            login(GIVEN, path=f"{tmp_path}/dangling", **OFFLINE),
+            login(GIVEN, path=f"{tmp_path}/file/config.json", **OFFLINE),
+            info(path=f"{tmp_path}/pipe"),
+            login(GIVEN, path=f"{tmp_path}/link", **OFFLINE),
+            login(GIVEN, path="config.json", **OFFLINE),
+        ],
+    )
+
+    assert "is a folder" in folder["msg"]
+    assert "/no/such/file, which does not exist" in dangling["msg"]
+    assert "is no folder" in below["msg"]
+    assert "is no plain file" in pipe["msg"]
+    assert actions(linked) == ["stored"]
+    assert (tmp_path / "link").is_symlink()
+    assert list(auths(kept / "config.json")) == ["a.example.com"]
+    assert "is no absolute path" in relative["msg"]
+
+
+def mounted(folder: Path, *options: str) -> None:
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
+
+
+def test_a_full_disk_and_one_that_cannot_be_written(ansible: Ansible, tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted(folder, "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs")
+    try:
+        file = folder / "config.json"
+        file.write_text('{"auths": {}, "x": "' + "y" * 40_000 + '"}')
+        before = file.read_bytes()
+        (full,) = each(ansible, [login(GIVEN, path=str(file), **OFFLINE)])
+        left = os.listdir(folder)
+        mounted(folder, "-o", "remount,ro")
+        (locked,) = each(ansible, [login(GIVEN, path=str(file), **OFFLINE)])
+        assert file.read_bytes() == before
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)
+
+    assert full["msg"] == f"{file} cannot be written: No space left on device. It was left as it is."
+    assert left == ["config.json"]
+    assert "Read-only file system" in locked["msg"]
+
+
+def test_fifty_tasks_at_once_in_one_file(ansible: Ansible, tmp_path: Path) -> None:
+    """Hosts of one play, all of them this machine, as with a home that many hosts share."""
+    file = tmp_path / "docker" / "config.json"
+    hosts = [f"h{number:02}" for number in range(50)]
+    inventory = {"all": {"hosts": {host: {} for host in hosts}, "vars": {"ansible_connection": "local"}}}
+    given = {"registry": "{{ inventory_hostname }}.example.com", "username": "bot", "password": "word"}
+    tasks = [login(given, path=str(file), **OFFLINE)]
+    play = ansible.play(tasks)
+    play.write_text(play.read_text().replace('"hosts": "localhost"', '"hosts": "all", "strategy": "free"'))
+
+    run = ansible.playbook(play, inventory, environment={"ANSIBLE_FORKS": "50"})
+
+    assert run.exit_code == 0, run.output
+    assert [actions(one) for one in told(run)] == [["stored"]] * 50
+    assert auths(file) == {f"{host}.example.com": entry("bot", "word") for host in hosts}
+    assert os.listdir(file.parent) == ["config.json"]
+    (out,) = each(ansible, [logout(*[f"{host}.example.com" for host in hosts], path=str(file))])
+    assert actions(out) == ["removed"] * 50
+    assert auths(file) == {}

@@ -1,0 +1,249 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Logins of other accounts: root gives up its rights for them, and nobody leads root elsewhere. And a real host by ssh."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from login_tasks import actions, asking, auths, credential, each, entry, info, login, logout, program, ran, told
+from login_watch import account
+
+from ansible_run import Ansible
+from lab import Lab
+from lab.packages import install
+
+GIVEN = {"registry": "a.example.com", "username": "bot", "password": "Zauberwort"}
+OFFLINE = {"verify": "none"}
+# keeps what it is given beside itself, and says who asked
+HELPER = """#!/bin/sh
+folder="$HOME/kept"
+mkdir -p "$folder"
+case "$1" in
+  get) read -r server; name=$(echo "$server" | tr '/:' '__')
+    if [ -e "$folder/$name" ]; then cat "$folder/$name"; else echo 'credentials not found in native keychain'; exit 1; fi;;
+  store) cat > "$folder/new"; name=$(sed 's/.*"ServerURL": *"\\([^"]*\\)".*/\\1/' "$folder/new" | tr '/:' '__')
+    mv "$folder/new" "$folder/$name"; { id -u; id -G; } > "$folder/.uid"; env > "$folder/.env"; pwd >> "$folder/.env";;
+  erase) read -r server; rm -f "$folder/$(echo "$server" | tr '/:' '__')";;
+  list) echo '{}';;
+esac
+"""
+
+
+@pytest.fixture
+def user() -> Iterator[pwd.struct_passwd]:
+    with account() as made:
+        yield made
+
+
+@pytest.fixture
+def helpers() -> Iterator[str]:
+    """A PATH with a helper that everybody may run."""
+    folder = Path(tempfile.mkdtemp(prefix="pp-"))
+    folder.chmod(0o755)
+    (folder / "docker-credential-kept").write_text(HELPER)
+    (folder / "docker-credential-kept").chmod(0o755)
+    yield f"{folder}{os.pathsep}{os.environ['PATH']}"
+    shutil.rmtree(folder)
+
+
+def owner(path: Path) -> tuple[int, int, int]:
+    info = path.lstat()
+    return info.st_uid, info.st_gid, info.st_mode & 0o777
+
+
+def test_root_works_as_the_user(ansible: Ansible, user: pwd.struct_passwd, helpers: str) -> None:
+    home = Path(user.pw_dir)
+    name = user.pw_name
+    kept = {"registry": "kept.example.com", "username": "bot", "password": "Zauberwort"}
+
+    made, by_path, for_podman, unknown, helped, again, rows, out, refused = each(
+        ansible,
+        [
+            login(GIVEN, user=name, **OFFLINE),
+            login(GIVEN, user=name, path="~/other/config.json", mode="0640", **OFFLINE),
+            login(GIVEN, user=name, format="containers", persistent=True, **OFFLINE),
+            login(GIVEN, user="no-such-account", **OFFLINE),
+            login(kept, user=name, store="kept", **OFFLINE),
+            login(kept, user=name, **OFFLINE),
+            info(user=name),
+            logout("kept.example.com", user=name),
+            login(GIVEN, path=f"{home}/.docker/config.json", **OFFLINE),
+        ],
+        environment={"PATH": helpers, "DOCKER_CONFIG": "/root/elsewhere", "VAULT_TOKEN": "of root"},
+    )
+
+    config = home / ".docker" / "config.json"
+    assert [actions(one) for one in (made, by_path, for_podman, helped, again, out)] == [
+        ["stored"],
+        ["stored"],
+        ["stored"],
+        ["stored"],
+        ["unchanged"],
+        ["removed"],
+    ]
+    assert made["path"] == str(config)
+    ids = user.pw_uid, user.pw_gid
+    assert owner(config) == (*ids, 0o600)
+    assert owner(config.parent) == (*ids, 0o700)
+    assert owner(home / "other" / "config.json") == (*ids, 0o640)
+    assert owner(home / ".config" / "containers" / "auth.json") == (*ids, 0o600)
+    assert "is no account of this host" in unknown["msg"]
+    assert json.loads(config.read_text()) == {
+        "auths": {"a.example.com": entry("bot", "Zauberwort")},
+        "credHelpers": {"kept.example.com": "kept"},
+    }
+    assert [(row["registry"], row["username"], row["store"]) for row in rows["logins"]] == [
+        ("a.example.com", "bot", "file"),
+        ("kept.example.com", "bot", "kept"),
+    ]
+    assert (home / "kept" / ".uid").read_text().split() == [str(user.pw_uid), str(user.pw_gid)]
+    environment = (home / "kept" / ".env").read_text()
+    assert f"HOME={home}\n" in environment
+    assert environment.endswith(f"{home}\n")
+    assert "VAULT_TOKEN" not in environment
+    assert f"Set user to {name}" in refused["msg"]
+
+
+def test_nobody_leads_root_elsewhere(ansible: Ansible, user: pwd.struct_passwd, tmp_path: Path) -> None:
+    home = Path(user.pw_dir)
+    shadow = Path("/etc/shadow")
+    before = shadow.read_bytes(), owner(shadow)
+    (tmp_path / "config.json").write_text("{}")
+    folders = [home / name for name in ("link", "linked", "root", "own", "dotfiles")]
+    for folder in (folders[0], *folders[2:]):
+        folder.mkdir()
+    (folders[0] / "config.json").symlink_to(shadow)
+    folders[1].symlink_to(tmp_path)
+    (folders[2] / "config.json").write_text("{}")
+    (folders[4] / "config.json").write_text("{}")
+    (folders[3] / "config.json").symlink_to("../dotfiles/config.json")
+    subprocess.run(["chown", "-R", "-h", f"{user.pw_uid}:{user.pw_gid}", str(home)], check=True)
+    os.chown(folders[2] / "config.json", 0, 0)
+    (folders[2] / "config.json").chmod(0o644)
+    as_user = [login(GIVEN, user=user.pw_name, path=f"{folder}/config.json", owner=None, **OFFLINE) for folder in folders]
+
+    link, linked, of_root, own, dotfiles, plain, chown = each(
+        ansible,
+        [
+            *as_user,
+            login(GIVEN, path=f"{home}/link/config.json", owner=user.pw_name, **OFFLINE),
+            login(GIVEN, user=user.pw_name, owner=user.pw_name, **OFFLINE),
+        ],
+    )
+
+    assert (shadow.read_bytes(), owner(shadow)) == before
+    assert f"{folders[0]}/config.json leads through /etc, which belongs to root, and is refused" in link["msg"]
+    assert "cannot be reached: Permission denied" in linked["msg"]
+    assert "belongs to root" in of_root["msg"]
+    assert (tmp_path / "config.json").read_text() == (folders[2] / "config.json").read_text() == "{}"
+    assert [actions(one) for one in (own, dotfiles)] == [["stored"], ["unchanged"]]
+    assert (folders[3] / "config.json").is_symlink()
+    assert f"Set user to {user.pw_name}" in plain["msg"]
+    assert "Leave owner out" in chown["msg"]
+
+
+@contextmanager
+def sshd(user: pwd.struct_passwd) -> Iterator[dict[str, Any]]:
+    """A server for this one account at 127.0.0.1; gives the variables of its inventory host."""
+    missing = install(["openssh-server", "openssh-client"], lambda: Path("/usr/sbin/sshd").exists(), print)
+    if missing:
+        pytest.skip(f"needs sshd: {missing}")
+    with tempfile.TemporaryDirectory(prefix="pp-") as text:
+        folder = Path(text)
+        for key in ("host", "login"):
+            ran(program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", folder / key)
+        allowed = Path(user.pw_dir) / ".ssh"
+        allowed.mkdir(mode=0o700)
+        (allowed / "authorized_keys").write_text((folder / "login.pub").read_text())
+        for path in (allowed, allowed / "authorized_keys"):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (folder / "config").write_text(
+            f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile none\nUsePAM no\nPasswordAuthentication no\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)
+        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 10
+            while time.monotonic() < until and server.poll() is None:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            if server.poll() is not None:
+                pytest.skip("needs sshd, which does not run here")
+            yield {
+                "ansible_host": "127.0.0.1",
+                "ansible_port": port,
+                "ansible_user": user.pw_name,
+                "ansible_connection": "ssh",
+                "ansible_ssh_private_key_file": str(folder / "login"),
+                "ansible_ssh_args": "-o ControlMaster=no -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+                "ansible_python_interpreter": "/usr/bin/python3",
+            }
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
+
+def test_an_unprivileged_account_by_ssh(lab: Lab, ansible: Ansible, user: pwd.struct_passwd) -> None:
+    """Without acl, sudo, docker or any package of Python's."""
+    if not Path("/usr/bin/python3").exists():
+        pytest.skip("needs a Python that every account may run")
+    home = Path(user.pw_dir)
+    shutil.copy(lab.ca, home / "ca.pem")
+    (home / "ca.pem").chmod(0o644)
+    (home / "shadowed").mkdir()
+    (home / "shadowed" / "config.json").symlink_to("/etc/shadow")
+    os.chown(home / "shadowed", user.pw_uid, user.pw_gid)
+    before = set(os.listdir("/tmp"))
+    given = [credential(lab), credential(lab, "bearer")]
+    trust = {**asking(lab), "registry_ca_cert": f"{home}/ca.pem"}
+    with sshd(user) as host:
+        play = ansible.play(
+            [
+                login(*given, **trust),
+                login(*given, **trust),
+                login(*given, path="~/shadowed/config.json", **trust),
+                login(*given, user="root", **trust),
+                info(),
+                logout(given[0]["registry"]),
+            ]
+        )
+        text = play.read_text().replace('"hosts": "localhost"', '"hosts": "all"').replace('"connection": "local", ', "")
+        play.write_text(text.replace('{{ ansible_playbook_python }}"', '/usr/bin/python3"'))
+        run = ansible.playbook(play, {"all": {"hosts": {"box": host}}})
+    stored, again, shadow, other, rows, out = told(run)
+
+    assert (actions(stored), actions(again), actions(out)) == (["stored"] * 2, ["unchanged"] * 2, ["removed"])
+    assert [row["verified"] for row in again["logins"]] == [True, True]
+    assert "cannot be read: Permission denied" in shadow["msg"]
+    assert (home / "shadowed" / "config.json").is_symlink()
+    assert "Set become: true" in other["msg"]
+    assert [row["usable"] for row in rows["logins"]] == [True, True]
+    config = home / ".docker" / "config.json"
+    assert owner(config) == (user.pw_uid, user.pw_gid, 0o600)
+    assert list(auths(config)) == [given[1]["registry"]]
+    left = home / ".ansible" / "tmp"
+    assert not left.exists() or os.listdir(left) == []
+    assert os.listdir(config.parent) == ["config.json"]
+    owned = [
+        name
+        for name in set(os.listdir("/tmp")) - before
+        if Path("/tmp", name).exists() and owner(Path("/tmp", name))[0] == user.pw_uid
+    ]
+    assert owned == []

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work done as another account: all rights are given up, and only the answer comes back."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
+from ansible_collections.pullpass.registry.plugins.module_utils._host import account
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import account_named, as_account, own_account
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+
+
+@root_only
+def test_all_rights_of_root_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = account_named("nobody")
+    monkeypatch.setenv("VAULT_TOKEN", "of root")
+    before = os.getgroups()
+    # as root has them where it logged in
+    os.setgroups([0, grp.getgrgid(4).gr_gid])
+    try:
+        found = as_account(
+            nobody,
+            lambda: {
+                "uids": os.getresuid(),
+                "gids": os.getresgid(),
+                "groups": os.getgroups(),
+                "environment": dict(os.environ),
+                "umask": os.umask(0),
+                "folder": os.getcwd(),
+            },
+        )
+    finally:
+        os.setgroups(before)
+    assert found["uids"] == [nobody.uid] * 3
+    assert found["gids"] == [nobody.gid] * 3
+    assert found["groups"] == [nobody.gid]
+    assert found["umask"] == 0o077
+    assert found["folder"] == ("/" if not Path(nobody.home).is_dir() else nobody.home)
+    assert (found["environment"]["HOME"], found["environment"]["USER"]) == (nobody.home, "nobody")
+    assert "VAULT_TOKEN" not in found["environment"]
+    assert os.environ["VAULT_TOKEN"] == "of root"
+
+
+@root_only
+def test_errors_come_back_and_strange_ones_without_their_words() -> None:
+    def fail(error: BaseException) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(InputError, match="^told$"):
+        as_account(account_named("nobody"), lambda: fail(InputError("told")))
+    with pytest.raises(InputError, match=r"^the work as user nobody failed \(KeyError\)\.$"):
+        as_account(account_named("nobody"), lambda: fail(KeyError("Zauberwort")))
+
+    def die() -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+    for work in (die, lambda: fail(SystemExit(0))):
+        with pytest.raises(PullpassError, match="ended before it was done"):
+            as_account(account_named("nobody"), work)
+
+
+def test_own_work_is_done_here() -> None:
+    assert as_account(own_account(), lambda: {"pid": os.getpid()}) == {"pid": os.getpid()}
+
+
+def test_only_root_works_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = next(one for one in pwd.getpwall() if one.pw_uid != 4711)
+    monkeypatch.setattr(account.os, "geteuid", lambda: 4711)
+    with pytest.raises(InputError, match=r"only root can work as user .* Set become: true\."):
+        as_account(account_named(other.pw_name), dict)

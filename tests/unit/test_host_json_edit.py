@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Edits of a JSON text: in its own layout, and with every other byte kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._host.json_edit import remove_member, set_member
+from hypothesis import given
+from hypothesis import strategies as st
+
+TABS = '{\n\t"auths": {\n\t\t"b": {\n\t\t\t"auth": "x"\n\t\t}\n\t},\n\t"other": 1\n}'
+
+SET = [
+    pytest.param(
+        "{}", ("auths", "a"), {"auth": "y"}, '{\n\t"auths": {\n\t\t"a": {\n\t\t\t"auth": "y"\n\t\t}\n\t}\n}', id="empty"
+    ),
+    pytest.param(
+        TABS,
+        ("auths", "a"),
+        {"auth": "y"},
+        TABS.replace('\n\t\t"b"', '\n\t\t"a": {\n\t\t\t"auth": "y"\n\t\t},\n\t\t"b"'),
+        id="in order, before",
+    ),
+    pytest.param(
+        TABS,
+        ("auths", "c"),
+        {"auth": "y"},
+        TABS.replace('"x"\n\t\t}', '"x"\n\t\t},\n\t\t"c": {\n\t\t\t"auth": "y"\n\t\t}'),
+        id="in order, behind",
+    ),
+    pytest.param('{"auths":{"z":{},"a":{}}}', ("auths", "b"), {}, '{"auths":{"z":{},"a":{},"b":{}}}', id="no order: last"),
+    pytest.param('{"auths": {"a": {}}, "x": 1}', ("auths", "b"), {}, '{"auths": {"a": {}, "b": {}}, "x": 1}', id="blanks"),
+    pytest.param('{"x": 1}', ("auths", "a"), {"auth": "y"}, '{"auths": {"a": {"auth": "y"}}, "x": 1}', id="auths first"),
+    pytest.param('{"x": 1}', ("credHelpers", "a"), "y", '{"x": 1, "credHelpers": {"a": "y"}}', id="others last"),
+    pytest.param('{"Auths": {}}', ("auths", "a"), {}, '{"Auths": {"a": {}}}', id="letters of the first name"),
+    pytest.param('{"auths": {"A": {}}}', ("auths", "a"), {}, '{"auths": {"A": {}, "a": {}}}', id="letters of a key"),
+    pytest.param('{"auths": null}', ("auths", "a"), {}, '{"auths": {"a": {}}}', id="null"),
+    pytest.param('{\r\n  "x": 1\r\n}', ("auths",), {}, '{\r\n  "auths": {},\r\n  "x": 1\r\n}', id="CRLF"),
+    pytest.param(
+        '{\n    "auths": {}\n}',
+        ("auths", "a"),
+        {"auth": "y"},
+        '{\n    "auths": {\n        "a": {\n            "auth": "y"\n        }\n    }\n}',
+        id="four blanks",
+    ),
+    pytest.param('{"auths": {"a": {"auth": "x"}}}', ("auths", "a", "auth"), "y", '{"auths": {"a": {"auth": "y"}}}', id="value"),
+    pytest.param('{"x": 1}', ("k",), "<&>\u2028", '{"x": 1, "k": "\\u003c\\u0026\\u003e\\u2028"}', id="escapes as Go"),
+]
+REMOVED = [
+    pytest.param('{"auths": {"a": 1, "b": 2, "c": 3}}', "a", '{"auths": {"b": 2, "c": 3}}', id="first"),
+    pytest.param('{"auths": {"a": 1, "b": 2, "c": 3}}', "b", '{"auths": {"a": 1, "c": 3}}', id="middle"),
+    pytest.param('{"auths": {"a": 1, "b": 2, "c": 3}}', "c", '{"auths": {"a": 1, "b": 2}}', id="last"),
+    pytest.param('{"auths": {"a": 1}}', "a", '{"auths": {}}', id="only"),
+    pytest.param(TABS, "b", '{\n\t"auths": {},\n\t"other": 1\n}', id="only one of several lines"),
+    pytest.param('{"auths": {"a": 1}}', "b", '{"auths": {"a": 1}}', id="not there"),
+    pytest.param('{"x": 1}', "b", '{"x": 1}', id="no auths"),
+]
+
+names = st.text(max_size=3)
+trees: st.SearchStrategy[Any] = st.dictionaries(
+    names,
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=4) | st.lists(st.integers(), max_size=2),
+        lambda inner: st.dictionaries(names, inner, max_size=3),
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize(("text", "path", "value", "edited"), SET)
+def test_set(text: str, path: tuple[str, ...], value: Any, edited: str) -> None:
+    assert set_member(text, path, value) == edited
+    assert set_member(edited, path, value) == edited
+
+
+@pytest.mark.parametrize(("text", "key", "edited"), REMOVED)
+def test_removed(text: str, key: str, edited: str) -> None:
+    assert remove_member(text, ("auths", key)) == edited
+
+
+@given(trees, st.dictionaries(names, trees, max_size=3), names, st.sampled_from([None, 0, 2, "\t"]))
+def test_every_edit_changes_what_it_should_and_nothing_else(
+    document: dict[str, Any], auths: dict[str, Any], key: str, indent: int | str | None
+) -> None:
+    document = {name: value for name, value in document.items() if name.lower() != "auths"}
+    document["auths"] = auths
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+
+    edited = set_member(text, ("auths", key), {"auth": "new"})
+
+    assert json.loads(edited) == {**document, "auths": {**auths, key: {"auth": "new"}}}
+    without = {name: value for name, value in auths.items() if name != key}
+    assert json.loads(remove_member(edited, ("auths", key))) == {**document, "auths": without}
+    if key not in auths:
+        assert remove_member(edited, ("auths", key)).replace("\n\t", "\n").split() == text.replace("\n\t", "\n").split()
