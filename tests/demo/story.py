@@ -82,8 +82,8 @@ def _show_failing(view: ClusterView, image: str) -> None:
 def _show_wrong_password(ground: Ground, inventory: Path, variables: Path) -> None:
     say(
         "A wrong password",
-        "The registry is asked once, before any cluster is touched. It says no, and that is the end of it: nothing is written, and "
-        "the account is not locked by one more attempt for each cluster.",
+        "The registry is asked once, before any cluster is touched. It says no, and that is the end of it. Nothing is written, "
+        "and the account is not locked by one more attempt for each cluster.",
     )
     credential = {"registry": ground.registry, "username": ground.username, "password": "not the password"}
     command = _command(inventory, variables, *_QUIETLY, "-e", json.dumps({"pullpass_registries": [credential]}))
