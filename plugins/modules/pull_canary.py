@@ -113,10 +113,11 @@ EXAMPLES = r"""
     secrets: [regcred]
     nodes: all
   register: canary
+  failed_when: canary.summary is not defined
 
 - name: Name the nodes that cannot pull
   ansible.builtin.debug:
-    msg: "{{ canary.nodes | rejectattr('pulled') | map(attribute='node') | list }}"
+    msg: "{{ canary.nodes | selectattr('action', 'eq', 'not_pulled') | map(attribute='node') | list }}"
 
 - name: Only on nodes of one architecture, without waiting long
   pullpass.registry.pull_canary:
@@ -198,6 +199,7 @@ api_requests:
   sample: 9
 """
 
+import re
 import secrets
 import typing as t
 
@@ -217,6 +219,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text import sho
 
 ACTIONS = canary_result.ACTIONS
 LONGEST_TIMEOUT = 3600
+# kubernetes apimachinery pkg/api/resource/quantity.go, without a sign
+QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?", re.ASCII)
 
 OPTIONS: dict[str, t.Any] = {
     "image": {"type": "str", "required": True},
@@ -247,8 +251,9 @@ def resources_option(value: dict[str, t.Any] | None) -> Resources | None:
     given = {kind: amounts for kind, amounts in (value or {}).items() if amounts}
     for kind, amounts in given.items():
         for name, amount in amounts.items():
-            if isinstance(amount, bool) or not isinstance(amount, (str, int, float)):
-                raise InputError(f"resources.{kind}: the amount of '{shown(str(name))}' is neither a text nor a number.")
+            if isinstance(amount, bool) or not QUANTITY.fullmatch(str(amount)):
+                what = f"'{shown(str(amount))}' is no amount of '{shown(str(name))}'"
+                raise InputError(f"resources.{kind}: {what}. Give one such as 10m or 16Mi.")
     return {kind: {str(name): str(amount) for name, amount in given[kind].items()} for kind in given} or None
 
 
@@ -265,9 +270,12 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     )
     api, chosen = open_cluster(module)
     task = CanaryTask(api, chosen, canary, params["nodes"].strip(), params["workers"], module.check_mode)
-    answer = canary_result.told(canary.image, task.attempts(), params["results"] == "all")
-    for warning in task.warnings:
-        module.warn(warning)
+    try:
+        attempts = task.attempts()
+    finally:
+        for warning in task.warnings:
+            module.warn(warning)
+    answer = canary_result.told(canary.image, attempts, params["results"] == "all")
     return {**answer, "swept": task.swept, "cluster": api.identity, "api_requests": api.requests}
 
 

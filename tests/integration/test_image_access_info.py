@@ -232,7 +232,7 @@ def test_docker_hub_is_asked_where_the_caller_says(serve: Serving, ansible: Ansi
 
 def test_how_registries_are_asked(lab: Lab, ansible: Ansible, serve: Serving) -> None:
     """Each option about TLS, token servers and addresses, by what happens without it."""
-    good = {name: value for name, value in entry(lab).items()}
+    good: dict[str, Any] = dict(entry(lab))
     bearer = entry(lab, "bearer")
     plain = serve(Registry(basic(), takes(*SOMEBODY)), tls=False)
     http = {"registry": plain.authority, "username": SOMEBODY[0], "password": SOMEBODY[1]}

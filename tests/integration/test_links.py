@@ -11,7 +11,7 @@ from typing import Any
 from meddler import Asked, meddler
 
 from ansible_run import Ansible, finished
-from cluster_access import Access
+from cluster_access import Access, Audit, wait_until
 
 
 def link(access: Access, namespace: str, secret: str, **options: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_many_runs_at_once_on_one_account_lose_nothing(c2: Access, ansible: Ansi
     python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
     started = [ansible.start(playbook, {"all": {"hosts": {"x": {**python, "secret": name}}}}) for name in names]
-    runs = [finished(process, process.communicate(timeout=120)[0], results) for process, results in started]
+    runs = [finished(process, process.communicate(timeout=240)[0], results) for process, results in started]
 
     assert [run.exit_code for run in runs] == [0] * len(names), runs[0].output
     assert sorted(c2.pull_secrets(prefix)) == names
@@ -86,16 +86,17 @@ def test_twelve_forks_at_once_on_one_account_conflict_and_converge(c2: Access, a
 
     def before(asked: Asked) -> None:
         if asked.method == "PATCH" and first.acquire(blocking=False):
-            all_planned.wait(90)
+            all_planned.wait(240)
 
     with meddler(c2, before) as connection:
-        task["pullpass.registry.pull_secret_link"].update(connection)
+        task["pullpass.registry.pull_secret_link"].update(connection, request_timeout=240)
         playbook.write_text(json.dumps([{"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [task]}]))
         run = ansible.playbook(playbook, {"all": {"hosts": dict.fromkeys(names, python)}}, "--forks=12")
 
     assert run.exit_code == 0, run.output
     assert sorted(c2.pull_secrets(prefix)) == names
-    codes = Counter(event["responseStatus"]["code"] for event in audit.writes())
+    written = [event for event in audit.writes() if event["objectRef"].get("namespace") == prefix]
+    codes = Counter(event["responseStatus"]["code"] for event in written)
     assert codes[200] == len(names)
     assert codes[409] >= len(names) - 1, "they did not come in each other's way"
 
@@ -158,14 +159,20 @@ def test_accounts_by_glob_by_name_and_one_that_comes_late(c2: Access, ansible: A
     assert late["links"][0]["action"] == "failed"
     assert "does not exist" in late["links"][0]["message"]
 
-    process, results = ansible.start(*late_play(ansible, c2, prefix))
     audit = c2.audit()
-    while not any(event["resource"] == "serviceaccounts" for event in audit.requests()):
-        assert process.poll() is None, "the module did not wait"
+    process, results = ansible.start(*late_play(ansible, c2, prefix))
+    wait_until(lambda: asked_for_accounts(audit, prefix), 90, "a question for the ServiceAccount")
+    assert process.poll() is None, "the module did not wait"
     c2.kubectl("create", "serviceaccount", "-n", prefix, "late")
-    run = finished(process, process.communicate(timeout=60)[0], results)
+    run = finished(process, process.communicate(timeout=120)[0], results)
     assert run.exit_code == 0, run.output
     assert c2.pull_secrets(prefix, "late") == ["regcred"]
+
+
+def asked_for_accounts(audit: Audit, namespace: str) -> bool:
+    return any(
+        (event["resource"], event["objectRef"].get("namespace")) == ("serviceaccounts", namespace) for event in audit.requests()
+    )
 
 
 def late_play(ansible: Ansible, access: Access, namespace: str) -> tuple[Any, dict[str, Any]]:

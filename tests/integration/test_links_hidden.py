@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from test_workload_links import create, deputy, link, manifest
+from test_workload_links import create, deputy, link, manifest, requests_of, status_of
 
 from ansible_run import Ansible, Run
 from cluster_access import Access
@@ -142,5 +142,5 @@ def test_who_may_not_list_workloads_links_all_the_same(c2: Access, ansible: Ansi
     assert run.exit_code == 0, run.output
     assert run.of("pull_secret_link")["summary"]["linked"] == len(places)
     assert warnings(run) == []
-    refused = [event["resource"] for event in audit.requests() if event["responseStatus"]["code"] == 403]
+    refused = [event["resource"] for event in requests_of(audit, prefix) if status_of(event) == 403]
     assert sorted(refused) == ["cronjobs", "daemonsets", "deployments", "statefulsets"], "one try for each kind"

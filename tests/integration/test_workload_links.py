@@ -115,7 +115,7 @@ def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansib
     c2.make_namespaces([prefix])
     c2.wait_for_accounts([prefix])
     create(c2, *(manifest(kind, prefix, *there) for kind in TEMPLATES))
-    wait_until(lambda: rolled_out(c2, prefix), 30, "a first ReplicaSet")
+    wait_until(lambda: rolled_out(c2, prefix), 90, "a first ReplicaSet")
     before = {kind: template_of(found(c2, kind, prefix)) for kind in TEMPLATES}
     # more than one entry means each of them
     entries = [{"kind": kind} for kind in TEMPLATES] + [{"kind": kind, "name": "sh?p"} for kind in TEMPLATES]
@@ -139,7 +139,7 @@ def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansib
             assert item["metadata"]["generation"] == generation
             if after == there:
                 assert template_of(item) == before[kind]
-        wait_until(lambda: rolled_out(c2, prefix), 30, "a rollout")
+        wait_until(lambda: rolled_out(c2, prefix), 90, "a rollout")
 
     # the template without the entry is the first one again, and that with it the second
     sets = replica_sets(c2, prefix)
@@ -168,7 +168,7 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     )
     c2.core.patch_namespaced_pod_status("done", prefix, {"status": {"phase": "Succeeded"}})
     finish_job(c2, prefix, "done")
-    wait_until(lambda: len(replica_sets(c2, prefix)) == 2, 30, "both ReplicaSets")
+    wait_until(lambda: len(replica_sets(c2, prefix)) == 2, 90, "both ReplicaSets")
     owned_set = next(
         item["metadata"]["name"]
         for item in replica_sets(c2, prefix)
@@ -196,6 +196,9 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     assert "link ServiceAccount default" in messages["ReplicaSet", owned_set]
     assert "pull_recovery with replace: [jobs]" in messages["Job", "shop"]
     assert patches(audit, prefix) == {"deployments/shop": 1}
+    # what is over is there all the same, and no slip of whoever named it
+    over = ansible.tasks([link(c2, prefix, *({"kind": kind, "name": "done"} for kind in ("Job", "Pod")))])
+    assert (over.exit_code, answer(over)["links"]) == (0, []), over.output
 
 
 def finish_job(access: Access, namespace: str, name: str) -> None:
@@ -204,9 +207,9 @@ def finish_job(access: Access, namespace: str, name: str) -> None:
     def pods() -> list[Any]:
         return list(access.core.list_namespaced_pod(namespace, label_selector=f"job-name={name}").items)
 
-    wait_until(lambda: bool(pods()), 30, "a Pod of the Job")
+    wait_until(lambda: bool(pods()), 90, "a Pod of the Job")
     access.core.patch_namespaced_pod_status(pods()[0].metadata.name, namespace, {"status": {"phase": "Succeeded"}})
-    wait_until(lambda: "completionTime" in found(access, "Job", namespace, name)["status"], 30, "the end of the Job")
+    wait_until(lambda: "completionTime" in found(access, "Job", namespace, name)["status"], 90, "the end of the Job")
 
 
 TRACKED = {
@@ -321,7 +324,7 @@ def test_two_hundred_deployments_in_fifty_namespaces(c3: Access, ansible: Ansibl
             for one in (manifest("Deployment", name, name=f"shop-{number}") for name in names for number in range(4))
         ),
     )
-    wait_until(lambda: all_observed(c3, prefix), 60, "a ReplicaSet of each")
+    wait_until(lambda: all_observed(c3, prefix), 90, "a ReplicaSet of each")
     # an account of its own, so that the audit log tells its requests from those of any other test
     connection = deputy(c3, names[0], "list,patch", [], everywhere=True)
     c3.kubectl("create", "clusterrole", f"{prefix}-l", "--verb=list", "--resource=namespaces,serviceaccounts")
@@ -485,7 +488,7 @@ def test_a_deployment_on_the_node_pulls_with_the_linked_secret(
     run = ansible.tasks([{"pullpass.registry.pull_secret": secret}, link(c1, prefix, {"kind": "Deployment"})])
 
     assert run.exit_code == 0, run.output
-    c1.kubectl("rollout", "status", "-n", prefix, "deployment/shop", "--timeout=90s")
+    c1.kubectl("rollout", "status", "-n", prefix, "deployment/shop", "--timeout=110s")
     pods = c1.core.list_namespaced_pod(prefix, label_selector="app=shop-deployment").items
     running = [pod for pod in pods if pod.status.phase == "Running"]
     assert [[ref.name for ref in pod.spec.image_pull_secrets] for pod in running] == [["foreign", "regcred"]]

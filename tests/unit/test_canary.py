@@ -11,7 +11,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import C
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_verdict as verdict
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_attempt import accepted, decided, refused
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_leftovers import leftovers
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import found_node
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import VIRTUAL, found_node
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import SMALL, Canary, Target, manifest
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import (
     Admitted,
@@ -85,9 +85,12 @@ def test_a_node_is_pinned_by_its_name_and_else_linux_is_asked_for() -> None:
         return only
 
     assert terms(PINNED) == {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["worker-1"]}]}
-    linux, *virtual = terms(ANYWHERE)["matchExpressions"]
+    linux, *real = terms(ANYWHERE)["matchExpressions"]
     assert linux == {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
-    assert {one["operator"] for one in virtual} == {"NotIn"}
+    assert {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet", "kwok"]} in real
+    # the API takes no values beside this operator
+    assert {"key": "virtual-kubelet.io/provider", "operator": "DoesNotExist", "values": []} in real
+    assert {one["key"] for one in real} == set(VIRTUAL)
 
 
 # nodes
@@ -384,7 +387,11 @@ def test_secrets_of_the_service_account_are_no_change() -> None:
 
 
 def test_another_pull_policy_or_node_proves_nothing() -> None:
-    assert "from Always to IfNotPresent" in useless(Admitted(IMAGE, "IfNotPresent", "default", ()))
+    never_asks = Admitted(IMAGE, "IfNotPresent", "default", ("regcred",))
+    assert "from Always to IfNotPresent" in useless(never_asks)
+    checked = accepted(CANARY, PINNED, never_asks)
+    assert "from Always to IfNotPresent" in checked.message
+    assert checked.notable
     elsewhere = decided(CANARY, PINNED, ASKED, "worker-2", Judgement(verdict.PULLED), 1.0)
     assert (elsewhere.action, elsewhere.node) == ("failed", "worker-1")
     assert "worker-2" in elsewhere.message
@@ -556,6 +563,8 @@ def test_amounts_are_texts_to_the_api_and_nothing_else_is_taken() -> None:
     assert pull_canary.resources_option(None) is None
     assert pull_canary.resources_option({"requests": None, "limits": {}}) is None
     assert pull_canary.resources_option({"requests": {"cpu": 1}, "limits": None}) == {"requests": {"cpu": "1"}}
-    for amount in (True, ["1"], None):
-        with pytest.raises(InputError, match=r"resources.limits: the amount of 'cpu'"):
-            pull_canary.resources_option({"limits": {"cpu": amount}})
+    for amount in ("10m", "1.5Gi", 0.01, 1e-05, ".5", "1E3", "100n"):
+        assert pull_canary.resources_option({"limits": {"cpu": amount}}) == {"limits": {"cpu": str(amount)}}
+    for wrong in (True, ["1"], None, "lots", "", "10 m", "-1", "1mi", float("nan")):
+        with pytest.raises(InputError, match=r"resources.limits: '.*' is no amount of 'cpu'. Give one such as 10m"):
+            pull_canary.resources_option({"limits": {"cpu": wrong}})

@@ -13,9 +13,12 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_run as room
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary import CanaryTask
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_interruption import Interrupted, Interruption
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import SMALL, Canary, Target, manifest
@@ -186,6 +189,19 @@ def test_a_quota_that_is_counted_late_is_given_a_while(clock: list[float]) -> No
     assert ran(cluster, targets(3), workers=1)[0] == ["pulled"] * 3
 
 
+def test_a_quota_that_the_pod_of_a_dead_run_filled_is_given_the_same_while(clock: list[float]) -> None:
+    cluster = Cluster(THROUGH, most=1)
+
+    def late(_cluster: Cluster, _name: str) -> None:
+        if clock[0] < 5:
+            raise RequestError("exceeded quota", refusals.QUOTA, 403)
+
+    cluster.on_create = late
+    run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 1, freed={"team-a": 0.0})
+    assert [attempt.action for attempt in run.run(targets(1))] == ["pulled"]
+    assert 5 <= clock[0] < 15
+
+
 def test_a_quota_that_others_take_in_the_meantime_is_not_waited_for_without_end(clock: list[float]) -> None:
     cluster = Cluster(THROUGH, most=1)
     cluster.on_remove = lambda cluster, _name: setattr(cluster, "most", 0)
@@ -227,11 +243,43 @@ def test_a_cluster_that_stops_answering_ends_the_run_and_what_stays_is_told() ->
 
     cluster.on_look = gone
     cluster.stays = "the server is gone"
+    tried: list[str] = []
+    cluster.on_remove = lambda _cluster, name: tried.append(name)
     run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 2)
     messages = [attempt.message for attempt in run.run(targets(120))]
     assert messages == ["the Pod cannot be watched: the server is gone"] * 100 + [NOT_TRIED] * 20
+    # a hundred removals would each wait for it
+    assert tried == []
     assert len(cluster.made) == 100
     assert run.troubles == ["team-a: the server is gone"]
+
+
+def test_a_cluster_that_answers_again_in_the_end_keeps_no_pod() -> None:
+    cluster = Cluster(STUCK)
+    looks: list[str] = []
+
+    def away_once(_cluster: Cluster, _name: str) -> None:
+        looks.append("")
+        if len(looks) == 1:
+            raise ClusterError("the server is gone")
+
+    cluster.on_look = away_once
+    actions, run = ran(cluster, targets(3))
+    assert actions == ["failed"] * 3
+    assert len(cluster.made) == 3
+    assert cluster.pods == {}
+    assert run.troubles == []
+
+
+def test_what_stays_of_a_run_that_is_told_to_end_is_a_warning() -> None:
+    cluster = Cluster(STUCK)
+    cluster.stays = "no right to delete it"
+    cluster.on_look = lambda _cluster, _name: os.kill(os.getpid(), signal.SIGTERM)
+    task = CanaryTask(cast(Api, None), Chosen((), (), False), CANARY, "one", 1, check_mode=False)
+    with pytest.raises(Interrupted, match="but for those that a warning names"):
+        task._run(cast(CanaryCluster, cluster), targets(1))
+    (warning,) = task.warnings
+    assert "a run after 50 s will try again: team-a/pod-0: no right to delete it" in warning
 
 
 def test_a_pod_that_cannot_be_removed_is_tried_again_and_told_once() -> None:
@@ -287,11 +335,30 @@ def test_a_signal_while_pods_are_taken_away_does_not_break_that_off() -> None:
     assert cluster.pods == {}
 
 
-def test_only_the_first_signal_is_heard() -> None:
-    with Interruption():
-        with pytest.raises(Interrupted):
+def test_only_the_first_signal_is_heard_and_none_after_the_work() -> None:
+    with Interruption() as interruption:
+        with pytest.raises(Interrupted, match="SIGTERM"), interruption.heard():
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_before_the_work_is_told_at_its_beginning() -> None:
+    begun = False
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGHUP)
+        with pytest.raises(Interrupted, match="SIGHUP"), interruption.heard():
+            begun = True
+    assert not begun
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with Interruption() as interruption, interruption.heard():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_outside_the_main_thread_signals_are_left_alone() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -41,7 +42,7 @@ _FEW_PULLS = 10
 
 @dataclass
 class CanaryTask:
-    """``nodes`` is ONE, ALL or a label selector. After ``attempts`` come ``swept`` (names) and ``warnings``."""
+    """``nodes`` is ONE, ALL or a label selector. After ``attempts``, failed or not, come ``swept`` (names) and ``warnings``."""
 
     api: Api
     chosen: Chosen
@@ -51,6 +52,7 @@ class CanaryTask:
     check_mode: bool
     swept: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _freed: dict[str, float] = field(default_factory=dict)
 
     def attempts(self) -> list[Attempt]:
         """All there is to tell, by namespace and node. Raises PullpassError where nothing can be tried at all."""
@@ -114,6 +116,7 @@ class CanaryTask:
                 self.warnings.append(f"canary Pods that an earlier run left behind would be removed: {listed(names)}")
             return
         answers = for_each(found, lambda one: cluster.remove(one.namespace, one.name, one.seen), self.workers)
+        self._freed = dict.fromkeys((one.namespace for one in found), time.monotonic())
         self.swept += [name for name, trouble in zip(names, answers) if not trouble]
         self._warn_of_remains([f"{name}: {trouble}" for name, trouble in zip(names, answers) if trouble])
 
@@ -129,10 +132,11 @@ class CanaryTask:
         return for_each(targets, try_out, self.workers)
 
     def _run(self, cluster: CanaryCluster, targets: Sequence[Target]) -> list[Attempt]:
-        run = CanaryRun(cluster, self.canary, self.workers)
-        attempts = run.run(targets)
-        self._warn_of_remains(run.troubles)
-        return attempts
+        run = CanaryRun(cluster, self.canary, self.workers, self._freed)
+        try:
+            return run.run(targets)
+        finally:
+            self._warn_of_remains(run.troubles)
 
     def _warn_of_cost(self, pulls: int) -> None:
         if pulls > _FEW_PULLS:

@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, NOT_FOUND, TERMINATING
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_verdict as verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import changes, proof
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import changes, proof, useless
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_refusal import lacks_account, refusal_told
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_result import (
     FAILED,
@@ -49,7 +49,7 @@ def _refusal(error: RequestError, check_mode: bool) -> tuple[str, str]:
 
 def accepted(canary: Canary, target: Target, admitted: Admitted) -> Attempt:
     """The attempt for a Pod that a dry run took."""
-    told = changes(canary, admitted)
+    told = useless(admitted) or changes(canary, admitted)
     message = "check mode: the server would take the Pod; whether its image can be pulled is not proven"
     return Attempt(target.namespace, target.node, UNPROVEN, f"{message}; {told}" if told else message, notable=bool(told))
 

@@ -90,8 +90,8 @@ class CanaryCluster:
                 resources, fitted = fitting, fitted + 1
                 continue
             time.sleep(_PAUSE)
-            made = self._named(target.namespace, target.name)
-            if made is not None:  # only the answer to its creation was lost; nobody else's Pod has this run's label
+            made = self._made(target)
+            if made is not None:
                 return made
 
     def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
@@ -104,11 +104,11 @@ class CanaryCluster:
         return {item["metadata"]["name"]: item for items in found for item in items}, refused
 
     def events(self, namespace: str, uid: str) -> list[Event]:
-        """Those about one Pod, none where they may not be read."""
+        """Those about one Pod, none where they cannot be read."""
         selectors = {"fieldSelector": f"involvedObject.uid={uid}"}
         try:
             return list_all(self._api, "events", found_event, selectors, namespace=namespace)
-        except RequestError:
+        except (ClusterError, RequestError):
             return []
 
     def remove(self, namespace: str, name: str, seen: Seen) -> str:
@@ -142,8 +142,15 @@ class CanaryCluster:
         new = self._canary.account == "default" and lacks_account(error)
         return new or error.kind in (CONFLICT, UNDECIDED)
 
-    def _named(self, namespace: str, name: str, label: str | None = None) -> Item | None:
-        selectors = {"labelSelector": label or self._label, "fieldSelector": f"metadata.name={name}"}
+    def _made(self, target: Target) -> Item | None:
+        """The Pod where only the answer to its creation was lost: nobody else's has this run's label."""
+        try:
+            return self._named(target.namespace, target.name, self._label)
+        except RequestError as error:
+            raise RequestError(f"whether the Pod was created is not known: {error}", UNDECIDED, error.status) from None
+
+    def _named(self, namespace: str, name: str, label: str) -> Item | None:
+        selectors = {"labelSelector": label, "fieldSelector": f"metadata.name={name}"}
         found = list_all(self._api, "pods", _itself, selectors, namespace=namespace)
         return found[0] if found else None
 

@@ -20,18 +20,28 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Interrupted(PullpassError):
     """Whoever runs the task wants it to end."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"ended by {signal.Signals(number).name} before all was decided. The canary Pods of this run were taken away first, "
+            "but for those that a warning names."
+        )
+
 
 class Interruption:
-    """While it is entered, the first of these signals raises Interrupted in the main thread; later ones are passed over."""
+    """While it is entered these signals end nothing, but for the first one in a ``with heard()``: Interrupted is raised there.
+
+    Those that came before are told at its beginning. Only in the main thread, and no signal that the caller has ignored (nohup).
+    """
 
     def __init__(self) -> None:
-        self._heard = False
-        self._shielded = False
+        self._number: int | None = None
+        self._open = False
         self._before: dict[signal.Signals, t.Any] = {}
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+            minded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._hear) for number in minded}
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -39,17 +49,17 @@ class Interruption:
             signal.signal(number, handler)
 
     @contextlib.contextmanager
-    def shielded(self) -> Iterator[None]:
-        """What happens in here is not broken off."""
-        self._shielded = True
+    def heard(self) -> Iterator[None]:
+        """What happens in here is broken off; what comes after, such as a ``finally`` around it, is not."""
+        self._open = True
         try:
+            if self._number is not None:
+                raise Interrupted(self._number)
             yield
         finally:
-            self._shielded = False
+            self._open = False
 
     def _hear(self, number: int, _frame: object) -> None:
-        if self._heard or self._shielded:
-            return
-        self._heard = True
-        name = signal.Signals(number).name
-        raise Interrupted(f"ended by {name} before all was decided. The canary Pods of this run were taken away first.")
+        first, self._number = self._number is None, number
+        if first and self._open:
+            raise Interrupted(number)

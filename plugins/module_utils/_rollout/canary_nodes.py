@@ -14,13 +14,13 @@ if t.TYPE_CHECKING:
 
 # Label or taint key -> values, None for any: what stands behind such a node is no kubelet that pulls images for it. KWOK
 # even reports Pods as running of which it has pulled nothing.
-_VIRTUAL: Mapping[str, Sequence[str] | None] = {
+VIRTUAL: Mapping[str, Sequence[str] | None] = {
     "type": ("virtual-kubelet", "kwok"),
     "virtual-kubelet.io/provider": None,
     "eks.amazonaws.com/compute-type": ("fargate",),
     "liqo.io/type": ("virtual-node",),
 }
-_OS = "kubernetes.io/os"
+OS = "kubernetes.io/os"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _unfit(item: Mapping[str, t.Any]) -> str:
     mark = _virtual_mark(labels, taints)
     if mark:
         return f"is virtual ({mark}): no kubelet pulls images there"
-    system = labels.get(_OS) or (status.get("nodeInfo") or {}).get("operatingSystem") or "linux"
+    system = labels.get(OS) or (status.get("nodeInfo") or {}).get("operatingSystem") or "linux"
     if system != "linux":
         return f"runs {shown(system, 40)}, and a canary needs Linux"
     if spec.get("unschedulable"):
@@ -59,8 +59,8 @@ def _unfit(item: Mapping[str, t.Any]) -> str:
 def _virtual_mark(labels: Mapping[str, str], taints: Sequence[Mapping[str, t.Any]]) -> str:
     pairs = [*labels.items(), *((str(taint.get("key")), str(taint.get("value") or "")) for taint in taints)]
     for key, value in pairs:
-        if key in _VIRTUAL:
-            values = _VIRTUAL[key]
+        if key in VIRTUAL:
+            values = VIRTUAL[key]
             if values is None or value in values:
                 return shown(f"{key}={value}", 80)
     return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import OS, VIRTUAL
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import MANAGED_BY, MANAGED_BY_LABEL
 
 if t.TYPE_CHECKING:
@@ -36,8 +37,6 @@ _NO_MESH_ANNOTATIONS = {
     "consul.hashicorp.com/connect-inject": "false",
     "vault.hashicorp.com/agent-inject": "false",
 }
-# nodes that no kubelet stands behind
-_NO_NODES = (("type", ("virtual-kubelet", "kwok")), ("eks.amazonaws.com/compute-type", ("fargate",)))
 
 Resources = t.Mapping[str, t.Mapping[str, str]]
 SMALL: Resources = {"requests": _SMALL, "limits": _SMALL}
@@ -110,8 +109,9 @@ def _where(node: str | None) -> dict[str, t.Any]:
     """A selector of nodes. Not spec.nodeName, which would go past the scheduler: no resources counted, no taint heeded."""
     if node is not None:
         return {"nodeSelectorTerms": [{"matchFields": [_one("metadata.name", "In", [node])]}]}
-    linux = _one("kubernetes.io/os", "In", ["linux"])
-    return {"nodeSelectorTerms": [{"matchExpressions": [linux, *(_one(key, "NotIn", values) for key, values in _NO_NODES)]}]}
+    linux = _one(OS, "In", ["linux"])
+    real = [_one(key, "DoesNotExist" if values is None else "NotIn", values or ()) for key, values in VIRTUAL.items()]
+    return {"nodeSelectorTerms": [{"matchExpressions": [linux, *real]}]}
 
 
 def _one(key: str, operator: str, values: Sequence[str]) -> Mapping[str, t.Any]:

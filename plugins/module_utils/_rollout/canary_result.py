@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if t.TYPE_CHECKING:
 PULLED, NOT_PULLED, UNPROVEN, SKIPPED, FAILED = ACTIONS = ("pulled", "not_pulled", "unproven", "skipped", "failed")
 
 _FAILURES = (NOT_PULLED, FAILED)
-_MOST_FAILURES = 10
 _MOST_TEXT = 600
 
 
@@ -74,9 +73,7 @@ def _sentence(image: str, counts: Counter[str], failures: Sequence[Attempt]) -> 
     sentence = f"{shown_image(image)}: {numbers}"
     if not failures:
         return sentence
-    reasons = [f"{_place(one)}: {shown(one.message, _MOST_TEXT)}" for one in failures[:_MOST_FAILURES]]
-    more = f"; and {len(failures) - _MOST_FAILURES} more" if len(failures) > _MOST_FAILURES else ""
-    return f"{sentence}. {'; '.join(reasons)}{more}"
+    return f"{sentence}. {in_words([f'{_place(one)}: {one.message}' for one in failures])}"
 
 
 def _place(attempt: Attempt) -> str:

@@ -57,39 +57,45 @@ class Full:
 
 @dataclass
 class CanaryRun:
-    """One run. ``troubles`` tells of Pods that could not be removed."""
+    """One run. ``troubles`` tells of Pods that could not be removed.
+
+    ``freed``: namespace -> the moment (monotonic) at which the last canary Pod went from it, one of a dead run perhaps.
+    """
 
     cluster: CanaryCluster
     canary: Canary
     workers: int
+    freed: dict[str, float] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
     _done: list[Attempt] = field(default_factory=list)
     _alive: dict[str, Alive] = field(default_factory=dict)
     # name -> each Pod that is there, or may be
     _begun: dict[str, Target] = field(default_factory=dict)
-    # namespaces whose quota was full once -> Pods of ours that went since, and when the last one went from a namespace
+    # namespaces whose quota was full once -> Pods of ours that went since
     _full: dict[str, int] = field(default_factory=dict)
-    _freed: dict[str, float] = field(default_factory=dict)
     _lost: threading.Event = field(default_factory=threading.Event)
 
     def run(self, targets: Sequence[Target]) -> list[Attempt]:
         """An attempt for each target. Raises Interrupted; no Pod stays that can be removed."""
-        waiting = list(targets)
-        pause = _FIRST_PAUSE
         with Interruption() as interruption:
             try:
-                while waiting or self._alive:
-                    left = self._send(waiting)
-                    pause = _FIRST_PAUSE if len(left) < len(waiting) else min(_LONGEST_PAUSE, pause * _GROWTH)
-                    waiting = left
-                    if waiting or self._alive:
-                        time.sleep(pause)
-                    if self._alive:
-                        self._look()
+                with interruption.heard():
+                    self._watch(targets)
             finally:
-                with interruption.shielded():
-                    self._clear()
+                self._clear()
         return self._done
+
+    def _watch(self, targets: Sequence[Target]) -> None:
+        waiting = list(targets)
+        pause = _FIRST_PAUSE
+        while waiting or self._alive:
+            left = self._send(waiting)
+            pause = _FIRST_PAUSE if len(left) < len(waiting) else min(_LONGEST_PAUSE, pause * _GROWTH)
+            waiting = left
+            if waiting or self._alive:
+                time.sleep(pause)
+            if self._alive:
+                self._look()
 
     def _send(self, waiting: Sequence[Target]) -> list[Target]:
         """Creates as many Pods as may be there at a time; gives the targets that are left."""
@@ -132,7 +138,7 @@ class CanaryRun:
     def _makes_room(self, namespace: str) -> bool:
         """Whether the end of a Pod of this run can help a quota, or has just done so."""
         there = any(one.target.namespace == namespace for one in self._alive.values())
-        return there or time.monotonic() - self._freed.get(namespace, -_RECOUNT) < _RECOUNT
+        return there or time.monotonic() - self.freed.get(namespace, -_RECOUNT) < _RECOUNT
 
     def _begin(self, target: Target) -> Alive | Attempt | Full:
         if self._lost.is_set():
@@ -172,6 +178,8 @@ class CanaryRun:
                 del self._alive[one.target.name]
                 pod = pods.get(one.target.name)
                 gone.append((one.target, one.seen if pod is None else seen_in(pod)))
+        if self._lost.is_set():  # each removal would wait for the cluster in vain: once, at the end, is enough
+            return
         self._remove(gone)
         for target, _seen in gone:
             if target.namespace in self._full:
@@ -214,7 +222,7 @@ class CanaryRun:
             if trouble:
                 return f"{target.namespace}/{target.name}: {trouble}"
             self._begun.pop(target.name, None)
-            self._freed[target.namespace] = time.monotonic()
+            self.freed[target.namespace] = time.monotonic()
             return ""
 
         return [trouble for trouble in for_each(pods, remove, self.workers) if trouble]

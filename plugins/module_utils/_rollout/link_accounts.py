@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome, of_kind
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
@@ -66,7 +67,10 @@ class LinkAccounts:
                 break
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
-            subjects = [one for one in self._survey()[0] if (one.namespace, one.name) in late]
+            try:
+                subjects = [one for one in self._survey()[0] if (one.namespace, one.name) in late]
+            except PullpassError:  # what was done so far is to be told, and those that are late have failed already
+                break
         done = [self._in_check_mode(outcome) for outcome in settled.values()]
         closed = [outcome for name in self.names for outcome in closed_outcomes(self.chosen, name, self.check_mode)]
         return of_kind(KIND, sorted([*done, *closed, *unlisted], key=lambda one: (one.namespace, one.name)))

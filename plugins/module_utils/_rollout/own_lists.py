@@ -98,7 +98,9 @@ class OwnLists:
     def _of_kind(self, kind: str, new: Collection[str]) -> list[StoredWorkload]:
         known = self.survey.wholes.get(kind)
         found = known.workloads if known else self._listed(RESOURCES[kind], partial(stored_workload, kind), new)
-        return [one for one in found if not one.over and (known or one.namespace in new)]
+        # the ReplicaSet of a Deployment has its list; the Deployment is told
+        alone = [one for one in found if kind in _DEPLOYED or not one.owner]
+        return [one for one in alone if not one.over and (known or one.namespace in new)]
 
     def _listed(self, resource: str, parse: Callable[[Mapping[str, t.Any]], Item], namespaces: Collection[str]) -> list[Item]:
         places: list[str | None] = [None] if len(namespaces) > FEW else list(namespaces)

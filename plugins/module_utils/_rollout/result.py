@@ -9,14 +9,13 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import CHANGED, FAILED, QUIET
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
 
-_MOST_FAILURES = 10
 _MOST_TEXT = 600
 
 Told = t.TypeVar("Told", bound="Outcome")
@@ -88,8 +87,8 @@ def _sentence(
     sentence = ", ".join(f"{counts[action]} {action}" for action in actions if counts[action]) or "nothing is selected"
     if not failures:
         return sentence
-    told_failures = [
-        f"{'/'.join(row(outcome).values())}: {shown(outcome.step.message, _MOST_TEXT)}" for outcome in failures[:_MOST_FAILURES]
-    ]
-    more = f"; and {len(failures) - _MOST_FAILURES} more" if len(failures) > _MOST_FAILURES else ""
-    return f"{sentence}. {'; '.join(told_failures)}{more}"
+    return f"{sentence}. {in_words([f'{_place(row(outcome))}: {outcome.step.message}' for outcome in failures])}"
+
+
+def _place(parts: t.Mapping[str, str]) -> str:
+    return "/".join(parts.values())

@@ -45,7 +45,7 @@ class Query:
         """What the server filters by."""
         names = {entry.name for entry in self.entries}
         fields = [f"metadata.name={name}" for name in names if len(names) == 1 and not is_glob(name)]
-        if self.kind == "Pod":
+        if self.kind == "Pod" and not fields:  # one that is named is there, be it over or not
             fields.append(_UNFINISHED)
         label = self.entries[0].selector
         return {

@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_rollout/canary_cluster: requests that are answered late, or not at all, by an API server that a test plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_cluster as room
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Target
+
+CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
+TARGET = Target("team-a", "pullpass-canary-run-1")
+MADE = {"metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"}}
+BROKEN = RequestError("the connection broke", refusals.UNDECIDED, 0)
+OVERTAKEN = RequestError("the object has been modified", refusals.CONFLICT, 409)
+
+
+class Answers:
+    """Gives one answer after the other, raises those that are errors, and notes what was asked."""
+
+    def __init__(self, *answers: Exception | Mapping[str, Any]) -> None:
+        self._answers = list(answers)
+        self.asked: list[tuple[str, str]] = []
+        self.bodies: list[Any] = []
+
+    def send(self, request: refusals.Request, _path: str, query: Any = None, body: Any = None, accept: str = JSON) -> Any:
+        self.asked.append((request.verb, (query or {}).get("labelSelector", "")))
+        self.bodies.append(body)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room.time, "sleep", lambda _seconds: None)
+
+
+def cluster(answers: Answers) -> CanaryCluster:
+    return CanaryCluster(cast(Api, answers), CANARY, whole=False, workers=1, check_mode=False)
+
+
+def test_a_pod_whose_creation_was_not_answered_is_found_by_its_run() -> None:
+    answers = Answers(BROKEN, {"items": [MADE]})
+    assert cluster(answers).create(TARGET) == MADE
+    assert answers.asked == [("create", ""), ("list", "pullpass.registry/canary=run")]
+
+
+def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> None:
+    answers = Answers(BROKEN, {"items": []}, BROKEN, {"items": []}, BROKEN)
+    with pytest.raises(RequestError, match="the connection broke"):
+        cluster(answers).create(TARGET)
+
+
+def test_whether_a_pod_is_there_stays_open_where_it_cannot_be_looked_for() -> None:
+    """Whoever takes it for one that was refused would leave it behind."""
+    throttled = RequestError("throttling", refusals.THROTTLED, 429)
+    with pytest.raises(RequestError, match="whether the Pod was created is not known: throttling") as raised:
+        cluster(Answers(BROKEN, throttled)).create(TARGET)
+    assert raised.value.kind == refusals.UNDECIDED
+
+
+@pytest.mark.parametrize("error", [RequestError("no right", refusals.FORBIDDEN, 403), ClusterError("gone")])
+def test_events_that_cannot_be_read_are_none(error: Exception) -> None:
+    assert cluster(Answers(error)).events("team-a", "u") == []
+
+
+def test_a_pod_is_removed_in_the_version_that_it_has_by_now() -> None:
+    answers = Answers(OVERTAKEN, {"items": [MADE]}, {})
+    assert cluster(answers).remove("team-a", TARGET.name, Seen("u", "1")) == ""
+    guards = [body["preconditions"] for body in answers.bodies if body]
+    assert guards == [{"uid": "u", "resourceVersion": "1"}, {"uid": "u", "resourceVersion": "2"}]
+
+
+def test_another_pod_of_that_name_is_left_alone() -> None:
+    answers = Answers(OVERTAKEN, {"items": [{"metadata": {**MADE["metadata"], "uid": "another"}}]})
+    assert cluster(answers).remove("team-a", TARGET.name, Seen("u", "1")) == ""
+    assert [verb for verb, _label in answers.asked] == ["delete", "list"]
+
+
+def test_what_is_in_the_way_of_a_removal_is_told() -> None:
+    gone = RequestError("x", refusals.NOT_FOUND, 404)
+    assert cluster(Answers(gone)).remove("team-a", TARGET.name, Seen("u", "1")) == ""
+    refused = RequestError("no right to delete it", refusals.FORBIDDEN, 403)
+    assert cluster(Answers(refused)).remove("team-a", TARGET.name, Seen("u", "1")) == "no right to delete it"
+    assert cluster(Answers(ClusterError("gone"))).remove("team-a", TARGET.name, Seen("u", "1")) == "gone"
