@@ -52,6 +52,8 @@ def open_registries(params: Mapping[str, t.Any], named: Iterable[str]) -> Regist
 def unverified(registries: Registries) -> list[str]:
     """Warnings for the registries that are asked without knowing who answers."""
     hosts = sorted(host for host, asking in registries.asking.items() if not asking.validate_certs or asking.plain_http)
+    if not registries.asking and not registries.otherwise.validate_certs:
+        hosts = ["every registry"]
     return [f"{host} is asked without verified TLS: whoever answers there gets the credential. Set ca_cert." for host in hosts]
 
 

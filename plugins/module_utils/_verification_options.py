@@ -32,16 +32,16 @@ def check_verify_options(params: dict[str, t.Any]) -> None:
         raise InputError("verify is pull, and images is empty. Name images that the credentials are for, or set verify to login.")
 
 
-def verify(module: PullpassModule, registries: Registries, credentials: Sequence[Credential]) -> dict[str, t.Any]:
+def verify(module: PullpassModule, registries: Registries, credentials: Sequence[Credential], workers: int) -> dict[str, t.Any]:
     """What was found out, as image_access_info returns it. Raises VerificationError where nothing may be written."""
     params = module.params
     for warning in unverified(registries):
         module.warn(warning)
     if params["verify"] == "pull":
         images = [parse_image(text) for text in dict.fromkeys(params["images"])]
-        found = verify_images(registries, credentials, images, params["workers"])
+        found = verify_images(registries, credentials, images, workers)
     else:
-        found = verify_logins(registries, credentials, params["workers"])
+        found = verify_logins(registries, credentials, workers)
     for warning in pushers(found.images):
         module.warn(warning)
     rows, before = found.rows(), module.so_far

@@ -260,8 +260,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_sec
 from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
 
 POD_OPTIONS = ("service_account", "pod", "secrets")
 
@@ -301,6 +304,13 @@ def secrets_in_cluster(module: PullpassModule, api: Api) -> PodSecrets:
     return secrets_of_account(api, namespace, params["service_account"] or "default", workers)
 
 
+def registries_of(module: PullpassModule, named: Sequence[str]) -> Registries:
+    registries = open_registries(module.params, named)
+    for warning in unverified(registries):
+        module.warn(warning)
+    return registries
+
+
 def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Verification, dict[str, t.Any]]:
     api = open_api(module)
     found = secrets_in_cluster(module, api)
@@ -308,7 +318,7 @@ def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Ve
         module.warn(f"the kubelet passes over {listed(found.missing)}: no such Secret in namespace {module.params['namespace']}.")
     keyring = kubelet_keyring(found.secrets)
     # the registries that tenants name in their Secrets are not those that the caller named
-    registries = open_registries(module.params, ())
+    registries = registries_of(module, ())
     accesses = check_images(registries, keyring, images, module.params["workers"])
     mark_secrets(module, (attempt.match.password for access in accesses for attempt in access.attempts))
     return Verification(images=accesses), {"cluster": api.identity, "api_requests": api.requests}
@@ -317,9 +327,7 @@ def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Ve
 def ask_with_given(module: PullpassModule, images: list[ImageReference]) -> Verification:
     credentials = credentials_as_given(module)
     announce(module, credentials)
-    registries = open_registries(module.params, [one.registry for one in credentials])
-    for warning in unverified(registries):
-        module.warn(warning)
+    registries = registries_of(module, [one.registry for one in credentials])
     if not images:
         return verify_logins(registries, credentials, module.params["workers"])
     return verify_images(registries, credentials, images, module.params["workers"])

@@ -397,7 +397,7 @@ def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret
     # what a Secret in the cluster names is not what the caller named
     named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
     registries = open_registries(params, named)
-    found = verify(module, registries, wanted.credentials)
+    found = verify(module, registries, wanted.credentials, params["workers"])
 
     def still_accepted(registry: str, username: str, password: str) -> bool:
         return registries.check_login(registry_host(registry), (username, password)).verdict != REJECTED

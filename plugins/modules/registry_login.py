@@ -36,7 +36,8 @@ options:
     description:
       - With V(present) the logins are stored.
       - With V(absent) they are removed, and erased from the credential helper that keeps them. Of O(registries) only
-        C(registry) is needed then; with C(username), only the login of that user is removed.
+        C(registry) is needed then; with C(username), only the login of that user is removed. Whose an identity token is that a
+        helper keeps is not known, so that it goes only without C(username).
     type: str
     choices: [present, absent]
     default: present
@@ -60,7 +61,7 @@ options:
   persistent:
     description:
       - With O(format=containers), use C(~/.config/containers/auth.json) instead of the file below C(/run), which is lost when
-        the machine starts anew. The programs look there second.
+        the machine starts anew, and which an account that is not logged in has no folder for. The programs look there second.
     type: bool
     default: false
   user:
@@ -96,7 +97,9 @@ options:
     type: str
     default: auto
   owner:
-    description: Owner of the file. By default as it is. Not together with O(user).
+    description:
+      - Owner of the file. By default as it is. Not together with O(user).
+      - Folders that have to be made belong to whoever runs the task. For the home of an account set O(user) instead.
     type: str
   group:
     description: Group of the file. By default as it is.
@@ -174,7 +177,7 @@ logins:
       type: str
       returned: always
     username:
-      description: The user. None where nobody was logged in.
+      description: The user. None for a logout that names none where nobody was logged in.
       type: str
       returned: always
     action:
@@ -254,7 +257,9 @@ OPTIONS: dict[str, t.Any] = {
 }
 # to log out, a user name needs no password
 REGISTRIES = {"registries": {**CREDENTIAL_OPTIONS["registries"], "required_together": []}}
+# registries that are asked at a time
 WORKERS = 8
+REMEDY = "a credential helper that gets new ones by itself, such as docker-credential-ecr-login, named in credHelpers"
 
 
 def check_options(params: dict[str, t.Any]) -> None:
@@ -276,13 +281,13 @@ def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
 def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], dict[str, t.Any]]:
     """What to store, once the registries have accepted it, and what they said."""
     credentials = credentials_option(module)
-    announce(module, credentials)
+    announce(module, credentials, REMEDY)
     keys = [place.kind.key(one.registry) for one in credentials]
     wanted = [Login(one.registry, one.username, one.password) for one in credentials]
     if module.params["verify"] == "none":
         return list(map(Wish, keys, wanted)), {}
     registries = open_registries(module.params, [one.registry for one in credentials])
-    found = verify(module, registries, credentials)
+    found = verify(module, registries, credentials, WORKERS)
     accepted = [row["verdict"] == ACCEPTED for row in found["logins"]]
     asked = [
         key
@@ -327,8 +332,7 @@ def difference(place: LoginPlace, done: dict[str, t.Any]) -> dict[str, str]:
             before.append(f"{row['registry']}: user {row['before']}, password (before)")
         if row["action"] == STORED:
             after.append(f"{row['registry']}: user {row['username']}, password (after)")
-    for change in done["attributes"]:
-        name, old, _arrow, new = change.split(" ")
+    for name, old, new in done["attributes"]:
         before.append(f"{name} {old}")
         after.append(f"{name} {new}")
     texts = {"before": before, "after": after}
@@ -338,8 +342,6 @@ def difference(place: LoginPlace, done: dict[str, t.Any]) -> dict[str, str]:
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
-    # verify asks so many registries at a time
-    params["workers"] = WORKERS
     check_options(params)
     place = open_logins(params)
     attributes = attributes_option(params["owner"], params["group"], params["mode"])

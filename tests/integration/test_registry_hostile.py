@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -328,6 +329,13 @@ def test_a_redirect_to_another_host_takes_no_credential_along(serve: Serving, cl
     assert stranger.connections >= 1
 
 
+def test_it_is_told_who_does_not_answer_after_a_redirect(serve: Serving, client: Client) -> None:
+    server = serve(basic_registry(**{MANIFEST: redirect("https://127.0.0.2:1/there")}))
+    undecided(
+        image(client(server.authority, allow=["127.0.0.2"]), server.authority), server.authority, "https://127.0.0.2:1 refuses"
+    )
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 @pytest.mark.parametrize("path", ["/v2/", MANIFEST])
 def test_a_refusal_from_where_no_credential_went_says_nothing_of_it(
@@ -638,6 +646,17 @@ def test_a_server_that_says_nothing_not_even_in_tls(serve: Serving, client: Clie
     found = image(client(server.authority, timeout=TIMEOUT, plain_http=not tls), server.authority)
     undecided(found, server.authority, "did not answer within 1 seconds")
     assert time.monotonic() - begun < TIMEOUT + GRACE
+
+
+def test_a_name_that_is_looked_up_for_ever(client: Client, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns a name owns the server that tells its address, or does not."""
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_question, **_options: answered.wait(30) and [])
+    begun = time.monotonic()
+    found = image(client("registry.test", timeout=TIMEOUT), "registry.test")
+    assert time.monotonic() - begun < TIMEOUT + GRACE
+    answered.set()
+    undecided(found, "registry.test", "did not answer within 1 seconds", "DNS")
 
 
 def test_a_tls_handshake_byte_for_byte(serve: Serving, client: Client) -> None:

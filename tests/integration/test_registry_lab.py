@@ -12,8 +12,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.ima
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+from verify_modules import results
+from verify_support import asking
 
 import lab as lab_package
+from ansible_run import Ansible
+from cluster_access import Access
 from registry_servers.client import Client
 from registry_servers.serving import Authority
 
@@ -110,3 +114,19 @@ def test_200_images_take_one_login(lab: lab_package.Lab) -> None:
     assert {one.verdict for one in found} == {"rejected"}
     asked = [json.loads(line) for line in lines(registry.token_server_log, start) if '"one-attempt"' in line]
     assert len(asked) == 1, asked
+
+
+def test_unverified_tls_is_warned_of_for_the_credentials_of_a_pod(
+    lab: lab_package.Lab, c2: Access, ansible: Ansible, prefix: str
+) -> None:
+    """They go to registries that no option names."""
+    c2.make_namespaces([prefix])
+    c2.wait_for_accounts([prefix])
+    options = {"images": [lab.images["basic"]], "namespace": prefix, **c2.connection}
+    checked, blind = results(
+        ansible,
+        asking(registry_ca_cert=str(lab.ca), **options),
+        asking(registry_validate_certs=False, **options),
+    )
+    assert checked.get("warnings", []) == []
+    assert any(one.startswith("every registry is asked without verified TLS") for one in blind["warnings"])

@@ -14,13 +14,12 @@ from contextlib import suppress
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._registry import session
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Exchange, Settings
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
-from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, jwt, login
+from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, granting, login
 from registry_servers.client import LOGIN, USER, Client, image
 from registry_servers.serving import Serving
 
@@ -82,12 +81,7 @@ def test_a_right_login_is_tried_once_as_well(serve: Serving, client: Client) -> 
 
 @pytest.mark.parametrize("tells", [True, False])
 def test_one_token_for_each_scope(serve: Serving, client: Client, tells: bool) -> None:
-    def make(scopes: list[str], number: int) -> str:
-        kind, name, actions = scopes[0].split(":")
-        grants = [{"type": kind, "name": name, "actions": actions.split(",")}]
-        return jwt(access=grants, jti=number) if tells else f"opaque-{number}"
-
-    tokens = TokenServer((CREDENTIAL,), make)
+    tokens = TokenServer((CREDENTIAL,), granting("pull", "push")) if tells else TokenServer((CREDENTIAL,))
     token_server = serve(tokens)
     images = {f"team/app{number % 10}:{number}": Reply(200) for number in range(200)}
     server = serve(Registry(f'Bearer realm="{token_server.origin}/token"', tokens.accepts, images))
@@ -95,8 +89,8 @@ def test_one_token_for_each_scope(serve: Serving, client: Client, tells: bool) -
     found = for_each(list(images), lambda name: image(registries, server.authority, name), WORKERS)
     assert {(one.verdict, one.can_push) for one in found} == {("pullable", True if tells else None)}
     asked = Counter(one.target for one in token_server.requests)
-    # the second of a repository asks for push, where tokens tell what they grant
-    assert (len(asked), set(asked.values())) == (20 if tells else 10, {1})
+    # one without a scope, to log in; the second of a repository asks for push, where tokens tell what they grant
+    assert (len(asked), set(asked.values())) == (21 if tells else 11, {1})
 
 
 def test_sixteen_at_once_and_one_at_a_time(serve: Serving, client: Client) -> None:
@@ -156,8 +150,19 @@ def test_a_token_is_renewed_before_it_ends(serve: Serving, client: Client, monke
     assert image(registries, server.authority).verdict == "pullable"
     tokens.issued.clear()
     assert image(registries, server.authority).verdict == "denied"
-    monkeypatch.setattr(session, "_FRESH", 0)
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 45)
     assert image(registries, server.authority).verdict == "pullable"
+
+
+def test_a_login_is_not_tried_again_for_each_place_that_holds_it(serve: Serving, client: Client) -> None:
+    """pull_secret asks for a stored token in each namespace whether it is still accepted."""
+    tokens = TokenServer((CREDENTIAL,))
+    token_server = serve(tokens)
+    server = serve(Registry(f'Bearer realm="{token_server.origin}/token"', tokens.accepts))
+    registries = client(server.authority, realms=[token_server.authority])
+    found = for_each(range(100), lambda _number: registries.check_login(server.authority, LOGIN), WORKERS)
+    assert Counter(one.verdict for one in found) == {"accepted": 100}
+    assert (len(token_server.requests), len(server.requests)) == (1, 2)
 
 
 @pytest.mark.parametrize("kind", ["good", "untrusted", "redirects", "broken", "endless", "refused"])

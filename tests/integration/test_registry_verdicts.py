@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
-from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, jwt, login
+from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, granting, jwt, login
 from registry_servers.client import LOGIN, PASSWORD, USER, Client, image
 from registry_servers.serving import Serving
 
@@ -121,6 +121,7 @@ def test_a_login_that_expires_only_at_the_manifest(serve: Serving, client: Clien
     said(image(registries, server.authority), "rejected", "expired", server.authority)
     before = len(server.with_credentials)
     said(image(registries, server.authority, "team/other:1"), "rejected")
+    said(registries.check_login(server.authority, LOGIN), "rejected")
     assert len(server.with_credentials) == before
 
 
@@ -157,14 +158,13 @@ def test_a_token_is_asked_for_with_service_scope_and_the_realms_own_query(serve:
     found = bearer.image()
     said(found, "pullable")
     assert (found.digest, found.can_push) == (DIGEST, None)
-    [asked] = bearer.token_server.requests
-    assert (asked.method, asked.target) == (
-        "GET",
-        "/token?kept=1&service=the+service&scope=repository%3Ateam%2Fapp%3Apull",
-    )
-    assert asked.authorization == GOOD
+    # without a scope first, which is a login
+    assert [(asked.method, asked.target, asked.authorization) for asked in bearer.token_server.requests] == [
+        ("GET", "/token?kept=1&service=the+service", GOOD),
+        ("GET", "/token?kept=1&service=the+service&scope=repository%3Ateam%2Fapp%3Apull", GOOD),
+    ]
     # the registry itself gets the token, and no password
-    assert [one.authorization for one in bearer.server.requests] == [None, "Bearer opaque-0"]
+    assert [one.authorization for one in bearer.server.requests] == [None, "Bearer opaque-1"]
 
 
 @pytest.mark.parametrize("member", ["token", "access_token"])
@@ -207,32 +207,35 @@ def test_a_token_that_the_registry_does_not_take(serve: Serving, client: Client)
     said(never.login(), "unverifiable", never.server.authority, "clocks")
 
 
-def test_denied_by_the_token_server_for_one_repository_only(serve: Serving, client: Client) -> None:
-    """As GitLab does it. The login is good, as the first image showed."""
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("first", ["team/forbidden:1", "team/app:1.0"])
+def test_denied_by_the_token_server_for_one_repository_only(serve: Serving, client: Client, status: int, first: str) -> None:
+    """As ghcr.io, gcr.io and GitLab do it. The login is good, whichever image is asked for first."""
     tokens = TokenServer((GOOD,), issued={"t"})
 
     def answer(request: Request) -> Reply:
-        return error(403, "DENIED", "access forbidden") if "forbidden" in request.target else Reply(body={"token": "t"})
+        if request.authorization != GOOD:
+            return error(status, "DENIED", "denied")
+        return error(status, "DENIED", "access forbidden") if "forbidden" in request.target else Reply(body={"token": "t"})
 
     tokens.script = answer
     bearer = Bearer(serve, client, tokens)
+    bearer.image(first)
     said(bearer.image(), "pullable")
     for tag in range(5):
         said(bearer.image(f"team/forbidden:{tag}"), "denied", "access forbidden", bearer.server.authority)
     assert sum("forbidden" in one.target for one in bearer.token_server.requests) == 1, "it was asked again and again"
+    said(bearer.login(), "accepted")
+    wrong = (USER, "Zq7wrong")
+    for name in (first, "team/other:1"):
+        said(bearer.image(name, wrong), "rejected", bearer.server.authority)
+    assert sum(one.authorization == login(*wrong) for one in bearer.token_server.requests) == 1
+    said(bearer.image("team/forbidden:1", None), "no_credentials")
 
 
 def test_can_push_is_what_a_token_grants(serve: Serving, client: Client) -> None:
-    def granting(*actions: str) -> TokenServer:
-        def make(scopes: list[str], number: int) -> str:
-            kind, name, asked = scopes[0].split(":")
-            allowed = [one for one in asked.split(",") if one in actions]
-            return jwt(access=[{"type": kind, "name": name, "actions": allowed}], jti=number)
-
-        return TokenServer((GOOD,), make)
-
-    assert Bearer(serve, client, granting("pull", "push")).image().can_push is True
-    assert Bearer(serve, client, granting("pull")).image().can_push is False
+    assert Bearer(serve, client, TokenServer((GOOD,), granting("pull", "push"))).image().can_push is True
+    assert Bearer(serve, client, TokenServer((GOOD,), granting("pull"))).image().can_push is False
     silent = TokenServer((GOOD,), lambda _scopes, number: jwt(sub="x", jti=number))
     assert Bearer(serve, client, silent).image().can_push is None
 
@@ -242,7 +245,10 @@ def test_a_scope_of_its_own_that_names_no_repository_is_kept(serve: Serving, cli
     bearer = Bearer(serve, client)
     bearer.registry.challenge = f'Bearer realm="{bearer.token_server.origin}/token",service="s",scope="aws repository:x/y:pull"'
     said(bearer.image(), "pullable")
-    assert bearer.token_server.requests[0].target.endswith("scope=repository%3Ateam%2Fapp%3Apull&scope=aws")
+    assert [one.target.partition("service=s&")[2] for one in bearer.token_server.requests] == [
+        "scope=aws",
+        "scope=repository%3Ateam%2Fapp%3Apull&scope=aws",
+    ]
 
 
 def test_anybody_may_have_a_token_for_a_public_image(serve: Serving, client: Client) -> None:
@@ -420,6 +426,19 @@ def test_open_at_the_door_with_a_basic_challenge_at_the_manifest(serve: Serving,
     said(registries.check_login(server.authority, LOGIN), "unverifiable")
 
 
+def test_open_at_the_door_and_one_image_fails(serve: Serving, client: Client) -> None:
+    """It says nothing of the others."""
+
+    def broken(request: Request) -> Reply:
+        return error(500) if request.authorization else error(401, "", "", ("WWW-Authenticate", basic()))
+
+    server = serve(basic_registry(script={"/v2/": Reply(200, body={}), "/v2/team/broken/manifests/1": broken}))
+    registries = client(server.authority)
+    said(image(registries, server.authority, "team/broken:1"), "unreachable", "500")
+    said(image(registries, server.authority), "pullable")
+    assert len(server.with_credentials) == 2
+
+
 def test_open_at_the_door_with_a_bearer_challenge_at_the_manifest(serve: Serving, client: Client) -> None:
     bearer = Bearer(serve, client, script={"/v2/": Reply(200, body={})})
     said(bearer.image(), "pullable")
@@ -475,7 +494,7 @@ def test_bearer_is_preferred_to_basic(serve: Serving, client: Client) -> None:
     bearer = Bearer(serve, client)
     bearer.registry.challenge = f'NTLM, Basic realm="x", {bearer.registry.challenge}'
     said(bearer.image(), "pullable")
-    assert len(bearer.token_server.with_credentials) == 1
+    assert {one.authorization for one in bearer.token_server.requests} == {GOOD}
     assert all(one.authorization != GOOD for one in bearer.server.requests)
 
 
@@ -499,7 +518,12 @@ def test_no_registry_at_all(serve: Serving, client: Client) -> None:
 def test_a_web_site_that_answers_200_to_everything_is_no_registry(serve: Serving, client: Client) -> None:
     page = Reply(200, (("Content-Type", "text/html; charset=utf-8"),), b"<html>welcome</html>")
     server = serve(lambda _request: page)
-    said(image(client(server.authority), server.authority), "unverifiable", server.authority)
+    registries = client(server.authority)
+    said(image(registries, server.authority), "unverifiable", server.authority, "web page")
+    said(registries.check_login(server.authority, LOGIN), "unverifiable", "web page")
+    # nothing at all is called HTML by some
+    server = serve(Registry(script={"/v2/": Reply(200, page.headers)}))
+    said(image(client(server.authority), server.authority), "anonymous")
 
 
 def test_a_digest_that_is_none_is_not_passed_on(serve: Serving, client: Client) -> None:
@@ -518,6 +542,17 @@ def test_logins_with_odd_characters_arrive_as_they_are(serve: Serving, client: C
     said(client(server.authority).check_login(server.authority, (user, password)), "accepted")
     sent = (server.requests[-1].authorization or "").removeprefix("Basic ")
     assert base64.b64decode(sent) == f"{user}:{password}".encode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("password", ["\udcff\udcfe", "päss", "Zq7wrong"])
+def test_a_refusal_that_repeats_the_password(serve: Serving, client: Client, password: str) -> None:
+    def answer(request: Request) -> Reply:
+        sent = base64.b64decode((request.authorization or "").removeprefix("Basic ")).decode(errors="surrogateescape")
+        return error(401, "UNAUTHORIZED", f"wrong: {sent.partition(':')[2]}!", ("WWW-Authenticate", basic()))
+
+    server = serve(answer)
+    found = client(server.authority).check_login(server.authority, (USER, password))
+    said(found, "rejected", "It says: wrong: (hidden)!")
 
 
 # -------------------------------------------------------------------------------------------------- Names and endpoints

@@ -12,7 +12,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row, pushers
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images, verify_logins
 
-from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, jwt, login
+from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, granting, login
 from registry_servers.client import LOGIN, PASSWORD, USER, Client
 from registry_servers.serving import Serving
 
@@ -120,6 +120,21 @@ def test_a_rejected_login_is_told_once_for_all_its_images(serve: Serving, client
     assert len(server.with_credentials) == 2
 
 
+def test_a_user_name_that_is_a_token_is_not_repeated(serve: Serving, client: Client) -> None:
+    token = "ghp_0123456789abcdefghijKLMNOPQRSTUVWX"
+    refusal = error(401, "UNAUTHORIZED", f"no user {token} here", ("WWW-Authenticate", basic()))
+    server = serve(Registry(script={"*": refusal}))
+    credentials = [credential(server.authority, token, "x-oauth-basic")]
+    registries = client(server.authority)
+    found = [
+        verify_images(registries, credentials, [parse_image(f"{server.authority}/team/app:1")], 4),
+        verify_logins(registries, credentials, 4),
+    ]
+    for one in found:
+        assert "no user (hidden) here" in one.obstacles()[0]
+        assert token not in json.dumps([one.rows(), one.obstacles()])
+
+
 def test_absent_images_are_obstacles_and_silent_registries_are_doubts(serve: Serving, client: Client) -> None:
     server = serve(basic_registry())
     credentials = [credential(server.authority)]
@@ -136,11 +151,7 @@ def test_absent_images_are_obstacles_and_silent_registries_are_doubts(serve: Ser
 
 
 def test_who_may_push_is_warned_of_once(serve: Serving, client: Client) -> None:
-    def make(scopes: list[str], number: int) -> str:
-        kind, name, actions = scopes[0].split(":")
-        return jwt(access=[{"type": kind, "name": name, "actions": actions.split(",")}], jti=number)
-
-    tokens = TokenServer((GOOD,), make)
+    tokens = TokenServer((GOOD,), granting("pull", "push"))
     token_server = serve(tokens)
     images = {"team/app:1.0": Reply(200), "team/more:1": Reply(200)}
     server = serve(Registry(f'Bearer realm="{token_server.origin}/t"', tokens.accepts, images))

@@ -8,7 +8,7 @@ takes them with `pytest_plugins`.
 from .network import Names, Wire
 from .proxy import RecordingProxy
 from .recording import Answer, RecordingServer, Reply, Request, error
-from .registry import DIGEST, Registry, TokenServer, basic, jwt, login
+from .registry import DIGEST, Registry, TokenServer, basic, granting, jwt, login
 
 __all__ = [
     "DIGEST",
@@ -23,6 +23,7 @@ __all__ = [
     "Wire",
     "basic",
     "error",
+    "granting",
     "jwt",
     "login",
 ]

@@ -62,6 +62,20 @@ def manifest() -> Reply:
     return Reply(200, (("Content-Type", _MANIFEST), ("Docker-Content-Digest", DIGEST)), {"schemaVersion": 2})
 
 
+def granting(*allowed: str) -> Callable[[list[str], int], str]:
+    """For ``TokenServer.make``: tokens that tell what they grant, which is what is asked for as far as it is ``allowed``."""
+
+    def make(scopes: list[str], number: int) -> str:
+        asked = [scope.split(":") for scope in scopes]
+        grants = [
+            {"type": kind, "name": name, "actions": [one for one in actions.split(",") if one in allowed]}
+            for kind, name, actions in asked
+        ]
+        return jwt(access=grants, jti=number)
+
+    return make
+
+
 @dataclass
 class TokenServer:
     """Hands out tokens to ``logins`` (values of Authorization), and knows its own; ``make`` forms them of scopes."""

@@ -56,6 +56,13 @@ def test_the_options_of_a_task_hold_for_all_and_those_of_an_entry_for_its_regist
     assert all("Set ca_cert" in one for one in told)
 
 
+def test_unverified_tls_is_warned_of_where_no_registry_is_named() -> None:
+    """The credentials of a Pod, or of a Secret in the cluster."""
+    [told] = unverified(open_registries(params(registry_validate_certs=False), []))
+    assert told.startswith("every registry is asked without verified TLS")
+    assert unverified(open_registries(params(), [])) == []
+
+
 def test_plain_http_is_warned_of_even_where_certificates_would_be_verified() -> None:
     registries = open_registries(params({"registry": "a.io", "plain_http": True}, {"registry": "b.io"}), ["a.io", "b.io"])
     assert [one.partition(" ")[0] for one in unverified(registries)] == ["a.io"]

@@ -37,7 +37,7 @@ def test_answers_that_are_no_trouble(status: int) -> None:
         (answer(429, Retry_After="-1"), "rate_limited", "after -1"),
         (answer(429, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"), "rate_limited", "after Wed, 21 Oct 2026"),
         (answer(429, Retry_After="9" * 50), "rate_limited", "after 999"),
-        (answer(403, "TOOMANYREQUESTS", "slow down"), "rate_limited", "slow down"),
+        (answer(403, "TOOMANYREQUESTS", "slow down"), "rate_limited", "for now (403). Try again later. It says: slow down"),
         (answer(500), "unreachable", "fails (500)"),
         (answer(503, "UNAVAILABLE", "upgrade"), "unreachable", "It says: upgrade"),
         (answer(999), "unreachable", "999"),
@@ -65,6 +65,8 @@ def test_answers_that_decide_nothing(given: Answer, verdict: str, words: str) ->
         (answer(401), True, "no_credentials", "Give one"),
         (answer(403, "DENIED", "token expired"), True, "no_credentials", "Give one"),
         (answer(403, "DENIED", "Your authorization token has EXPIRED."), False, "rejected", "Renew it"),
+        (answer(403, "DENIED", "expired access token"), False, "rejected", "Renew it"),
+        (answer(403, "DENIED", "the licence of this registry expired"), False, "denied", "Grant the right"),
         (answer(401, WWW_Authenticate='Bearer error="invalid_token"'), False, "unverifiable", "clocks"),
         (answer(401, WWW_Authenticate='Bearer error="insufficient_scope"'), False, "denied", "Grant the right"),
         (answer(400, "NAME_INVALID", "bad name"), False, "unverifiable", "bad name"),
@@ -99,6 +101,22 @@ def test_the_allowance(headers: dict[str, str], told: str) -> None:
     for name, value in headers.items():
         given.headers[name] = value
     assert refusal.allowance(given) == told
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"errors": [{"code": "UNAUTHORIZED", "message": "wrong"}], "details": "x"}, "wrong"),
+        ({"details": "incorrect username or password"}, "incorrect username or password"),
+        ({"error": "Could not find robot"}, "Could not find robot"),
+        ({"errors": []}, ""),
+        ({"details": {}}, ""),
+        ("details", ""),
+    ],
+)
+def test_where_token_servers_have_their_words(body: Any, words: str) -> None:
+    found = refusal.rejected("r.test", answer(401, body=json.dumps(body).encode()))
+    assert found.message.partition("Renew it.")[2] == (f" It says: {words}" if words else "")
 
 
 BODIES = st.one_of(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 import time
 import typing as t
 
@@ -37,8 +38,8 @@ _METADATA = {
 }
 # "This host on this network" (RFC 1122): most systems connect it to themselves
 _THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
-# RFC 6052: an IPv4 address in the last 32 bits
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# RFC 6052 and 8215: an IPv4 address in the last 32 bits
+_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
 
 class Forbidden(OSError):
@@ -87,20 +88,45 @@ def _kind(address: Address) -> str:
     return ""
 
 
-def checked_addresses(host: str, port: int, given: bool, allowed: Sequence[Network]) -> list[tuple[int, t.Any]]:
+def checked_addresses(
+    host: str, port: int, given: bool, allowed: Sequence[Network], seconds: float | None = None
+) -> list[tuple[int, t.Any]]:
     """(family, socket address) of all addresses of ``host``; Forbidden where one of them may not be contacted.
 
-    ``given``: the caller named this very host, so that an address, or localhost, is what he meant.
+    ``given``: the caller named this very host, so that an address, or localhost, is what he meant. ``seconds``: for the
+    lookup, None for as long as it takes. Raises OSError.
     """
     try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = _looked_up(host, port, seconds)
     except UnicodeError:
         raise OSError(f"'{shown(host)}' is no host name") from None
-    found: list[tuple[int, t.Any]] = [(family, address) for family, _type, _proto, _name, address in answers]
     if not (given and (literal(host) is not None or is_local_name(host))):
         for _family, address in found:
             _check(host, ipaddress.ip_address(address[0].partition("%")[0]), allowed)
     return found
+
+
+def _looked_up(host: str, port: int, seconds: float | None) -> list[tuple[int, t.Any]]:
+    """The system's resolver has time-outs of its own, and whoever owns a name can make it wait: it is left behind then."""
+    outcome: list[t.Any] = []
+
+    def look_up() -> None:
+        try:
+            outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            outcome.append(error)
+
+    if literal(host) is not None:
+        look_up()
+    else:
+        thread = threading.Thread(target=look_up, daemon=True)
+        thread.start()
+        thread.join(seconds)
+    if not outcome:
+        raise TimeoutError("timed out")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return [(family, address) for family, _type, _proto, _name, address in outcome[0]]
 
 
 def check_literal(host: str, given: bool, allowed: Sequence[Network]) -> None:
@@ -120,7 +146,7 @@ def _check(host: str, address: Address, allowed: Sequence[Network]) -> None:
 def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadline: float) -> socket.socket:
     """A connection to one of the addresses that were checked, there before ``deadline`` (time.monotonic). Raises OSError."""
     trouble: OSError = OSError(f"'{shown(host)}' has no address")
-    found = checked_addresses(host, port, given, allowed)
+    found = checked_addresses(host, port, given, allowed, max(deadline - time.monotonic(), 0))
     for left, (family, address) in zip(range(len(found), 0, -1), found):
         # one that swallows packets leaves time for the others
         remaining = (deadline - time.monotonic()) / left
@@ -148,6 +174,6 @@ def _embedded(address: Address) -> Address | None:
     if address.ipv4_mapped or address.sixtofour:
         return address.ipv4_mapped or address.sixtofour
     compatible = int(address) >> 32 == 0 and int(address) > 1
-    if address in _NAT64 or compatible:
+    if compatible or any(address in network for network in _NAT64):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None

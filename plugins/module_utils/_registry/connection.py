@@ -30,17 +30,8 @@ class TimedConnection(http.client.HTTPConnection):
         self.sock = t.cast("socket.socket", _TimedSocket(self.sock, self._deadline))
 
 
-class TimedTlsConnection(http.client.HTTPSConnection):
+class TimedTlsConnection(TimedConnection, http.client.HTTPSConnection):
     """The same with TLS."""
-
-    def __init__(self, host: str, *, dial: Dial, deadline: float, **options: t.Any) -> None:
-        super().__init__(host, **options)
-        self._deadline = deadline
-        self._create_connection = lambda address, *_rest: dial(address)
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = t.cast("socket.socket", _TimedSocket(self.sock, self._deadline))
 
     def _tunnel(self) -> None:
         """Through a proxy: its answer, too, is there before the deadline."""

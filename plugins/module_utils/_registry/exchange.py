@@ -111,11 +111,11 @@ class Exchange:
             with contextlib.closing(response):
                 return Answer(response.status or 0, response.headers, response.read(_LONGEST_BODY), request.astray, authorization)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise no_answer(error, url, self._timeout) from None
+            raise no_answer(error, request.reached, self._timeout) from None
 
 
 class _Request(urllib.request.Request):
-    """``first`` is the one that was redirected to this one."""
+    """``first`` is the one that was redirected to this one; ``reached`` is where it led so far."""
 
     def __init__(self, url: str, method: str, deadline: float, follow: bool, first: _Request | None = None) -> None:
         super().__init__(url, method=method)
@@ -124,6 +124,7 @@ class _Request(urllib.request.Request):
         self.proxied = False
         self.first = first or self
         self.astray = False
+        self.reached = url
 
 
 class _Connections(urllib.request.AbstractHTTPHandler):
@@ -181,6 +182,7 @@ class _Redirects(HTTPRedirectHandler):
         for name in ("User-agent", "Accept"):
             if req.has_header(name):
                 request.add_header(name, str(req.get_header(name)))
+        req.first.reached = planned.full_url
         authorization = req.get_header("Authorization")
         if new != old:
             req.first.astray = True

@@ -4,29 +4,38 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import token_url
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import trouble
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import token_in, token_url
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Decided
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
 
 _CLIENT = "docker"
 
 
+@dataclass(frozen=True)
+class _TokenServer:
+    """``parameters`` are those of the challenge that names it; its realm is one that may get a credential."""
+
+    server: Server
+    parameters: Mapping[str, str]
+
+
 def has_token_server(registries: Registries, login: Login) -> bool:
     """Whether there is one that could hand out an identity token."""
-    return _challenge(registries.server(registry_host(login.registry))) is not None
+    return _token_server(registries, login) is not None
 
 
 def with_identity_token(registries: Registries, login: Login, stored: StoredLogin) -> Login:
@@ -36,37 +45,44 @@ def with_identity_token(registries: Registries, login: Login, stored: StoredLogi
     """
     if not stored.token and (stored.username, stored.password) == (login.username, login.password):
         return login
-    host = registry_host(login.registry)
+    found = _token_server(registries, login)
+    if found is None:
+        return login
     # a helper does not tell whose token it keeps
-    if stored.token and stored.username in ("", login.username) and token_is_good(registries, host, stored.token):
-        return replace(login, token=stored.token)
-    return replace(login, token=identity_token(registries, host, (login.username, login.password)))
+    ours = stored.token and stored.username in ("", login.username)
+    kept = _still_good(found, stored.token) if ours else ""
+    return replace(login, token=kept or _handed_out(found, login))
 
 
-def identity_token(registries: Registries, host: str, login: tuple[str, str]) -> str:
-    """The identity token for a login that the registry accepts, or an empty text where it hands out none."""
-    server = registries.server(host)
-    challenge = _challenge(server)
-    if challenge is None:
-        return ""
-    parts = urlsplit(challenge.parameters["realm"])
-    asked = urlencode({"account": login[0], "client_id": _CLIENT, "offline_token": "true"})
-    realm = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, asked)))))
-    basic = "Basic " + base64.b64encode(":".join(login).encode()).decode("ascii")
+def _token_server(registries: Registries, login: Login) -> _TokenServer | None:
     try:
-        answer = server.ask_for_token(token_url({**challenge.parameters, "realm": realm}, ()), basic)
+        server = registries.server(registry_host(login.registry))
+        challenge = server.challenge()
+    except Decided:
+        return None
+    if challenge is None or challenge.scheme != "bearer":
+        return None
+    return _TokenServer(server, challenge.parameters)
+
+
+def _handed_out(found: _TokenServer, login: Login) -> str:
+    """The identity token for a login that the registry accepts, empty where there is none."""
+    parts = urlsplit(found.parameters["realm"])
+    asked = urlencode({"account": login.username, "client_id": _CLIENT, "offline_token": "true"})
+    realm = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, asked)))))
+    try:
+        answer = found.server.ask_for_token(token_url({**found.parameters, "realm": realm}, ()), f"Basic {login.entry['auth']}")
     except Decided:
         return ""
     return _refresh_token(answer.body) if answer.status == 200 else ""
 
 
-def token_is_good(registries: Registries, host: str, token: str) -> bool:
-    """False where the token server refuses the identity token, or where there is none; True where that is not known."""
-    server = registries.server(host)
-    challenge = _challenge(server)
-    if challenge is None:
-        return False
-    service = challenge.parameters.get("service")
+def _still_good(found: _TokenServer, token: str) -> str:
+    """The identity token, or the one that the token server gives in its place; empty where it is refused.
+
+    A token server that is down, limits requests or redirects (a refresh token goes nowhere else) refuses nothing.
+    """
+    service = found.parameters.get("service")
     form = {
         "grant_type": "refresh_token",
         "client_id": _CLIENT,
@@ -74,18 +90,16 @@ def token_is_good(registries: Registries, host: str, token: str) -> bool:
         **({"service": service} if service else {}),
     }
     try:
-        answer = server.exchange.send("POST", challenge.parameters["realm"], follow=False, form=urlencode(form).encode("ascii"))
+        answer = found.server.exchange.send("POST", found.parameters["realm"], follow=False, form=urlencode(form).encode("ascii"))
     except NoAnswer:
-        return True
-    return answer.status not in (400, 401, 403)
-
-
-def _challenge(server: Server) -> Challenge | None:
+        return token
+    if trouble(found.server.name, answer) is not None:
+        return token
     try:
-        challenge = server.challenge()
-    except Decided:
-        return None
-    return challenge if challenge is not None and challenge.scheme == "bearer" else None
+        token_in(answer.body)
+    except ValueError:
+        return ""
+    return (_refresh_token(answer.body) or token) if answer.status == 200 else ""
 
 
 def _refresh_token(body: bytes) -> str:

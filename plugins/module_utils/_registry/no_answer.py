@@ -37,7 +37,7 @@ def no_answer(error: Exception, url: str, timeout: float) -> NoAnswer:
 def _trouble(error: Exception, timeout: float) -> str:
     told = shown(str(error))
     if isinstance(error, (socket.timeout, TimeoutError)):
-        return f"did not answer within {timeout:g} seconds. Check network, firewall and proxy."
+        return f"did not answer within {timeout:g} seconds. Check network, firewall, proxy and DNS."
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = shown(error.verify_message)
         return f"has a certificate that is not trusted ({reason}). Give its CA as ca_cert, or mend the certificate."

@@ -23,14 +23,14 @@ class EnvironmentProxies(urllib.request.ProxyHandler):
     def __init__(self) -> None:
         super().__init__({scheme: url for scheme, url in urllib.request.getproxies().items() if scheme in ("http", "https")})
 
-    def proxy_open(self, req: t.Any, proxy: str, scheme: str) -> HTTPResponse | None:
+    def proxy_open(self, req: t.Any, proxy: str, type: str) -> HTTPResponse | None:  # noqa: A002
         if _in_networks(origin_of(req.full_url).host) or urllib.request.proxy_bypass(req.host):
             return None
         if not _is_usable(proxy):
             # not a part of it: there may be a password in each
-            raise OSError(f"the proxy in {scheme}_proxy is not of the form http://[user:password@]host:port")
+            raise OSError(f"the proxy in {type}_proxy is not of the form http://[user:password@]host:port")
         req.proxied = True
-        return super().proxy_open(req, proxy, scheme)
+        return super().proxy_open(req, proxy, type)
 
 
 def _is_usable(proxy: str) -> bool:

@@ -31,6 +31,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_EXPIRED = re.compile(
+    r"\b(token|credential|password|key|login|session)s?\b.*\bexpired|\bexpired (\w+ )?(token|credential|password)", re.IGNORECASE
+)
 
 
 def trouble(server: str, answer: Answer) -> Finding | None:
@@ -38,7 +41,7 @@ def trouble(server: str, answer: Answer) -> Finding | None:
     status = answer.status
     words = _said(answer)
     if status == 429 or _words(answer)[0] == "TOOMANYREQUESTS":
-        return Finding(RATE_LIMITED, f"{server} takes no more requests for now (429){_patience(answer)}.{words}", status)
+        return Finding(RATE_LIMITED, f"{server} takes no more requests for now ({status}){_patience(answer)}.{words}", status)
     if status >= 500:
         return Finding(UNREACHABLE, f"{server} fails ({status}). Try again later, or look at the registry.{words}", status)
     if 300 <= status < 400:
@@ -57,6 +60,15 @@ def unexpected(server: str, answer: Answer) -> Finding:
         f"{server} answers in a way that says nothing of the credential ({answer.status}).{_said(answer)}",
         answer.status,
     )
+
+
+def is_web_page(answer: Answer) -> bool:
+    return answer.headers.get_content_type() == "text/html"
+
+
+def web_page(name: str, answer: Answer) -> Finding:
+    told = f"{name} answers with a web page, as no registry does ({answer.status}). Check host, port and endpoint."
+    return Finding(UNVERIFIABLE, told, answer.status)
 
 
 def led_astray(name: str, answer: Answer) -> Finding:
@@ -95,8 +107,7 @@ def refused(name: str, repository: str, answer: Answer, anonymous: bool) -> Find
     if status in (401, 403):
         return no_right(name, answer, anonymous)
     if status == 200:
-        told = f"{name} answers with a web page where a manifest should be (200). Check host, port and endpoint."
-        return Finding(UNVERIFIABLE, told, status)
+        return web_page(name, answer)
     told = f"{name} does not take the question ({status}). Check the image's name.{_said(answer)}"
     return Finding(UNVERIFIABLE, told, status)
 
@@ -105,7 +116,10 @@ def no_right(name: str, answer: Answer, anonymous: bool) -> Finding:
     """For a 401 or 403."""
     status = answer.status
     if anonymous:
-        told = f"{name} lets nobody pull it without a credential ({status}), and none matches it. Give one."
+        told = (
+            f"{name} lets nobody pull it without a credential ({status}), and none matches it, or there is no such repository. "
+            "Give one, or check the image's name."
+        )
         return Finding(NO_CREDENTIALS, told, status)
     if _says_expired(answer):
         return rejected(name, answer)
@@ -155,14 +169,18 @@ def _token_error(answer: Answer) -> str:
 
 
 def _says_expired(answer: Answer) -> bool:
-    """Whether a refusal is for an expired token: ECR answers 403 to one."""
-    return "expired" in _words(answer)[1].lower()
+    """Whether a refusal is for an expired token: ECR answers 403 to one. Licences expire, too."""
+    return bool(_EXPIRED.search(_words(answer)[1]))
 
 
 def _words(answer: Answer) -> tuple[str, str]:
-    """Code and message of the first error in an answer; empty where there is none. A credential that it repeats is taken out."""
+    """Code and message of the first error in an answer; empty where there is none. A credential that it repeats is taken out.
+
+    The token servers of Docker Hub (``details``) and Quay (``error``) have their words elsewhere.
+    """
     try:
-        error = json.loads(answer.body)["errors"][0]
+        told = json.loads(answer.body)
+        error = told["errors"][0] if "errors" in told else {"message": told.get("details") or told.get("error")}
         code, message = str(error.get("code") or ""), str(error.get("message") or "")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return "", ""
@@ -174,5 +192,5 @@ def _words(answer: Answer) -> tuple[str, str]:
 def _secrets(authorization: str) -> list[str]:
     """What nobody may see of an Authorization header."""
     scheme, _blank, value = authorization.partition(" ")
-    password = base64.b64decode(value).decode().partition(":")[2] if scheme == "Basic" else ""
+    password = base64.b64decode(value).decode(errors="surrogateescape").partition(":")[2] if scheme == "Basic" else ""
     return [secret for secret in (value, password) if secret]

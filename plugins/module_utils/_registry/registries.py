@@ -76,7 +76,9 @@ class Registries:
 
     def _session(self, host: str, login: Login | None) -> Session:
         with self._lock:
-            return self._sessions.setdefault((host, login), Session(self._server(host), login))
+            if (host, login) not in self._sessions:
+                self._sessions[host, login] = Session(self._server(host), login)
+            return self._sessions[host, login]
 
     def _server(self, host: str) -> Server:
         if host not in self._servers:

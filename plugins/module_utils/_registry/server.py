@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
-import threading
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge, parse_challenges
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import Origin, realm_refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import led_astray, trouble, unexpected
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.once import Once
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import (
+    is_web_page,
+    led_astray,
+    trouble,
+    unexpected,
+    web_page,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
     UNREACHABLE,
     UNVERIFIABLE,
@@ -36,19 +42,13 @@ class Server:
     origin: Origin
     exchange: Exchange
     realms: frozenset[str]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _first: Challenge | Finding | None = None
-    _asked: bool = False
+
+    def __post_init__(self) -> None:
+        self._challenge = Once(self._ask)
 
     def challenge(self) -> Challenge | None:
         """What /v2/ asks for; None where it lets everybody in. Raises Decided for a registry that cannot be asked."""
-        with self._lock:
-            if not self._asked:
-                self._first = self._ask()
-                self._asked = True
-        if isinstance(self._first, Finding):
-            raise Decided(self._first)
-        return self._first
+        return self._challenge()
 
     def send(self, method: str, path: str, authorization: str | None = None, accept: str | None = None) -> Answer:
         """Raises Decided for no answer and for one that decides nothing."""
@@ -90,16 +90,19 @@ class Server:
                 raise Decided(Finding(UNVERIFIABLE, f"no credential was sent to {self.name}: {refusal}.", answer.status))
         return found
 
-    def _ask(self) -> Challenge | Finding | None:
-        try:
-            answer = self.send("GET", BASE)
-            if answer.status == 401:
-                return self.wanted(answer)
-        except Decided as decided:
-            return decided.finding
+    def _ask(self) -> Challenge | None:
+        answer = self.send("GET", BASE)
+        if answer.status == 401:
+            return self.wanted(answer)
         if answer.status == 404:
-            return Finding(UNREACHABLE, f"there is no registry at {self.origin}/v2/ (404). Check host, port and endpoint.", 404)
-        return None if answer.status == 200 else unexpected(self.name, answer)
+            told = f"there is no registry at {self.origin}/v2/ (404). Check host, port and endpoint."
+            raise Decided(Finding(UNREACHABLE, told, 404))
+        if answer.status != 200:
+            raise Decided(unexpected(self.name, answer))
+        # some registries call an empty answer HTML
+        if is_web_page(answer) and answer.body.strip():
+            raise Decided(web_page(self.name, answer))
+        return None
 
     def _unanswered(self, error: NoAnswer, subject: str = "") -> Finding:
         told = f"{subject}{error}"

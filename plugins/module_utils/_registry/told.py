@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
@@ -45,14 +45,15 @@ def login_row(credential: Credential, finding: Finding) -> dict[str, t.Any]:
 
 
 def login_message(credential: Credential, finding: Finding) -> str:
-    return f"user {shown_username(credential.username, credential.password)}: {finding.verdict}. {finding.message}"
+    user = shown_username(credential.username, credential.password)
+    return f"user {user}: {finding.verdict}. {_message(finding, [credential])}"
 
 
 def image_message(access: ImageAccess, finding: Finding, match: Match | None = None) -> str:
     """``match`` is the credential that ``finding`` is about, where it is about a single one."""
     matches = [match] if match else [attempt.match for attempt in access.attempts]
     users = listed([shown_username(one.username, one.password) for one in matches], 3)
-    return f"image {access.image}{f' (user {users})' if users else ''}: {finding.verdict}. {finding.message}"
+    return f"image {access.image}{f' (user {users})' if users else ''}: {finding.verdict}. {_message(finding, matches)}"
 
 
 def pushers(accesses: Sequence[ImageAccess]) -> list[str]:
@@ -68,6 +69,15 @@ def pushers(accesses: Sequence[ImageAccess]) -> list[str]:
         "can read the pull secret could then change images: use one that may only pull."
         for (registry, user), repositories in found.items()
     ]
+
+
+def _message(finding: Finding, logins: Sequence[Credential | Match]) -> str:
+    """Registries repeat user names, also those that are a token."""
+    message = finding.message
+    for login in logins:
+        if shown_username(login.username, login.password) == HIDDEN:
+            message = message.replace(login.username, HIDDEN)
+    return message
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, t.Any]:

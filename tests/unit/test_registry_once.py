@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""_registry/once: what is found out once, and by one thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.once import Once
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import REJECTED, Decided, Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+
+
+def test_threads_wait_for_the_first_of_them() -> None:
+    everybody, asked = threading.Barrier(8), []
+
+    def find() -> int:
+        asked.append(1)
+        time.sleep(0.05)
+        return len(asked)
+
+    once = Once(find)
+
+    def ask(_number: int) -> int:
+        everybody.wait(10)
+        return once()
+
+    assert for_each(range(8), ask, 8) == [1] * 8
+    assert len(asked) == 1
+
+
+def test_a_value_is_found_out_anew_and_a_refusal_is_not() -> None:
+    asked: list[int] = []
+
+    def find() -> int:
+        asked.append(1)
+        if len(asked) > 2:
+            raise Decided(Finding(REJECTED, "no"))
+        return len(asked)
+
+    once = Once(find, lasts=0)
+    assert (once(), once()) == (1, 2)
+    for _time in range(3):
+        with pytest.raises(Decided, match="no"):
+            once()
+    assert len(asked) == 3
+
+
+def test_any_other_failure_is_that_of_one_call() -> None:
+    failures = [ValueError("not now")]
+
+    def find() -> int:
+        if failures:
+            raise failures.pop()
+        return 7
+
+    once = Once(find)
+    with pytest.raises(ValueError, match="not now"):
+        once()
+    assert (once(), once()) == (7, 7)
