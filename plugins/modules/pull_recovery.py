@@ -18,7 +18,7 @@ description:
   - Pending Pods with nothing running are evicted, a few at a time for each owner (one in ten, at least three; one for an
     ordered StatefulSet), and with O(wait) the rest only once these run. The API asks no PodDisruptionBudget about Pending Pods.
     A Pending Pod with a running container is left. Pods that ran before are evicted where their budget allows.
-  - A Job's Pod is evicted only where the Job can afford one more failure.
+  - A Job's Pod is evicted only where none of its containers runs and the Job can afford one more failure.
   - Every eviction and deletion holds only for the Pod as it was seen. One that got well meanwhile is never touched.
   - Reads the Pods with one list, in pages, and asks about single objects only where a Pod is stuck. Events are read, if that is
     allowed, where a Pod's status does not say why its image does not come. A kubelet tells of a container that ran before mostly
@@ -58,7 +58,9 @@ options:
   replace:
     description:
       - What to delete and make anew, though nobody else would. A trial run of the new object comes first, and the old one
-        comes back if the new one is refused. If even that fails it is saved to a file with mode 0600, whose path is in the error.
+        comes back if the new one is refused. Until one of the two is there, a file with mode 0600 holds the old one, in the
+        directory for temporary files of the machine where the task runs, as C(pullpass-pod-NAMESPACE-NAME-*.json) or
+        C(pullpass-job-*). It stays if the task is killed or both are refused, and then the error has its path.
       - V(bare_pods) are Pods without a controller. Only those none of whose containers ever started, and not those with
         finalizers, ephemeral containers, or containers or volumes that an admission controller has added.
       - V(jobs) are Jobs whose Pods may not be evicted, since one failure is one too many. Only those that have not finished and

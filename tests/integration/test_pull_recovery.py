@@ -237,7 +237,7 @@ def look(lab: Lab, c1: Access, ansible: Ansible, names: list[str]) -> Scene:
         name: pod["metadata"]["uid"] for name, pod in pods().items()
     }
     audit = c1.audit()
-    result = recover(ansible, c1, names, timeout=150)
+    result = recover(ansible, c1, names, timeout=330)
     return Scene(names[0], names[1], result, before, pods(), writes_in(audit, names), checked, checked_writes)
 
 
@@ -281,7 +281,9 @@ def test_what_is_left_says_why(scene: Scene, lab: Lab) -> None:
     assert rows["nothing"]["cause"].startswith("image not found")
     assert rows["limited"]["cause"].startswith("rate limited")
     assert rows["tls"]["cause"].startswith("TLS")
-    assert {rows[app]["message"] for app in ("nothing", "limited", "tls")} == {"no credential would change that"}
+    assert {rows[app]["message"] for app in ("nothing", "limited", "tls")} == {
+        "not for want of a credential: mend what its cause tells"
+    }
     assert f"no credential for registry {lab.registry('bearer').host}" in rows["two"]["message"]
     assert "its container a runs" in rows["half"]["message"]
     assert "backoffLimit 0" in rows["once"]["message"]
@@ -316,7 +318,9 @@ def test_bare_pods_and_jobs_are_made_anew_on_demand(scene: Scene, c1: Access, an
     before = {pod["metadata"]["name"]: pod for pod in items(c1, "pods", scene.namespace)}["bare"]
     job = json.loads(c1.kubectl("get", "job", "-n", scene.namespace, "once", "-o", "json"))
 
-    done = recover(ansible, c1, [scene.namespace], pods=["bare", "once-*", "forbid-*"], replace=["bare_pods", "jobs"], timeout=60)
+    done = recover(
+        ansible, c1, [scene.namespace], pods=["bare", "once-*", "forbid-*"], replace=["bare_pods", "jobs"], timeout=120
+    )
 
     rows = by_app(done["pods"])
     assert {app: (row["action"], row["runs"]) for app, row in rows.items()} == {

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_events import told as with_last_events
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate, Turn
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, glimpse, settle
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, glimpse, lists_of, settle
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import (
     Owner,
     StuckPod,
+    controller,
     only_named,
     stuck_pod,
     suspected_pod,
@@ -148,7 +149,8 @@ def after(awaited: list[Awaited], *items: dict[str, Any], taken: set[str] | None
         (item(state(), phase="Running", uid="n"), True, "web-n has its images now (phase Running)"),
         (item(phase="Succeeded", uid="n"), True, "has its images now"),
         (item(state("ContainerCreating"), uid="n"), None, "web-n is Pending still"),
-        (item(state("ErrImagePull"), uid="n"), False, "web-n has failed to pull as well: because of web-n"),
+        (item(state("ErrImagePull", "x509: stranger"), uid="n"), False, "web-n has failed to pull as well: because of web-n"),
+        (item(state("ErrImagePull"), uid="n"), None, "web-n has not been tried again yet"),
         (item(state("ErrImagePull", "pull QPS exceeded"), uid="n"), None, "waits until its kubelet pulls again"),
         (item(state(), phase="Running", uid="n", owner="another"), None, ""),
         (item(state(), phase="Running", uid="n", deletionTimestamp=ENDED), None, ""),
@@ -169,6 +171,37 @@ def test_each_new_pod_stands_for_one_and_those_from_before_for_none() -> None:
     assert after(both, old, taken=taken) == [None, None]
     assert after(both, old, new, taken=taken) == [True, None]
     assert after(both[1:], old, new, newer, taken=taken) == [True]
+
+
+def test_a_successor_that_is_denied_has_failed_only_at_its_second_try() -> None:
+    tried, paused = (item(state(reason), uid="n") for reason in ("ErrImagePull", "ImagePullBackOff"))
+    one = Awaited("team-a", None, "o1")
+    assert [after([one], now) for now in (tried, tried, paused, tried)] == [[None], [None], [None], [False]]
+    assert "failed to pull as well" in one.message
+    other, taken = Awaited("team-a", None, "o1"), set[str]()
+    assert after([other], paused, taken=taken) == [None]
+    assert after([other], taken=taken) == [None]
+    assert after([other], item(state("ErrImagePull"), uid="m"), taken=taken) == [None]
+
+
+def test_few_awaited_pods_are_looked_at_by_name_or_label_and_many_by_one_list() -> None:
+    named, labelled = ("fieldSelector", "metadata.name=web"), ("labelSelector", "app=web")
+    two = [Awaited("a", "u1", None, selector=named), Awaited("a", None, "o1", selector=labelled)]
+    assert lists_of(two) == {"a": [("a", named), ("a", labelled)]}
+    assert lists_of([*two, *two, Awaited("b", "u", None)]) == {"a": [("a", named), ("a", labelled)], "b": [("b", None)]}
+    many = [Awaited("a", str(number), None, selector=("fieldSelector", f"metadata.name={number}")) for number in range(4)]
+    assert lists_of(many[:3])["a"] != [("a", None)]
+    assert lists_of(many) == {"a": [("a", None)]}
+
+
+def test_a_controller_of_another_group_is_not_taken_for_one_of_kubernetes() -> None:
+    def kind(version: str) -> str:
+        reference = {"controller": True, "apiVersion": version, "kind": "StatefulSet", "name": "web", "uid": "u"}
+        owner = controller({"ownerReferences": [reference]})
+        return owner.kind if owner else ""
+
+    assert [kind(one) for one in ("apps/v1", "batch/v1", "v1")] == ["StatefulSet"] * 3
+    assert kind("apps.kruise.io/v1beta1") == "StatefulSet.apps.kruise.io"
 
 
 def test_a_successor_that_goes_again_is_replaced_by_the_next() -> None:
@@ -242,6 +275,13 @@ def test_a_failing_successor_stops_the_rest() -> None:
     turn.stop_if_failing()
     assert [one.action for one in turn.fates] == ["evicted", "evicted", LEFT]
     assert "in vain: web-n" in turn.fates[2].message
+
+
+@pytest.mark.parametrize(("failures", "action"), [(2, EVICT), (4, EVICT), (5, LEFT), (None, LEFT)])
+def test_a_job_that_has_failed_otherwise_meanwhile_loses_no_more_pods_to_us(failures: int | None, action: str) -> None:
+    turn = Turn([fate("evicted", waited=True), fate("evicted", 1, waited=True), fate(EVICT, 2)], ordered=False)
+    turn.stop_if_costly(2, failures)
+    assert [one.action for one in turn.fates] == ["evicted", "evicted", action]
 
 
 def test_which_pods_a_budget_has_to_let_go() -> None:

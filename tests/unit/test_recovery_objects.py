@@ -112,6 +112,17 @@ def rules(*rules_: dict[str, Any]) -> dict[str, Any]:
             0,
             False,
         ),
+        (
+            rules(
+                {"action": "Count", "onExitCodes": {"operator": "In", "values": [137]}},
+                {"action": "Ignore", "onPodConditions": DISRUPTED},
+            )
+            | {"backoffLimit": 0},
+            0,
+            1,
+            0,
+            False,
+        ),
     ],
 )
 def test_what_an_eviction_costs_a_job(
@@ -334,6 +345,8 @@ FAILING = [{"type": "DisruptionAllowed", "reason": "SyncFailed", "message": "no 
         ([budget(), budget("second")], [WEB], "more than one PodDisruptionBudget is for it (web, second)"),
         ([budget(conditions=FAILING)], [], "cannot be counted: no scale"),
         ([], [WEB], ""),
+        ([budget(desired=0)], [WEB, WEB, WEB], "wants 1 healthy Pods and has 0 of 3, of which 3"),
+        ([budget(desired=0)], [WEB, WEB], ""),
     ],
 )
 def test_a_budget_never_lets_go_where_the_stuck_pods_are_what_it_lacks(budgets: list[Any], stuck: list[Any], words: str) -> None:

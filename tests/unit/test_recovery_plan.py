@@ -275,6 +275,9 @@ def test_an_old_revision_of_a_stateful_set_goes_so_that_the_new_template_comes()
     assert "holds it back at an old revision (partition 4)" in verdict(stuck, sight(), held_back).message
     assert verdict(replace(stuck, name="web-4"), sight(), held_back).action == EVICT
     assert verdict(replace(stuck, revision="web-new"), sight(), held_back).action == EVICT
+    from_seven = found_owner("StatefulSet", item("StatefulSet", {**held, "ordinals": {"start": 7}}, status))
+    assert verdict(replace(stuck, name="web-10"), sight(), from_seven).action == LEFT
+    assert verdict(replace(stuck, name="web-11"), sight(), from_seven).action == EVICT
 
 
 def test_a_template_with_another_image_is_judged_by_that() -> None:
@@ -354,6 +357,21 @@ def test_the_job_of_a_cron_job_is_never_made_anew_and_named_where_it_blocks() ->
     assert "blocks" not in granted(ALL, pod(), EVICT, Successor(found.template, owner=found, parent=allowed)).message
     free = job(cron, backoffLimit=6)
     assert granted(ALL, pod(), EVICT, Successor(free.template, owner=free, parent=above)).action == EVICT
+
+
+def test_the_job_of_another_controller_is_left_to_that() -> None:
+    found = job(Owner("Workflow", "flow", "u"), backoffLimit=0)
+    left = granted(ALL, pod(), EVICT, Successor(found.template, owner=found))
+    assert left.action == LEFT
+    assert left.message.endswith("Job web-1 belongs to Workflow flow: have that make it anew")
+
+
+def test_a_jobs_container_that_runs_is_not_lost_in_any_phase() -> None:
+    one = pod(running=("side",), phase="Running")
+    found = verdict(one, sight(), job())
+    assert (found.action, "container side runs" in found.message) == (LEFT, True)
+    assert verdict(one, sight(("good",))).action == EVICT
+    assert verdict(replace(one, running=()), sight(), job()).action == EVICT
 
 
 def test_a_job_that_is_over_or_in_other_hands_is_left() -> None:

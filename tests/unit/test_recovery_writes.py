@@ -14,13 +14,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster import 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Lasting, replace_object
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Evictor
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod, stuck_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT, Verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import saved
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import kept_in_file
 
 SEEN = Seen("uid-1", "7")
 Answer = Callable[["Server"], Any]
@@ -208,8 +208,15 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacement_room.time, "sleep", lambda _seconds: None)
 
 
-def make_anew(server: Server, seconds: float = 60) -> Any:
-    lasting = Lasting(seconds, "Background", OLD, lambda manifest: f"saved {manifest['spec']}")
+def make_anew(server: Server, seconds: float = 60, files: list[Any] | None = None) -> Any:
+    """``files`` holds what is kept at the moment."""
+    kept: list[Any] = [] if files is None else files
+
+    def keep(manifest: Mapping[str, Any]) -> Kept:
+        kept.append(manifest)
+        return Kept(f"saved {manifest['spec']}", kept.clear)
+
+    lasting = Lasting(seconds, "Background", OLD, keep)
     return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, lasting)
 
 
@@ -255,29 +262,91 @@ def test_what_is_never_gone_is_saved() -> None:
     ],
 )
 def test_never_without_one_of_the_two_or_a_file(answers: list[Answer], there: bool | None, words: str) -> None:
-    def deleted(server: Server) -> None:
-        server.item = None
-
-    server = Server(passes, deleted, *answers)
+    server, files = Server(passes, deleted, *answers), list[Any]()
     if words:
         with pytest.raises(RequestError, match=words):
-            make_anew(server)
+            make_anew(server, files=files)
     else:
-        make_anew(server)
+        make_anew(server, files=files)
     assert (server.item["spec"]["new"] if server.item else None) is there
+    assert files == ([OLD] if there is None else [])
+
+
+def deleted(server: Server) -> None:
+    server.item = None
+
+
+def test_a_run_that_is_killed_while_neither_is_there_leaves_a_file() -> None:
+    def killed(_server: Server) -> None:
+        raise KeyboardInterrupt
+
+    files: list[Any] = []
+    with pytest.raises(KeyboardInterrupt):
+        make_anew(Server(passes, deleted, killed), files=files)
+    assert files == [OLD]
+
+
+def lost(_server: Server) -> None:
+    raise error(refusals.UNDECIDED)
+
+
+def ends_unheard(server: Server) -> None:
+    server.item = pod_item("7")
+    server.item["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    raise error(refusals.UNDECIDED)
+
+
+def rewrites_unheard(server: Server) -> None:
+    server.item = pod_item("8")
+    raise error(refusals.UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    ("answers", "writes", "outcome"),
+    [
+        ([goes_unheard], ["create", "delete", "create"], ""),
+        ([lost], ["create", "delete", "delete", "create"], ""),
+        ([lost, goes], ["create", "delete", "delete", "create"], ""),
+        ([goes], ["create", "delete"], "pods web is gone"),
+        ([changes], ["create", "delete"], "the server's words"),
+        ([rewrites_unheard], ["create", "delete"], "has changed"),
+        ([ends_unheard], ["create", "delete"], "was not gone after 0 seconds.* saved"),
+        ([lost] * 4, ["create", *["delete"] * 4], "whether the old one is deleted is not known.* saved"),
+        ([lost, is_lost] * 2, ["create", *["delete"] * 4], "whether the old one is deleted is not known.* saved"),
+        ([is_lost], ["create", "delete"], "the cluster is gone"),
+    ],
+)
+def test_a_delete_whose_answer_is_lost_is_followed_up(answers: list[Answer], writes: list[str], outcome: str) -> None:
+    server, files = Server(passes, *answers), list[Any]()
+    if outcome:
+        with pytest.raises(PullpassError, match=outcome):
+            make_anew(server, 0, files)
+    else:
+        assert make_anew(server, 0, files)["metadata"]["uid"] == "uid-2"
+    assert server.writes == writes
+    assert files == ([OLD] if "saved" in outcome else [])
+
+
+def test_what_cannot_be_kept_is_not_deleted() -> None:
+    def keep(_manifest: Mapping[str, Any]) -> Kept:
+        raise error(refusals.REFUSED, message="no space")
+
+    server = Server(passes)
+    with pytest.raises(RequestError, match="no space"):
+        replace_object(
+            Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, Lasting(60, None, OLD, keep)
+        )
+    assert server.writes == ["create"]
 
 
 def test_another_one_of_that_name_that_came_meanwhile_is_left_and_told_of() -> None:
-    def deleted(server: Server) -> None:
-        server.item = None
-
     def overtaken(server: Server) -> None:
         server.item = pod_item("1")
         server.item["metadata"]["uid"] = "somebody else's"
         raise error(refusals.CONFLICT, 409)
 
     server = Server(passes, deleted, overtaken)
-    with pytest.raises(RequestError, match="somebody else has made another pods web meanwhile") as caught:
+    with pytest.raises(RequestError, match="somebody else has made another pods web meanwhile.* saved") as caught:
         make_anew(server)
     assert caught.value.kind == refusals.REFUSED
     assert server.item is not None
@@ -292,14 +361,18 @@ def test_a_trial_that_is_refused_deletes_nothing() -> None:
     assert server.sent[1][3]["metadata"]["name"] == "web-dry-run"
 
 
-def test_a_saved_manifest_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_manifest_is_for_its_owner_alone_and_can_be_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     manifest = {"kind": "Pod", **OLD}
-    told = saved(manifest)
+    kept = kept_in_file(manifest)
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == manifest
-    assert str(path) in told
-    assert "passwords included" in told
+    assert str(path) in kept.told
+    assert "passwords included" in kept.told
+    kept.drop()
+    assert list(tmp_path.iterdir()) == []
+    kept.drop()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    assert "Nor could it be saved" in saved(manifest)
+    with pytest.raises(RequestError, match="nothing was deleted"):
+        kept_in_file(manifest)

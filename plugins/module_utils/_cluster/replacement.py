@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, REFUSED, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, NOT_FOUND, REFUSED, UNDECIDED
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
 
 if t.TYPE_CHECKING:
@@ -17,10 +17,18 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 
-# Seconds after each try to create what has to be there again
+# Seconds after each try to delete what may go, and to create what has to be there again
 _PAUSES = (0.5, 1.0, 2.0, 0.0)
 # Seconds between two looks at whether the old one is gone
 _GONE_PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something written down: ``told`` says where a person finds it, ``drop`` removes it."""
+
+    told: str
+    drop: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -28,13 +36,14 @@ class Lasting:
     """What is known of an object that takes its time to go, or whose loss nobody else could make good.
 
     ``seconds`` is how long it may take, ``propagation`` what becomes of what it owns, ``put_back`` the object as it was.
-    ``save`` keeps that where a person finds it and says where, for when nothing can be made of it any more.
+    ``keep`` writes that down before anything is deleted, so that it outlives even a run that is killed; it raises
+    RequestError where it cannot.
     """
 
     seconds: float
     propagation: str | None
     put_back: Mapping[str, t.Any]
-    save: Callable[[Mapping[str, t.Any]], str]
+    keep: Callable[[Mapping[str, t.Any]], Kept]
 
 
 def replace_object(
@@ -49,27 +58,80 @@ def replace_object(
     if old is None or old["metadata"]["resourceVersion"] != seen.resource_version:
         raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
     _try_out(objects, namespace, name, body)
+    if lasting and not objects.dry_run:
+        return _replace_lasting(objects, namespace, name, seen, body, lasting)
     objects.delete(namespace, name, seen, *([lasting.propagation] if lasting else []))
-    if objects.dry_run:
-        return None
-    put_back = lasting.put_back if lasting else _fresh(old)
+    return None if objects.dry_run else _create_one_of(objects, namespace, name, body, _fresh(old))
+
+
+class _Lost(RequestError):
+    """Neither the new object nor the old one is there for certain."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
+
+
+class _PutBack(RequestError):
+    """The old object is there again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
+
+
+def _replace_lasting(
+    objects: Objects, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any], lasting: Lasting
+) -> Mapping[str, t.Any]:
+    kept = lasting.keep(lasting.put_back)
     try:
-        if lasting:
-            _wait_until_gone(objects, namespace, name, seen, lasting.seconds)
-        return _create_one_of(objects, namespace, name, body, put_back)
+        _delete_surely(objects, namespace, name, seen, lasting.propagation)
     except _Lost as error:
-        saved = f" {lasting.save(put_back)}" if lasting else ""
-        raise RequestError(f"{error}{saved}", REFUSED, 0) from None
-    except RequestError as error:
-        if lasting and error.kind == CONFLICT:
-            # not to be taken for a change before the delete
-            told = f"the old one is deleted, but somebody else has made another {objects.resource} {name} meanwhile: {error}"
-            raise RequestError(told, REFUSED, error.status) from None
+        raise _Lost(f"{error} {kept.told}") from None
+    except PullpassError:
+        kept.drop()
         raise
+    try:
+        _wait_until_gone(objects, namespace, name, seen, lasting.seconds)
+        made = _create_one_of(objects, namespace, name, body, lasting.put_back)
+    except _PutBack:
+        kept.drop()
+        raise
+    except PullpassError as error:
+        # no conflict any more: that would be taken for a change before the delete
+        meanwhile = isinstance(error, RequestError) and error.kind == CONFLICT
+        told = f"the old one is deleted, but somebody else has made another {objects.resource} {name} meanwhile: "
+        raise _Lost(f"{told if meanwhile else ''}{error} {kept.told}") from None
+    kept.drop()
+    return made
 
 
-class _Lost(Exception):
-    """Neither the new object nor the old one is there."""
+def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, propagation: str | None) -> None:
+    """Raises _Lost where it may be deleted or not; after any other error (conflict: it has changed) it is not."""
+    trouble: PullpassError | None = None
+    for pause in _PAUSES:
+        try:
+            objects.delete(namespace, name, seen, propagation)
+            return
+        except PullpassError as error:
+            kind = error.kind if isinstance(error, RequestError) else None
+            if kind == NOT_FOUND and trouble:
+                return
+            if kind == NOT_FOUND:
+                raise RequestError(f"{objects.resource} {name} is gone", CONFLICT, 404) from None
+            if kind != UNDECIDED and not trouble:
+                raise
+            trouble = error
+        time.sleep(pause)
+        # the answer was lost: the delete may have come through
+        try:
+            now = objects.get(namespace, name)
+        except PullpassError as error:
+            trouble = error
+            break
+        if now is None or now["metadata"]["uid"] != seen.uid or "deletionTimestamp" in now["metadata"]:
+            return
+        if now["metadata"]["resourceVersion"] != seen.resource_version:
+            raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
+    raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {trouble}.")
 
 
 def _create_one_of(
@@ -81,7 +143,7 @@ def _create_one_of(
     lost = _create_surely(objects, namespace, name, old)
     if isinstance(lost, PullpassError):
         raise _Lost(f"the new one could not be made ({made}), AND THE OLD ONE COULD NOT BE PUT BACK: {lost}.")
-    raise RequestError(f"the new one was refused, the old one is back: {made}", REFUSED, 0)
+    raise _PutBack(f"the new one was refused, the old one is back: {made}")
 
 
 def _try_out(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> None:

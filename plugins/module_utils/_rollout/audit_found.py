@@ -110,7 +110,7 @@ class SecretReader:
 
 def found_account(item: Mapping[str, t.Any]) -> FoundAccount:
     metadata = item["metadata"]
-    return FoundAccount(metadata["namespace"], metadata["name"], _names(item.get("imagePullSecrets")))
+    return FoundAccount(metadata["namespace"], metadata["name"], pull_secret_names(item.get("imagePullSecrets")))
 
 
 def found_pod(item: Mapping[str, t.Any]) -> FoundPod | None:
@@ -133,7 +133,9 @@ def found_pod(item: Mapping[str, t.Any]) -> FoundPod | None:
     if not stuck:
         return None
     account = spec.get("serviceAccountName") or "default"
-    return FoundPod(metadata["namespace"], metadata["name"], account, _names(spec.get("imagePullSecrets")), tuple(stuck))
+    return FoundPod(
+        metadata["namespace"], metadata["name"], account, pull_secret_names(spec.get("imagePullSecrets")), tuple(stuck)
+    )
 
 
 def is_stuck(reason: str) -> bool:
@@ -141,7 +143,7 @@ def is_stuck(reason: str) -> bool:
     return reason in _REASONS or " " in reason
 
 
-def _names(references: t.Any) -> tuple[str, ...]:
+def pull_secret_names(references: t.Any) -> tuple[str, ...]:
     """Of a list of imagePullSecrets; the kubelet passes over a reference without a name."""
     return tuple(dict.fromkeys(one["name"] for one in references or () if one.get("name")))
 

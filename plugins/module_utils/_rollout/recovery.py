@@ -24,6 +24,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import Replacer
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_survey import RecoverySurvey
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import FAILED
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import closed_outcomes
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
@@ -37,6 +39,10 @@ if t.TYPE_CHECKING:
 
 # Seconds between two looks at what has become of the Pods: the first, and the longest
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 4.0
+# Seconds until a budget that was busy is asked again, which is what the server proposes
+_BUSY_PAUSE = 10.0
+# where a look takes long, since there are many Pods to list, the server has this many times as long a rest
+_REST = 5
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,18 @@ class Recovery:
         return [fate.pod.labels for fate in self._fates if fate.namespace == namespace and fate.pod and fate.needs_eviction]
 
     def _await(self, fate: Fate, uid: str | None, owner: str | None, before: StuckPod | None = None) -> None:
-        if self._seconds:
-            fate.awaited = Awaited(fate.namespace, uid, owner, before, paused=before is not None and not before.just_tried)
+        if self._seconds and fate.pod:
+            paused = before is not None and not before.just_tried
+            selector = ("fieldSelector", f"metadata.name={fate.pod.name}") if uid else self._labels_of_next(fate.pod, owner)
+            fate.awaited = Awaited(fate.namespace, uid, owner, before, selector, paused)
             self._follower.awaited.append(fate.awaited)
+
+    def _labels_of_next(self, pod: StuckPod, owner: str | None) -> tuple[str, str] | None:
+        """Selects the Pods of ``owner`` (a uid), as far as that is the one that was looked at."""
+        found = self._survey.successor(pod).owner
+        if found is None or found.owner.uid != owner or not found.selector:
+            return None
+        return ("labelSelector", ",".join(f"{name}={value}" for name, value in sorted(found.selector.items())))
 
     def _replace(self) -> None:
         bare = [fate for fate in self._fates if fate.action == REPLACE_POD]
@@ -134,22 +149,41 @@ class Recovery:
         return self._replacer.pod(t.cast("StuckPod", fate.pod))
 
     def _recover(self, give_up: float) -> None:
+        if not self._seconds:
+            while self._evict_due(again=False):
+                pass
+            return
         pause = _FIRST_PAUSE
-        while True:
-            due = [fate for turn in self._turns for fate in turn.due(again=self._seconds > 0)]
-            for fate, done in zip(due, for_each(due, self._evicted, self._terms.workers)):
-                self._note(fate, done, owner=fate.pod.owner.uid if fate.pod and fate.pod.owner else None)
-            left = any(turn.waiting for turn in self._turns)
-            if not self._seconds and not due:
-                return
-            if self._seconds and (time.monotonic() >= give_up or not (left or self._follower.open)):
-                return
-            if self._seconds:
-                time.sleep(max(0.0, min(pause, give_up - time.monotonic())))
-                pause = min(_LONGEST_PAUSE, pause * 1.3)
-                self._follower.look()
-                for turn in self._turns:
-                    turn.stop_if_failing()
+        self._evict_due(again=True)
+        tried = time.monotonic()
+        while time.monotonic() < give_up and (self._follower.open or any(turn.waiting for turn in self._turns)):
+            time.sleep(max(0.0, min(pause, give_up - time.monotonic())))
+            start = time.monotonic()
+            self._follower.look()
+            pause = max(min(_LONGEST_PAUSE, pause * 1.3), _REST * (time.monotonic() - start))
+            for turn in self._turns:
+                turn.stop_if_failing()
+            again = time.monotonic() - tried >= _BUSY_PAUSE
+            tried = time.monotonic() if again else tried
+            if time.monotonic() < give_up:
+                self._evict_due(again)
+
+    def _evict_due(self, again: bool) -> bool:
+        """Whether there was any Pod whose turn it is."""
+        for turn in self._turns:
+            self._spare_job(turn)
+        due = [fate for turn in self._turns for fate in turn.due(again)]
+        for fate, done in zip(due, for_each(due, self._evicted, self._terms.workers)):
+            self._note(fate, done, owner=fate.pod.owner.uid if fate.pod and fate.pod.owner else None)
+        return bool(due)
+
+    def _spare_job(self, turn: Turn) -> None:
+        """Once some Pods of a Job are evicted, the next are only if it has not failed otherwise since it was looked at."""
+        pod = turn.fates[0].pod
+        owner = self._survey.successor(pod).owner if pod else None
+        under_way = any(fate.action == "evicted" for fate in turn.fates)
+        if pod and owner and owner.job and under_way and turn.due(again=False):
+            turn.stop_if_costly(owner.job.failed, self._survey.failures(pod))
 
     def _evicted(self, fate: Fate) -> Done:
         return self._evict(t.cast("StuckPod", fate.pod))
@@ -180,12 +214,6 @@ class Recovery:
 
     def _closed(self) -> list[Fate]:
         """Namespaces that are missing, are being deleted, or do not let their Pods be listed."""
-        fates = [
-            Fate(one.name, None, LEFT, "the namespace is being deleted") for one in self._chosen.namespaces if one.terminating
-        ]
-        for name in self._chosen.missing:
-            if self._terms.check_mode:  # an earlier task of the same check run may be the one that would make it
-                fates.append(Fate(name, None, LEFT, "the namespace does not exist (yet)"))
-            else:
-                fates.append(Fate(name, None, "failed", "the namespace does not exist; create it first, or correct its name"))
+        closed = closed_outcomes(self._chosen, "", self._terms.check_mode)
+        fates = [Fate(one.namespace, None, "failed" if one.step.action in FAILED else LEFT, one.step.message) for one in closed]
         return fates + [Fate(name, None, "failed", why) for name, why in self._survey.refused.items()]

@@ -2,8 +2,9 @@
 # PRIVATE to the collection.
 """PodDisruptionBudgets that stand in the way of an eviction: whether one ever lets it pass. Pure.
 
-A Pod that is not ready may go while as many others are healthy as the budget wants, or at any time with AlwaysAllow
-(kubernetes pkg/registry/core/pod/storage/eviction.go). So where the stuck Pods are what is missing, waiting never ends.
+A Pod that is not ready may go while as many others are healthy as the budget wants, and one at least, or at any time with
+AlwaysAllow (kubernetes pkg/registry/core/pod/storage/eviction.go). So where the stuck Pods are what is missing, waiting never
+ends.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def found_budget(item: Mapping[str, t.Any]) -> Budget:
 def never_passes(budgets: Iterable[Budget], labels: Mapping[str, str], stuck: Iterable[Mapping[str, str]]) -> str:
     """Why the Pod with these labels will not be let go however long one waits, or an empty text.
 
-    ``stuck`` are the labels of all Pods, this one included, that get well only by being evicted.
+    ``stuck`` are the labels of all Pods, this one included, that waiting does not make healthy.
     """
     own = [one for one in budgets if selects(one.selector, labels)]
     if len(own) > 1:
@@ -60,10 +61,12 @@ def never_passes(budgets: Iterable[Budget], labels: Mapping[str, str], stuck: It
         if budget.failing:
             return f"{name} cannot be counted: {shown(budget.failing)}. Mend or remove it"
         hopeless = sum(selects(budget.selector, one) for one in stuck)
-        if budget.expected - hopeless < budget.desired:
+        # the server counts how many may be missing, and that is none where none is healthy, whatever the budget says
+        wanted = max(budget.desired, 1)
+        if budget.expected - hopeless < wanted:
             return (
-                f"{name} wants {budget.desired} healthy Pods and has {budget.healthy} of {budget.expected}, of which {hopeless} "
-                "get well only by being evicted: it never allows that. Set unhealthyPodEvictionPolicy: AlwaysAllow in it, or "
+                f"{name} wants {wanted} healthy Pods and has {budget.healthy} of {budget.expected}, of which {hopeless} "
+                "will not be by waiting: it never allows that. Set unhealthyPodEvictionPolicy: AlwaysAllow in it, or "
                 "delete the Pod yourself"
             )
     return ""

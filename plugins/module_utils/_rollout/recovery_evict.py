@@ -19,7 +19,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_budget import found_budget, never_passes
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod, stuck_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import LEFT, RECOVERING, Verdict
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT, RECOVERING, Verdict
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ BUSY = "busy"
 
 
 class Evictor:
-    """``decide`` gives the verdict on a Pod as it is now; ``needing`` the labels of Pods that get well only by eviction."""
+    """``decide`` gives the verdict on a Pod as it is now; ``needing`` the labels of Pods that waiting does not make healthy."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Evictor:
             if isinstance(found, Done):
                 return found
             now = found
-        return Done("failed", f"it changed at each of {_TRIES} tries to evict it: {trouble}")
+        return Done("failed", f"given up after {_TRIES} tries to evict it, run this again: {trouble}")
 
     def _try(self, pod: StuckPod) -> RequestError | None:
         try:
@@ -106,8 +106,8 @@ class Evictor:
             return Done("recovering", "it got well meanwhile, and was not touched")
         now = replace(now, stuck=_with_messages(now, pod))
         verdict = self._decide(now)
-        if verdict.action in (LEFT, RECOVERING):
-            return Done(verdict.action, verdict.message)
+        if verdict.action != EVICT:
+            return Done(RECOVERING if verdict.action == RECOVERING else LEFT, verdict.message)
         return now
 
     def _refused(self, pod: StuckPod, trouble: RequestError) -> Done:

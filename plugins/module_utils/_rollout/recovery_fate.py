@@ -84,6 +84,14 @@ class Turn:
         """Once a successor has failed, nothing is won by more of them."""
         failed = next((fate.awaited for fate in self.fates if fate.awaited and fate.awaited.runs is False), None)
         if failed is not None:
-            for fate in self.waiting:
-                fate.action = LEFT
-                fate.message = f"not evicted, since another Pod of its owner was, in vain: {failed.message}"
+            self._stop(f"not evicted, since another Pod of its owner was, in vain: {failed.message}")
+
+    def stop_if_costly(self, before: int, now: int | None) -> None:
+        """Of a Job: its failures ``before`` any eviction and ``now``, None where it is over. What they cost was planned."""
+        planned = before + sum(fate.action == "evicted" for fate in self.fates)
+        if now is None or now > planned:
+            self._stop("not evicted, since its Job is over, or other Pods of it have failed meanwhile: run this again")
+
+    def _stop(self, message: str) -> None:
+        for fate in self.waiting:
+            fate.action, fate.message = LEFT, message

@@ -8,8 +8,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import FEW
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import HELD_BACK, kind_of
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import DENIED, HELD_BACK, kind_of
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import (
     StuckPod,
     controller,
@@ -61,14 +62,17 @@ def glimpse(item: Mapping[str, t.Any]) -> Glimpse:
 class Awaited:
     """A Pod that is waited for: by its ``uid``, or the next one that ``owner`` (a uid) makes.
 
+    ``selector`` is what a list of few Pods has it in, such as a name or labels of its owner's; None: only one of all has.
     ``before`` is the Pod when it was found stuck, where it is to start by itself: its failure is old until it has been tried
-    once more. ``runs`` and ``message`` say what has become of it, once it is settled.
+    once more, and ``paused`` tells that it was seen between two tries. ``runs`` and ``message`` say what has become of it, once
+    it is settled.
     """
 
     namespace: str
     uid: str | None
     owner: str | None
     before: StuckPod | None = None
+    selector: tuple[str, str] | None = None
     paused: bool = False
     gone: bool = False
     runs: bool | None = None
@@ -80,7 +84,10 @@ class Awaited:
 
 
 class Follower:
-    """Looks at all awaited Pods with one list for each of their namespaces; ``why`` tells what a stuck Pod lacks."""
+    """Looks at all awaited Pods; ``why`` tells what a stuck Pod lacks.
+
+    A look is few short lists for each of their namespaces, or one of all its Pods where that would be many.
+    """
 
     def __init__(self, api: Api, workers: int, why: Callable[[StuckPod], str]) -> None:
         self._api = api
@@ -95,21 +102,38 @@ class Follower:
 
     def note_those_before(self, namespaces: Iterable[str]) -> None:
         """Whatever is there now comes in nobody's place, a Job's ended Pods among it."""
-        for pods in for_each(sorted(set(namespaces)), self._list, self._workers):
+        lists = [(namespace, None) for namespace in sorted(set(namespaces))]
+        for pods in for_each(lists, self._list, self._workers):
             self._taken.update(pod.uid for pod in pods or ())
 
     def look(self) -> None:
         """Never raises: what cannot be read now is read the next time."""
-        namespaces = sorted({one.namespace for one in self.open})
-        for namespace, pods in zip(namespaces, for_each(namespaces, self._list, self._workers)):
-            if pods is not None:
+        lists = lists_of(self.open)
+        every = [one for some in lists.values() for one in some]
+        answers = dict(zip(every, for_each(every, self._list, self._workers)))
+        for namespace, some in lists.items():
+            found = [answers[one] for one in some]
+            if None not in found:
+                pods = [pod for one in found for pod in one or ()]
                 settle([one for one in self.open if one.namespace == namespace], pods, self._taken, self._why)
 
-    def _list(self, namespace: str) -> list[Glimpse] | None:
+    def _list(self, one: tuple[str, tuple[str, str] | None]) -> list[Glimpse] | None:
+        namespace, selector = one
         try:
-            return list_all(self._api, "pods", glimpse, namespace=namespace)
+            return list_all(self._api, "pods", glimpse, dict([selector]) if selector else None, namespace=namespace)
         except PullpassError:
             return None
+
+
+def lists_of(awaited: Sequence[Awaited]) -> dict[str, list[tuple[str, tuple[str, str] | None]]]:
+    """Namespace -> the lists, each a namespace and a selector, that have all the awaited Pods in it."""
+    lists: dict[str, list[tuple[str, tuple[str, str] | None]]] = {}
+    for namespace in sorted({one.namespace for one in awaited}):
+        selectors = {one.selector for one in awaited if one.namespace == namespace}
+        given = sorted(one for one in selectors if one is not None)
+        short = len(given) == len(selectors) and len(given) <= FEW
+        lists[namespace] = [(namespace, one) for one in given] if short else [(namespace, None)]
+    return lists
 
 
 def settle(awaited: Sequence[Awaited], pods: Sequence[Glimpse], taken: set[str], why: Callable[[StuckPod], str]) -> None:
@@ -125,7 +149,7 @@ def settle(awaited: Sequence[Awaited], pods: Sequence[Glimpse], taken: set[str],
             one.uid = found.uid
         pod = there.get(one.uid)
         if pod is None or pod.going:
-            one.uid = None if one.owner else one.uid
+            one.uid, one.paused = (None, False) if one.owner else (one.uid, one.paused)
             one.gone = one.owner is None
             one.message = "it has gone since" if one.gone else one.message
         else:
@@ -134,7 +158,7 @@ def settle(awaited: Sequence[Awaited], pods: Sequence[Glimpse], taken: set[str],
 
 def _settle(one: Awaited, pod: Glimpse, why: Callable[[StuckPod], str]) -> None:
     name = "it" if one.before else shown(pod.name)
-    old = one.before is not None and pod.stuck is not None and not (one.paused and pod.stuck.just_tried)
+    old = _has_another_try(one, pod.stuck) and not (one.paused and pod.stuck is not None and pod.stuck.just_tried)
     if old or (one.before is not None and waits_still(pod.suspected, one.before)):
         one.paused = one.paused or pod.stuck is None or not pod.stuck.just_tried
         one.message = f"{name} has not been tried again yet"
@@ -146,3 +170,10 @@ def _settle(one: Awaited, pod: Glimpse, why: Callable[[StuckPod], str]) -> None:
         one.runs, one.message = True, f"{name} has its images now (phase {pod.phase})"
     else:
         one.message = f"{name} is {pod.phase} still"
+
+
+def _has_another_try(one: Awaited, stuck: StuckPod | None) -> bool:
+    """Whether its first failure says nothing yet. A kubelet may not have a new Pod's Secrets in time, and pulls without."""
+    if stuck is None or one.before is not None:
+        return stuck is not None
+    return any(kind_of(container) == DENIED for container in stuck.pulling)

@@ -13,6 +13,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_f
     FoundPod,
     StuckContainer,
     found_pod,
+    pull_secret_names,
 )
 
 if t.TYPE_CHECKING:
@@ -21,6 +22,8 @@ if t.TYPE_CHECKING:
 MIRROR = "kubernetes.io/config.mirror"
 _REVISION = "controller-revision-hash"
 _FAILURES = "batch.kubernetes.io/job-index-failure-count"
+# groups of the controllers that come with Kubernetes; others have kinds of the same names
+_BUILT_IN = ("", "apps", "batch")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 # the kubelet has tried and failed just now; between that and its next try it says ImagePullBackOff
 _JUST_TRIED = "ErrImagePull"
@@ -30,7 +33,7 @@ _CRASHED = "CrashLoopBackOff"
 
 @dataclass(frozen=True)
 class Owner:
-    """The controller that makes a Pod. ``uid`` tells it from another of the same name."""
+    """The controller that makes a Pod. ``uid`` tells it from another of the same name; a ``kind`` of others has its group."""
 
     kind: str
     name: str
@@ -95,7 +98,7 @@ def stuck_pod(item: Mapping[str, t.Any], before: StuckPod | None = None) -> Stuc
 def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
     """The same for one that has containers which only may lack their image, beside or instead of those that do."""
     metadata, status = item["metadata"], item.get("status") or {}
-    states = [one for kind in _STATUSES for one in status.get(kind) or ()]
+    states = _states(status)
     crashed = _crashed(item["spec"], states)
     found = found_pod(item)
     if "deletionTimestamp" in metadata or (found is None and not crashed):
@@ -110,7 +113,7 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
         owner=controller(metadata),
         mirror=MIRROR in annotations,
         running=tuple(one["name"] for one in states if "running" in (one.get("state") or {})),
-        started=any(map(has_started, states)),
+        started=has_run(status),
         debug=tuple(one["name"] for one in item["spec"].get("ephemeralContainers") or ()),
         labels=labels,
         revision=labels.get(_REVISION, ""),
@@ -141,12 +144,22 @@ def controller(metadata: Mapping[str, t.Any]) -> Owner | None:
     """The object that makes this one anew, if there is one."""
     for one in metadata.get("ownerReferences") or ():
         if one.get("controller"):
-            return Owner(str(one.get("kind")), str(one.get("name")), str(one.get("uid")))
+            group, _slash, _version = str(one.get("apiVersion") or "").rpartition("/")
+            foreign = f".{group}" if group not in _BUILT_IN else ""
+            return Owner(f"{one.get('kind')}{foreign}", str(one.get("name")), str(one.get("uid")))
     return None
 
 
-def has_started(status: Mapping[str, t.Any]) -> bool:
-    """Whether the container of a status has run, now or ever."""
+def has_run(status: Mapping[str, t.Any] | None) -> bool:
+    """Whether any container of a Pod with this status runs, or ever did."""
+    return any(map(_has_started, _states(status or {})))
+
+
+def _states(status: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
+    return [one for kind in _STATUSES for one in status.get(kind) or ()]
+
+
+def _has_started(status: Mapping[str, t.Any]) -> bool:
     states = {**(status.get("lastState") or {}), **(status.get("state") or {})}
     return bool(status.get("restartCount")) or "running" in states or "terminated" in states
 
@@ -169,8 +182,8 @@ def _crashed(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.Any]]) -
 
 
 def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> FoundPod:
-    names = tuple(one["name"] for one in spec.get("imagePullSecrets") or () if one.get("name"))
-    return FoundPod(metadata["namespace"], metadata["name"], spec.get("serviceAccountName") or "default", names, ())
+    names, account = pull_secret_names(spec.get("imagePullSecrets")), spec.get("serviceAccountName") or "default"
+    return FoundPod(metadata["namespace"], metadata["name"], account, names, ())
 
 
 def _ended(status: Mapping[str, t.Any]) -> str:

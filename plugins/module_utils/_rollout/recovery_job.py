@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import has_started
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import has_run
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ def may_not_be_replaced(item: Mapping[str, t.Any], job: JobFacts, pods: Sequence
     if metadata.get("ownerReferences"):
         owner = metadata["ownerReferences"][0]
         return f"the Job belongs to {owner.get('kind')} {owner.get('name')}, which would not know the new one for its own"
-    if any(_has_run(pod) for pod in pods):
+    if any(has_run(pod.get("status")) for pod in pods):
         return "a Pod of the Job has run already, and a new Job would do its work again"
     unknown = job.failed + job.succeeded - sum((pod.get("status") or {}).get("phase") in ("Failed", "Succeeded") for pod in pods)
     if unknown > 0:
@@ -118,21 +118,19 @@ def job_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _policy(rules: Sequence[Mapping[str, t.Any]]) -> str:
     """The first rule that may apply to an evicted Pod decides; one about exit codes does so only where it is to be feared."""
+    counted = False
     for rule in rules:
         fatal = rule.get("action") in ("FailJob", "FailIndex")
         conditions = rule.get("onPodConditions") or ()
         if any(one.get("type") == _DISRUPTED and one.get("status", "True") == "True" for one in conditions):
-            return "fatal" if fatal else "ignored" if rule.get("action") == "Ignore" else "counted"
+            ignored = rule.get("action") == "Ignore" and not counted
+            return "fatal" if fatal else "ignored" if ignored else "counted"
         codes = rule.get("onExitCodes") or {}
-        if codes and fatal and (_UNKNOWN_EXIT in (codes.get("values") or ())) == (codes.get("operator") == "In"):
-            return "fatal"
+        if codes and (_UNKNOWN_EXIT in (codes.get("values") or ())) == (codes.get("operator") == "In"):
+            if fatal:
+                return "fatal"
+            counted = counted or rule.get("action") == "Count"
     return "counted"
-
-
-def _has_run(pod: Mapping[str, t.Any]) -> bool:
-    status = pod.get("status") or {}
-    kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-    return any(has_started(one) for kind in kinds for one in status.get(kind) or ())
 
 
 def _without(names: Mapping[str, str] | None, taken: Sequence[str]) -> dict[str, str]:

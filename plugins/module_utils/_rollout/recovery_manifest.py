@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import MIRROR, has_started
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import MIRROR, has_run
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -21,7 +21,6 @@ if t.TYPE_CHECKING:
 _TOKEN_VOLUME = "kube-api-access-"
 _NOTES = ("labels", "annotations")
 _ITEMS = {"containers": "container", "initContainers": "init container", "volumes": "volume"}
-_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 def pod_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -40,7 +39,7 @@ def manifest_as_it_was(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def may_not_be_replaced(item: Mapping[str, t.Any]) -> str:
     """Why a bare Pod cannot be made anew without losing something, or an empty text."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    metadata, spec = item["metadata"], item["spec"]
     if MIRROR in (metadata.get("annotations") or {}):
         return "it is a static Pod: its file on the node makes it"
     if metadata.get("finalizers"):
@@ -50,7 +49,7 @@ def may_not_be_replaced(item: Mapping[str, t.Any]) -> str:
         return f"{shown(str(owner.get('kind')))} {shown(str(owner.get('name')))} owns it, though it is no controller of it"
     if spec.get("ephemeralContainers"):
         return "somebody is debugging it: it has ephemeral containers, which no new Pod may have"
-    if any(has_started(one) for kind in _STATUSES for one in status.get(kind) or ()):
+    if has_run(item.get("status")):
         return "one of its containers has run already, and what it left in the Pod would be lost"
     return _added(item)
 

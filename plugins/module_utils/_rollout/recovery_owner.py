@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import pull_secret_names
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import Owner, controller
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import JobFacts, job_facts
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
@@ -55,7 +56,11 @@ class Parent:
 
 @dataclass(frozen=True)
 class FoundOwner:
-    """An owner as it is now. ``replicas`` is None where it is no number of its own. ``ordered``: one Pod after the other."""
+    """An owner as it is now. ``replicas`` is None where it is no number of its own. ``ordered``: one Pod after the other.
+
+    Of a StatefulSet: ``first`` is the number of its first Pod, and those before ``partition``, counted from there, stay old.
+    ``selector`` are labels that each Pod of it has.
+    """
 
     owner: Owner
     template: Template
@@ -65,7 +70,9 @@ class FoundOwner:
     ordered: bool = False
     revision: str = ""
     partition: int = 0
+    first: int = 0
     job: JobFacts | None = None
+    selector: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,14 +82,14 @@ class Successor:
     template: Template | None = None
     none: str = ""
     owner: FoundOwner | None = None
-    parent: Parent | None = field(default=None)
+    parent: Parent | None = None
 
 
 def template_of(pod_spec: Mapping[str, t.Any]) -> Template:
     containers = [*(pod_spec.get("initContainers") or ()), *(pod_spec.get("containers") or ())]
     return Template(
         account=pod_spec.get("serviceAccountName") or "default",
-        pull_secrets=tuple(one["name"] for one in pod_spec.get("imagePullSecrets") or () if one.get("name")),
+        pull_secrets=pull_secret_names(pod_spec.get("imagePullSecrets")),
         images={one["name"]: one.get("image") or "" for one in containers},
     )
 
@@ -100,6 +107,8 @@ def found_owner(kind: str, item: Mapping[str, t.Any]) -> FoundOwner:
         ordered=kind == "StatefulSet" and spec.get("podManagementPolicy") != "Parallel",
         revision=status.get("updateRevision") or "",
         partition=(strategy.get("rollingUpdate") or {}).get("partition") or 0,
+        first=(spec.get("ordinals") or {}).get("start") or 0,
+        selector=_labels(kind, spec.get("selector") or {}),
         job=job_facts(item) if kind == "Job" else None,
     )
 
@@ -131,7 +140,11 @@ def successor(pod: StuckPod, owner: FoundOwner | str | None, parent: Parent | No
     return Successor(owner.template, owner=owner, parent=parent)
 
 
+def _labels(kind: str, selector: Mapping[str, t.Any]) -> Mapping[str, str]:
+    return selector if kind == "ReplicationController" else selector.get("matchLabels") or {}
+
+
 def _held_back(pod: StuckPod, owner: FoundOwner) -> bool:
     ordinal = pod.name.rpartition("-")[2]
     is_old = bool(pod.revision) and bool(owner.revision) and pod.revision != owner.revision
-    return is_old and ordinal.isdigit() and int(ordinal) < owner.partition
+    return is_old and ordinal.isdigit() and int(ordinal) < owner.first + owner.partition

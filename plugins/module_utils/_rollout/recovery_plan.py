@@ -65,7 +65,7 @@ def by_itself(pod: StuckPod, sight: Sight) -> Verdict | None:
     """The verdict on a Pod that starts by itself, or that nothing of ours helps; None where it depends on its successor."""
     for container in pod.pulling:
         if container.reason in _OTHER_REASONS or kind_of(container) not in _OURS:
-            return Verdict(LEFT, container, "no credential would change that")
+            return Verdict(LEFT, container, "not for want of a credential: mend what its cause tells")
     own = sight.own(pod)
     lacking = [one for one in pod.pulling if not _hopeful(pod, one, own, sight)]
     if not lacking:
@@ -106,7 +106,7 @@ def with_successor(pod: StuckPod, successor: Successor, sight: Sight) -> Verdict
         return _by_parent(pod, successor, sight) or Verdict(LEFT, *lack)
     if all(one.name in pod.debug for one in pod.stuck):
         return Verdict(LEFT, first, "only a container for debugging lacks its image: add another one to the Pod")
-    if pod.running and pod.phase == "Pending":
+    if pod.running and (pod.phase == "Pending" or (successor.owner and successor.owner.job)):
         told = f"its container {listed(pod.running, 3)} runs, and would be lost. Delete the Pod when that may be"
         return Verdict(LEFT, first, told)
     return Verdict(EVICT if pod.owner else REPLACE_POD, _lacking(pod, sight), "")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -11,8 +12,8 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, FORBIDDEN, TERMINATING
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, FORBIDDEN, REFUSED, TERMINATING
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import Done
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import stuck_pod
@@ -28,7 +29,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
     may_not_be_replaced,
     pod_manifest,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import LEFT, RECOVERING
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import LEFT, RECOVERING, REPLACE_POD
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +57,7 @@ class Replacer:
         return _surely(lambda: self._pod(pod), self._pods.dry_run)
 
     def job(self, namespace: str, owner: Owner) -> Done:
-        """The action: replaced, left or failed."""
+        """The action: replaced, recovering, left or failed."""
         return _surely(lambda: self._job(namespace, owner), self._jobs.dry_run)
 
     def _pod(self, pod: StuckPod) -> Done:
@@ -67,13 +68,13 @@ class Replacer:
         if now is None:
             return Done("recovering", "it got well meanwhile, and was not touched")
         verdict = self._decide(now)
-        if verdict.action in (LEFT, RECOVERING):
-            return Done(verdict.action, verdict.message)
+        if verdict.action != REPLACE_POD:
+            return Done(RECOVERING if verdict.action == RECOVERING else LEFT, verdict.message)
         why = may_not_be_replaced(item)
         if why:
             return Done("left", f"it cannot be made anew: {why}")
         seconds = (item["spec"].get("terminationGracePeriodSeconds") or 0) + _SLOW
-        lasting = Lasting(seconds, None, manifest_as_it_was(item), saved)
+        lasting = Lasting(seconds, None, manifest_as_it_was(item), kept_in_file)
         made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), lasting)
         return Done("replaced", "", _uid(made))
 
@@ -83,14 +84,17 @@ class Replacer:
             return Done("left", "its Job went away by itself")
         facts = job_facts(item)
         selector = ",".join(f"{name}={value}" for name, value in facts.selector.items())
-        pods = list_all(self._api, "pods", lambda one: one, {"labelSelector": selector}, namespace=namespace) if selector else []
+        selectors = {"labelSelector": selector} if selector else None
+        pods = list_all(self._api, "pods", lambda one: one, selectors, namespace=namespace)
         own = [pod for pod in pods if any(one.get("uid") == owner.uid for one in pod["metadata"].get("ownerReferences") or ())]
         why = job_may_not_be_replaced(item, facts, own)
         if why:
             return Done("left", f"its Job cannot be made anew: {why}")
+        if not any(stuck_pod(pod) for pod in own):
+            return Done("recovering", "it got well meanwhile, and its Job was not touched")
         seen = Seen(owner.uid, item["metadata"]["resourceVersion"])
         manifest = job_manifest(item)
-        lasting = Lasting(_SLOW, "Background", manifest, saved)
+        lasting = Lasting(_SLOW, "Background", manifest, kept_in_file)
         made = replace_object(self._jobs, namespace, owner.name, seen, manifest, lasting)
         return Done("replaced", "", _uid(made))
 
@@ -109,15 +113,15 @@ def _surely(work: Callable[[], Done], dry_run: bool) -> Done:
                 return Done("left" if error.kind == TERMINATING else "failed", str(error))
         except PullpassError as error:
             return Done("failed", str(error))
-    return Done("failed", f"it changed at each of {_TRIES} tries to make it anew: {trouble}")
+    return Done("failed", f"given up after {_TRIES} tries to make it anew, run this again: {trouble}")
 
 
 def _uid(made: Mapping[str, t.Any] | None) -> str | None:
     return str(made["metadata"]["uid"]) if made else None
 
 
-def saved(manifest: Mapping[str, t.Any]) -> str:
-    """Writes what would be lost, for its owner alone to read, and says where."""
+def kept_in_file(manifest: Mapping[str, t.Any]) -> Kept:
+    """Writes what may be lost into a file for its owner alone to read. Raises RequestError."""
     metadata = manifest["metadata"]
     name = f"pullpass-{manifest['kind'].lower()}-{metadata['namespace'][:40]}-{metadata['name'][:40]}-"
     try:
@@ -126,8 +130,17 @@ def saved(manifest: Mapping[str, t.Any]) -> str:
             json.dump(manifest, file, indent=1, ensure_ascii=False)
             file.write("\n")
     except OSError as error:
-        return f"Nor could it be saved to a file: {error}."
-    return (
+        told = (
+            f"nothing was deleted, since what might be lost cannot be kept in a file meanwhile: {error}. Set TMPDIR or make room"
+        )
+        raise RequestError(told, REFUSED, 0) from None
+
+    def drop() -> None:
+        with contextlib.suppress(OSError):
+            os.remove(path)
+
+    told = (
         f"IT IS SAVED in {path} on the machine where this task ran. 'kubectl create -f' makes it again. The file holds the whole "
         "environment of its Pods, passwords included: remove it afterwards."
     )
+    return Kept(told, drop)

@@ -58,17 +58,13 @@ class RecoverySurvey:
 
     def __init__(self, api: Api, chosen: Chosen, patterns: Sequence[str], workers: int, now: datetime) -> None:
         self._api = api
+        self._chosen = chosen
+        self._patterns = patterns
         self._workers = workers
-        found = Survey()
-        if chosen.namespaces:
-            Surveyor(api, chosen, workers).pods(found, only_named(patterns))
-        listed = [pod for pods in found.pods.values() for pod in pods if isinstance(pod, StuckPod)]
-        self.pods = with_events(api, sorted(listed, key=lambda pod: (pod.namespace, pod.name)), workers)
-        self.refused = found.unlisted.get("pods", {})
+        self.pods: list[StuckPod] = []
+        self.refused: dict[str, str] = {}
         self._found = Survey()
-        stuck = {pod.namespace for pod in self.pods}
-        near = [one for one in chosen.namespaces if one.name in stuck]
-        self._surveyor = Surveyor(api, replace(chosen, namespaces=tuple(near), listed=chosen.listed and len(near) > FEW), workers)
+        self._surveyor = Surveyor(api, chosen, workers)
         self._asked: set[tuple[str, str]] = set()
         question = Question(names=None, accounts=None, images=(), check_pods=False, now=now)
         self._teller = NamespaceTeller(question, self._found)
@@ -76,7 +72,11 @@ class RecoverySurvey:
         self._successors: dict[str, Successor] = {}
 
     def look(self) -> None:
-        """Reads what the verdicts on ``pods`` depend on. Raises ClusterError; RequestError but for a missing right."""
+        """Finds ``pods``, and reads what the verdicts on them depend on.
+
+        Raises ClusterError, and RequestError for anything but a missing right.
+        """
+        self._look_at_pods()
         if not self.pods:
             return
         self._surveyor.accounts(self._found)
@@ -85,6 +85,19 @@ class RecoverySurvey:
         self._read_successors(open_ones)
         self._read_parents(open_ones)
 
+    def _look_at_pods(self) -> None:
+        found = Survey()
+        if self._chosen.namespaces:
+            self._surveyor.pods(found, only_named(self._patterns))
+        listed = [pod for pods in found.pods.values() for pod in pods if isinstance(pod, StuckPod)]
+        self.pods = with_events(self._api, sorted(listed, key=lambda pod: (pod.namespace, pod.name)), self._workers)
+        self.refused = found.unlisted.get("pods", {})
+        # all else is asked of the namespaces with such Pods alone
+        stuck = {pod.namespace for pod in self.pods}
+        near = tuple(one for one in self._chosen.namespaces if one.name in stuck)
+        chosen = replace(self._chosen, namespaces=near, listed=self._chosen.listed and len(near) > FEW)
+        self._surveyor = Surveyor(self._api, chosen, self._workers)
+
     def verdict(self, pod: StuckPod) -> Verdict:
         """On one of ``pods``, or on what has become of it since."""
         verdict = by_itself(pod, self._sight)
@@ -92,6 +105,12 @@ class RecoverySurvey:
 
     def successor(self, pod: StuckPod) -> Successor:
         return self._successors.get(pod.key) or Successor(none="it lacks an image since a moment ago only: run this again")
+
+    def failures(self, pod: StuckPod) -> int | None:
+        """How many the Job of a Pod has by now; None where it is over, or cannot be read."""
+        found = self._owner((pod.namespace, pod.owner)) if pod.owner else None
+        job = found.job if isinstance(found, FoundOwner) and found.owner == pod.owner else None
+        return None if job is None or job.finished else job.failed
 
     def cause(self, pod: StuckPod, container: StuckContainer) -> str:
         return cause(pod, container, self._secrets(pod))

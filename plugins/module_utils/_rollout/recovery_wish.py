@@ -54,9 +54,9 @@ class Wish:
             return replace(verdict, action=REPLACE_JOB)
         why = costs or "it has to be made anew: set evict to have it evicted"
         if owner.parent is not None:
-            return _left(
-                verdict, f"{why}; {name} belongs to {shown(str(owner.parent))}: delete the Job, and the next run has all"
-            )
+            above = shown(str(owner.parent))
+            told = "delete the Job, and the next run has all" if owner.parent.kind == "CronJob" else "have that make it anew"
+            return _left(verdict, f"{why}; {name} belongs to {above}: {told}")
         return _left(verdict, f"{why}; to have {name} made anew, put jobs into replace" if costs else why)
 
 
