@@ -15,6 +15,7 @@ from ansible_run import Ansible, Run
 from cluster_access import Access
 from lab import Lab
 
+SERVES_CLUSTERS = "Give clusters their registry access"
 ROLLOUT = Path(__file__).parents[2] / "playbooks" / "rollout.yml"
 
 
@@ -49,9 +50,10 @@ def versions_in(access: Access, namespace: str) -> dict[tuple[str, str, str], tu
 
 def with_play_keywords(folder: Path, **keywords: Any) -> Path:
     """Our playbook as a site would copy it to set serial and the like for the play that serves clusters."""
-    *others, play = yaml.safe_load(ROLLOUT.read_text())
+    plays = yaml.safe_load(ROLLOUT.read_text())
+    assert [play["name"] for play in plays].count(SERVES_CLUSTERS) == 1
     copy = folder / "site.json"
-    copy.write_text(json.dumps([*others, {**play, **keywords}]))
+    copy.write_text(json.dumps([{**play, **(keywords if play["name"] == SERVES_CLUSTERS else {})} for play in plays]))
     return copy
 
 
