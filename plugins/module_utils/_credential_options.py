@@ -62,6 +62,7 @@ CREDENTIAL_OPTIONS: dict[str, t.Any] = {
     "resolve_helpers": {"type": "bool", "default": False},
 }
 _LONGEST_REVISION = 200
+_KUBELET_REMEDY = "a credential provider plugin of the kubelet"
 SOURCES = ("registries", "config", "config_file")
 
 
@@ -107,8 +108,11 @@ def revisions_option(module: AnsibleModule) -> dict[str, str]:
     return found
 
 
-def announce(module: AnsibleModule, credentials: Iterable[Credential]) -> None:
-    """Register the credentials for masking, and warn of what a person should know of them."""
+def announce(module: AnsibleModule, credentials: Iterable[Credential], remedy: str = _KUBELET_REMEDY) -> None:
+    """Register the credentials for masking, and warn of what a person should know of them.
+
+    ``remedy``: what is better, where they are kept, than a credential that lives for a few hours.
+    """
     for credential in credentials:
         # both forms that stand in a document; the document itself is registered by who builds it
         mark_secrets(module, (credential.password, credential.auth))
@@ -121,7 +125,7 @@ def announce(module: AnsibleModule, credentials: Iterable[Credential]) -> None:
         if words:
             module.warn(
                 f"the credential for {credential.registry} {words}. Pulls fail from then on unless it is written anew in time; "
-                "the lasting remedy is a credential provider plugin of the kubelet."
+                f"the lasting remedy is {remedy}."
             )
 
 

@@ -91,7 +91,8 @@ options:
         else in the file itself. No helper is chosen that the file does not name, though docker would choose one for a file
         that is empty.
       - V(file) stores it in the file, and takes the registry out of C(credHelpers), which would hide it. What a helper keeps
-        stays there.
+        stays there. Where there is a C(credsStore), C(credHelpers) names an empty helper for the registry instead; docker
+        understands that, but podman, which may read this file as well, does not.
       - Any other word is the suffix of a C(docker-credential-*) program, which gets the login, and is named for the registry in
         C(credHelpers).
     type: str
@@ -162,7 +163,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file.
+  description: The file. Ansible adds its owner, group, mode and size.
   returned: always, unless nothing could be planned
   type: str
   sample: /root/.docker/config.json

@@ -65,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file.
+  description: The file. Ansible adds its owner, group, mode and size.
   returned: always
   type: str
   sample: /home/gitlab-runner/.docker/config.json

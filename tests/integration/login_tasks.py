@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verify_modules import called
 
 from ansible_run import Ansible, Run
 from lab import Lab
@@ -46,11 +47,24 @@ def told(run: Run) -> list[dict[str, Any]]:
     return [line["result"] for line in run.results if line["action"] in (MODULE, f"{MODULE}_info")]
 
 
-def each(ansible: Ansible, tasks: Sequence[Task], *arguments: str, **rest: Any) -> list[dict[str, Any]]:
+def played(ansible: Ansible, tasks: Sequence[Task], *arguments: str, **rest: Any) -> list[dict[str, Any]]:
+    """What came of each task in a play."""
     run = ansible.tasks(tasks, *arguments, **rest)
     found = told(run)
     assert len(found) == len(tasks), run.output
     return found
+
+
+def each(
+    ansible: Ansible, tasks: Sequence[Task], diff: bool = False, environment: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The same without a play around them, in a tenth of the time."""
+    calls = []
+    for task in tasks:
+        name = next(word for word in task if word.startswith(MODULE))
+        options = {**task[name], "_ansible_diff": diff}
+        calls.append((name.rpartition(".")[2], options, task.get("check_mode", False)))
+    return called(ansible, calls, environment or {})
 
 
 def actions(result: Mapping[str, Any]) -> list[str]:

@@ -19,15 +19,21 @@ USER, PASSWORD = "bot", "Zauberwort-of-bot"
 
 @dataclass
 class TokenRegistry:
-    """``good`` are the identity tokens that count; ``asked`` has the query of each request for a token."""
+    """``good`` are the identity tokens that count; ``asked`` has the query of each request for a token.
+
+    ``renewal`` is what an identity token is answered with, whichever it is; None: according to ``good``.
+    """
 
     host: str
     good: set[str] = field(default_factory=set)
+    renewal: tuple[int, dict[str, Any]] | None = None
     asked: list[dict[str, list[str]]] = field(default_factory=list)
 
     def token_for(self, query: dict[str, list[str]], authorization: str) -> tuple[int, dict[str, Any]]:
         self.asked.append(query)
         if query.get("grant_type") == ["refresh_token"]:
+            if self.renewal:
+                return self.renewal
             return (200, {"access_token": "access"}) if query["refresh_token"][0] in self.good else (401, {})
         if authorization != "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode():
             return 401, {"errors": [{"code": "UNAUTHORIZED", "message": "wrong"}]}
@@ -72,7 +78,7 @@ def token_registry() -> Iterator[TokenRegistry]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     registry.host = f"127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield registry
     finally:

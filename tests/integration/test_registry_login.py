@@ -127,6 +127,7 @@ def test_an_open_registry_proves_nothing(ansible: Ansible, tmp_path: Path) -> No
         [login({"registry": host, "username": "x", "password": "any-word", "plain_http": True}, path=str(tmp_path / "c.json"))],
     )
     server.shutdown()
+    server.server_close()
 
     assert "lets everybody in" in failed["msg"]
     assert "set verify_undecided to warn" in failed["msg"]
@@ -153,7 +154,7 @@ def test_what_is_written_and_what_stays(ansible: Ansible, tmp_path: Path) -> Non
             login(scoped, path=str(new), **OFFLINE),
             login({**A, "registry": "*.example.com"}, path=str(new), **OFFLINE),
         ],
-        "--diff",
+        diff=True,
     )
 
     indented = json.dumps({"auths": {"b.example.com": entry("bot", "word-b"), HUB: entry("bot", "Zauberwort")}}, indent="\t")
@@ -194,7 +195,7 @@ def test_modes_owners_and_backups(ansible: Ansible, tmp_path: Path) -> None:
             login(B, **here, mode=600),
             login(B, **here, user="root", owner="root"),
         ],
-        "--diff",
+        diff=True,
     )
 
     assert would["changed"]
@@ -215,7 +216,7 @@ def test_sources_and_obvious_mistakes(ansible: Ansible, tmp_path: Path) -> None:
     source.write_text(json.dumps({"auths": {"a.example.com": entry("bot", "word-a"), "b.example.com": entry("bot", "word-b")}}))
     here = {"path": str(path), **OFFLINE}
 
-    one, both, out, none, lacks, nobody, twice, empty, blank = each(
+    one, both, out, none, lacks, nobody, twice, empty, blank, amazon = each(
         ansible,
         [
             login(config_file=str(source), config_registries=["a.example.com"], **here),
@@ -227,6 +228,7 @@ def test_sources_and_obvious_mistakes(ansible: Ansible, tmp_path: Path) -> None:
             login(A, {**A, "password": "other"}, **here),
             {"pullpass.registry.registry_login": {"registries": [], "state": "absent", **here}, "ignore_errors": True},
             login(A, **here, store=""),
+            login({**A, "username": "AWS"}, **here),
         ],
     )
 
@@ -237,6 +239,7 @@ def test_sources_and_obvious_mistakes(ansible: Ansible, tmp_path: Path) -> None:
     assert "given twice, with different credentials" in twice["msg"]
     assert "Name the registries to log out of" in empty["msg"]
     assert "store is empty" in blank["msg"]
+    assert any("such as docker-credential-ecr-login" in warning for warning in amazon["warnings"])
 
 
 def test_info(ansible: Ansible, tmp_path: Path) -> None:
@@ -268,7 +271,6 @@ def test_info(ansible: Ansible, tmp_path: Path) -> None:
             info(path=str(half)),
             info(path=str(tmp_path / "nothing")),
         ],
-        "-vvvv",
     )
 
     rows = {row["registry"]: row for row in docker["logins"]}

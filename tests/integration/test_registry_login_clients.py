@@ -50,7 +50,7 @@ def docker_reads(folder: Path, image: str, **environment: str) -> bool:
         [program("docker", "docker.io"), "--config", folder, "manifest", "inspect", image],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
         check=False,
     )

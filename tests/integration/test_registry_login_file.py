@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from login_tasks import actions, auths, each, entry, info, login, logout, told
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pullpass.registry.plugins.modules import registry_login
+from login_tasks import actions, auths, each, entry, info, login, logout
 
 from ansible_run import Ansible
 
@@ -47,11 +51,10 @@ DAMAGED = {
 def test_a_damaged_file_stays_byte_for_byte_as_it_was(ansible: Ansible, tmp_path: Path) -> None:
     for name, (content, _told) in DAMAGED.items():
         (tmp_path / f"{name}.json").write_bytes(content)
-    play = login(GIVEN, path=f"{tmp_path}/{{{{ item }}}}.json", backup=True, **OFFLINE)
 
-    (looped,) = each(ansible, [{**play, "loop": list(DAMAGED)}])
+    found = each(ansible, [login(GIVEN, path=f"{tmp_path}/{name}.json", backup=True, **OFFLINE) for name in DAMAGED])
 
-    for row, (name, (content, part)) in zip(looped["results"], DAMAGED.items(), strict=True):
+    for row, (name, (content, part)) in zip(found, DAMAGED.items(), strict=True):
         assert row["failed"], name
         assert part in row["msg"], name
         assert row["msg"].startswith(f"{tmp_path}/{name}.json"), name
@@ -120,22 +123,37 @@ def test_a_full_disk_and_one_that_cannot_be_written(ansible: Ansible, tmp_path: 
     assert "Read-only file system" in locked["msg"]
 
 
+def begun(options: dict[str, Any], gate: tuple[int, int]) -> int:
+    """A process that runs the module as soon as nobody can write into the pipe any more."""
+    process = os.fork()
+    if process == 0:
+        status: Any = 1
+        try:
+            os.close(gate[1])
+            os.read(gate[0], 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            with patch_module_args({**options, "_ansible_remote_tmp": tempfile.gettempdir()}):
+                registry_login.main()
+        except SystemExit as end:
+            status = end.code
+        finally:
+            os._exit(status)
+    return process
+
+
 def test_fifty_tasks_at_once_in_one_file(ansible: Ansible, tmp_path: Path) -> None:
-    """Hosts of one play, all of them this machine, as with a home that many hosts share."""
+    """As with a home that many hosts share."""
     file = tmp_path / "docker" / "config.json"
-    hosts = [f"h{number:02}" for number in range(50)]
-    inventory = {"all": {"hosts": {host: {} for host in hosts}, "vars": {"ansible_connection": "local"}}}
-    given = {"registry": "{{ inventory_hostname }}.example.com", "username": "bot", "password": "word"}
-    tasks = [login(given, path=str(file), **OFFLINE)]
-    play = ansible.play(tasks)
-    play.write_text(play.read_text().replace('"hosts": "localhost"', '"hosts": "all", "strategy": "free"'))
+    hosts = [f"h{number:02}.example.com" for number in range(50)]
+    gate = os.pipe()
 
-    run = ansible.playbook(play, inventory, environment={"ANSIBLE_FORKS": "50"})
+    processes = [begun({"registries": [{**GIVEN, "registry": host}], "path": str(file), **OFFLINE}, gate) for host in hosts]
+    for end in gate:
+        os.close(end)
 
-    assert run.exit_code == 0, run.output
-    assert [actions(one) for one in told(run)] == [["stored"]] * 50
-    assert auths(file) == {f"{host}.example.com": entry("bot", "word") for host in hosts}
+    assert [os.waitpid(process, 0)[1] for process in processes] == [0] * 50
+    assert auths(file) == dict.fromkeys(hosts, entry("bot", "word"))
     assert os.listdir(file.parent) == ["config.json"]
-    (out,) = each(ansible, [logout(*[f"{host}.example.com" for host in hosts], path=str(file))])
+    (out,) = each(ansible, [logout(*hosts, path=str(file))])
     assert actions(out) == ["removed"] * 50
     assert auths(file) == {}

@@ -186,7 +186,6 @@ def test_a_helper_that_fails_or_is_missing_leaves_the_file_as_it_was(ansible: An
             info(path=str(file)),
             logout("m.example.com", **here),
         ],
-        "-vvv",
         environment=helpers.environment,
     )
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
+    has_token_server,
+    with_identity_token,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
 from login_tasks import actions, auths, each, entry, info, login, logout, program, ran
 from login_token_registry import PASSWORD, USER, token_registry
 
@@ -45,7 +53,6 @@ def test_an_identity_token(ansible: Ansible, tmp_path: Path) -> None:
                 info(path=str(by_docker)),
                 login(given, path=str(podman), format="containers"),
             ],
-            "-vvvv",
         )
         registry.good.clear()
         revoked, out = each(ansible, [login(given, path=str(by_docker)), logout(registry.host, path=str(by_docker))])
@@ -70,3 +77,54 @@ def test_an_identity_token(ansible: Ansible, tmp_path: Path) -> None:
     assert auths(by_docker) == json.loads(SOMETHING)["auths"]
     told = json.dumps([stored, again, known, unasked, wrong, rows, for_podman, revoked, out])
     assert "identity-" not in told
+
+
+def registries(host: str) -> Registries:
+    return Registries({host: Asking(plain_http=True)}, Asking(), timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("renewal", "token"),
+    [
+        ((200, {"access_token": "access"}), "stored"),
+        ((200, {"access_token": "access", "refresh_token": "next"}), "next"),
+        ((503, {}), "stored"),
+        ((429, {}), "stored"),
+        ((307, {}), "stored"),
+        ((400, {"error": "invalid_grant"}), None),
+        ((401, {}), None),
+        ((405, {}), None),
+        ((200, {}), None),
+    ],
+    ids=str,
+)
+def test_a_stored_token_is_kept_renewed_or_asked_for_anew(renewal: tuple[int, dict[str, Any]], token: str | None) -> None:
+    """None: a new one."""
+    with token_registry() as registry:
+        registry.renewal = renewal
+        found = with_identity_token(
+            registries(registry.host), Login(registry.host, USER, PASSWORD), StoredLogin(USER, "", "stored")
+        )
+        (asked,) = [query for query in registry.asked if "grant_type" in query]
+
+    assert asked == {"grant_type": ["refresh_token"], "client_id": ["docker"], "refresh_token": ["stored"], "service": ["lab"]}
+    assert found.token == token if token else found.token in registry.good
+
+
+def test_whose_token_it_is_and_who_hands_out_none() -> None:
+    with token_registry() as registry:
+        asking, login = registries(registry.host), Login(registry.host, USER, PASSWORD)
+        known = StoredLogin(USER, PASSWORD)
+        assert with_identity_token(asking, login, known) is login
+        # somebody else's is not sent; a helper does not say whose it keeps
+        assert with_identity_token(asking, login, StoredLogin("else", "", "theirs")).token in registry.good
+        registry.good.add("helpers")
+        assert with_identity_token(asking, login, StoredLogin(token="helpers")).token == "helpers"
+        assert [query["refresh_token"] for query in registry.asked if "grant_type" in query] == [["helpers"]]
+        assert with_identity_token(asking, Login(registry.host, USER, "wrong"), StoredLogin()).token == ""
+    # nobody answers any more
+    assert with_identity_token(asking, login, StoredLogin(USER, "", "stored")).token == "stored"
+    for host in (registry.host, "no host"):
+        nobody = Login(host, USER, PASSWORD)
+        assert not has_token_server(registries(host), nobody)
+        assert with_identity_token(registries(host), nobody, StoredLogin()) is nobody

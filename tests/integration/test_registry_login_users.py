@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from login_tasks import actions, asking, auths, credential, each, entry, info, login, logout, program, ran, told
+from login_tasks import actions, asking, auths, credential, each, entry, info, login, logout, played, program, ran, told
 from login_watch import account
 
 from ansible_run import Ansible
@@ -68,7 +68,7 @@ def test_root_works_as_the_user(ansible: Ansible, user: pwd.struct_passwd, helpe
     name = user.pw_name
     kept = {"registry": "kept.example.com", "username": "bot", "password": "Zauberwort"}
 
-    made, by_path, for_podman, unknown, helped, again, rows, out, refused = each(
+    made, by_path, for_podman, unknown, helped, again, rows, out, refused = played(
         ansible,
         [
             login(GIVEN, user=name, **OFFLINE),
@@ -178,7 +178,7 @@ def sshd(user: pwd.struct_passwd) -> Iterator[dict[str, Any]]:
         Path("/run/sshd").mkdir(exist_ok=True)
         server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
         try:
-            until = time.monotonic() + 10
+            until = time.monotonic() + 60
             while time.monotonic() < until and server.poll() is None:
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -191,6 +191,7 @@ def sshd(user: pwd.struct_passwd) -> Iterator[dict[str, Any]]:
                 "ansible_port": port,
                 "ansible_user": user.pw_name,
                 "ansible_connection": "ssh",
+                "ansible_ssh_timeout": 60,
                 "ansible_ssh_private_key_file": str(folder / "login"),
                 "ansible_ssh_args": "-o ControlMaster=no -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
                 "ansible_python_interpreter": "/usr/bin/python3",

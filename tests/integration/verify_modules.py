@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,13 @@ from ansible_run import Ansible
 
 def results(ansible: Ansible, *calls: tuple[str, dict[str, Any]], check: bool = False, **environment: str) -> list[Any]:
     """What each call of (module, options) returned, in order."""
+    return called(ansible, [(module, options, check) for module, options in calls], environment)
+
+
+def called(ansible: Ansible, calls: Sequence[tuple[str, dict[str, Any], bool]], environment: Mapping[str, str]) -> list[Any]:
+    """The same for calls of (module, options, check_mode)."""
     with tempfile.NamedTemporaryFile("w", dir=ansible.folder, suffix=".json", delete=False) as file:
-        json.dump([[module, options, check] for module, options in calls], file)
+        json.dump(calls, file)
     done = subprocess.run(
         [sys.executable, __file__, file.name],
         env={**os.environ, "HOME": str(ansible.folder), **environment},

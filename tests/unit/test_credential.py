@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,11 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b'{"a": "\xc3\xa4"}\r\n')
     assert read_text("config_file", str(file)) == '{"a": "ä"}\r\n'
+
+
+def test_nobody_is_waited_for_at_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert read_text("config_file", str(tmp_path / "pipe")) == ""
 
 
 def test_a_file_that_cannot_be_read_is_named_with_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ def test_all_rights_of_root_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
                 "environment": dict(os.environ),
                 "umask": os.umask(0),
                 "folder": os.getcwd(),
+                "session": [os.getsid(0), os.getpid()],
+                "status": Path("/proc/self/status").read_text(),
             },
         )
     finally:
@@ -43,6 +45,9 @@ def test_all_rights_of_root_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["gids"] == [nobody.gid] * 3
     assert found["groups"] == [nobody.gid]
     assert found["umask"] == 0o077
+    assert len(set(found["session"])) == 1, "the terminal of root is still its own"
+    rights = dict(line.split(":\t") for line in found["status"].splitlines() if line.startswith("Cap"))
+    assert [int(rights[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")] == [0, 0, 0]
     assert found["folder"] == ("/" if not Path(nobody.home).is_dir() else nobody.home)
     assert (found["environment"]["HOME"], found["environment"]["USER"]) == (nobody.home, "nobody")
     assert "VAULT_TOKEN" not in found["environment"]

@@ -29,6 +29,9 @@ CASES = [
     pytest.param({HOST: {"username": "x", "password": "x", **GOOD}}, None, None, id="beside auth nothing counts"),
     pytest.param({HOST: {"username": "u", "password": "x"}}, {HOST: GOOD}, {HOST: GOOD}, id="no auth and another"),
     pytest.param({HOST: {**GOOD, "identitytoken": "t"}}, {HOST: GOOD}, {HOST: GOOD}, id="a token goes first"),
+    pytest.param(
+        {HOST: {**GOOD, "registrytoken": "t"}}, {HOST: GOOD}, None, id="a token that docker sends, and podman does not know"
+    ),
     pytest.param({HOST: {}}, {HOST: GOOD}, {HOST: GOOD}, id="an empty entry"),
     pytest.param({HOST: None}, {HOST: GOOD}, {HOST: GOOD}, id="null"),
     pytest.param({f"https://{HOST}/v2/": GOOD}, None, None, id="another form of the key, which all find"),

@@ -143,6 +143,45 @@ def test_a_guard_refuses_what_belongs_to_others_or_is_open_to_them(tmp_path: Pat
     assert find_place(str(path), own).exists
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give things away")
+def test_in_a_folder_where_all_can_write_root_takes_no_file_of_others(tmp_path: Path) -> None:
+    """As in /tmp: it would be theirs with the passwords in it."""
+    root = Guard(0, "root", alone=False)
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    os.chown(path, 54321, 54321)
+    assert find_place(str(path), root).exists
+    tmp_path.chmod(0o1777)
+    with pytest.raises(InputError, match="belongs to user id 54321, and is refused for root"):
+        find_place(str(path), root)
+    os.chown(path, 0, 0)
+    assert find_place(str(path), root).exists
+    os.link(path, tmp_path / "other")
+    with pytest.raises(InputError, match="has a second name"):
+        find_place(str(path), root)
+    tmp_path.chmod(0o755)
+    assert find_place(str(path), root).exists
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give things away")
+def test_a_folder_of_roots_is_refused_for_an_account_before_the_first_file(tmp_path: Path) -> None:
+    mine = Guard(54321, "me", alone=True)
+    with pytest.raises(InputError, match="belongs to root, and is refused for me"):
+        find_place(f"{tmp_path}/config.json", mine)
+    assert find_place(f"{tmp_path}/new/config.json", mine).missing == ("new",)
+
+
+def test_extended_attributes_stay(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("old")
+    try:
+        os.setxattr(path, "user.note", b"ours")
+    except OSError as error:
+        pytest.skip(f"needs a file system with extended attributes: {error.strerror}")
+    write(path)
+    assert (path.read_text(), os.getxattr(path, "user.note")) == ("new", b"ours")
+
+
 def test_many_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
     path = tmp_path / "new" / "config.json"
 
@@ -197,14 +236,19 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pa
     write(path, "a" * 300_000)
     left = 0
     for _round in range(200):
+        told, tell = os.pipe()
         child = os.fork()
         if child == 0:
             try:
+                os.write(tell, b".")
                 while True:
                     LoginFile(str(path), None).change(lambda text: ("b" if text[0] == "a" else "a") * 300_000, PLAIN, False)
             finally:
                 os._exit(1)
-        time.sleep(chance.uniform(0.001, 0.012))
+        os.read(told, 1)
+        for end in (told, tell):
+            os.close(end)
+        time.sleep(chance.uniform(0, 0.012))
         os.kill(child, signal.SIGKILL)
         _pid, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status)

@@ -24,7 +24,6 @@ PATHS = [
     pytest.param("docker", None, False, {"DOCKER_CONFIG": ""}, "/home/deploy/.docker/config.json", id="DOCKER_CONFIG empty"),
     pytest.param("docker", "~/x/c.json", False, {"DOCKER_CONFIG": "/c"}, "/home/deploy/x/c.json", id="a path from home"),
     pytest.param("docker", "/var/lib/kubelet/config.json", False, {}, "/var/lib/kubelet/config.json", id="a path"),
-    pytest.param("containers", None, False, {}, "/run/containers/987654/auth.json", id="containers"),
     pytest.param("containers", None, False, {"REGISTRY_AUTH_FILE": "/a/f"}, "/a/f", id="REGISTRY_AUTH_FILE"),
     pytest.param("containers", None, False, {"DOCKER_CONFIG": "/c"}, "/c/config.json", id="podman heeds DOCKER_CONFIG"),
     pytest.param("containers", None, False, {"XDG_RUNTIME_DIR": "/tmp"}, "/tmp/containers/auth.json", id="XDG_RUNTIME_DIR"),
@@ -44,6 +43,13 @@ def test_path(kind: str, given: str | None, persistent: bool, environment: dict[
 def test_path_that_is_none(given: str) -> None:
     with pytest.raises(InputError, match="is no absolute path of a file"):
         login_path("docker", given, False, DEPLOY, {})
+
+
+def test_the_folder_in_memory_is_roots_to_make_alone() -> None:
+    root = Account("root", 0, 0, "/root")
+    assert login_path("containers", None, False, root, {}) == "/run/containers/0/auth.json"
+    with pytest.raises(InputError, match=r"account deploy has no folder for logins in memory .* Set persistent"):
+        login_path("containers", None, False, DEPLOY, {})
 
 
 def test_runtime_folder_that_is_not_there() -> None:
@@ -126,7 +132,8 @@ def test_modes_that_are_refused(mode: Any) -> None:
 def test_attributes_by_name_and_number() -> None:
     assert attributes_option("root", "root", "0640") == Attributes(0, 0, 0o640)
     assert attributes_option("4711", "4712", 0o600) == Attributes(4711, 4712, 0o600)
-    for owner, group, told in (("no-such-account", None, "owner"), (None, "no-such-group", "group")):
+    nobody = [("no-such-account", None, "owner"), (None, "no-such-group", "group"), ("4294967295", None, "owner")]
+    for owner, group, told in [*nobody, (None, "9" * 30, "group")]:
         with pytest.raises(InputError, match=f"^{told} .* is not known on this host"):
             attributes_option(owner, group, None)
 

@@ -104,6 +104,8 @@ def _answer(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str,
 
 
 def _become(account: Account) -> None:
+    # the account's own programs shall not type into the terminal that root sits at
+    os.setsid()
     try:
         os.initgroups(account.name, account.gid)
         os.setgid(account.gid)

@@ -130,6 +130,8 @@ class CredentialHelpers:
         finally:
             for one in timer:
                 one.cancel()
+                # a process that is forked after this shall find no thread
+                one.join()
         if late.is_set():
             raise InputError(
                 f"{name} gave no answer for {shown(server)} within {self._seconds:.0f} s. Does it wait for a person?"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -13,6 +14,11 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+# one more means "as it is" to the system
+_MOST_ID = 2**32 - 2
+# whom SELinux and access lists let read, and what people note; the rest belongs to the content (IMA, capabilities)
+_EXTENDED = ("security.selinux", "system.posix_acl_access")
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,12 @@ def attributes_option(owner: str | None, group: str | None, mode: t.Any) -> Attr
 
 def _id(option: str, name: str, look_up: t.Callable[[str], int]) -> int:
     try:
-        return int(name) if name.isdigit() else look_up(name)
+        found = int(name) if name.isdigit() else look_up(name)
     except (KeyError, ValueError):
-        raise InputError(f"{option} '{shown(name)}' is not known on this host.") from None
+        found = _MOST_ID + 1
+    if found > _MOST_ID:
+        raise InputError(f"{option} '{shown(name)}' is not known on this host.")
+    return found
 
 
 def _mode(given: t.Any) -> int:
@@ -62,15 +71,28 @@ def _mode(given: t.Any) -> int:
     return mode
 
 
-def differences(attributes: Attributes, info: os.stat_result | None) -> list[str]:
-    """What would change of a file that is there, in words."""
+def differences(attributes: Attributes, info: os.stat_result | None) -> list[tuple[str, str, str]]:
+    """What would change of a file that is there: its name, what it is and what it would be."""
     if info is None:
         return []
     uid, gid, mode = attributes.for_file(info)
-    pairs = (("owner", info.st_uid, uid), ("group", info.st_gid, gid))
-    told = [f"{name} {old} -> {new}" for name, old, new in pairs if old != new]
-    old_mode = stat.S_IMODE(info.st_mode)
-    return told + ([f"mode {old_mode:04o} -> {mode:04o}"] if old_mode != mode else [])
+    told = (
+        ("owner", str(info.st_uid), str(uid)),
+        ("group", str(info.st_gid), str(gid)),
+        ("mode", f"{stat.S_IMODE(info.st_mode):04o}", f"{mode:04o}"),
+    )
+    return [(name, old, new) for name, old, new in told if old != new]
+
+
+def keep_extended(old: int, new: int) -> None:
+    """Extended attributes of an open file given to another, as far as system and file system have them and let us."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(old):
+            if name in _EXTENDED or name.startswith("user."):
+                with contextlib.suppress(OSError):
+                    os.setxattr(new, name, os.getxattr(old, name))
 
 
 def apply(descriptor: int, info: os.stat_result | None, attributes: Attributes) -> None:

@@ -39,22 +39,38 @@ class Guard:
     name: str
     alone: bool
 
-    def check(self, path: str, step: str, info: os.stat_result, last: bool = False) -> None:
-        """``step`` of the way to ``path``; ``last``: the folder of the file, or the file. Raises InputError."""
-        named = shown(path) if step == path else f"{shown(path)} leads through {shown(step)}, which"
-        if info.st_uid not in ({self.uid} if last and self.alone else {self.uid, 0}):
-            owner = _owner(info.st_uid)
-            remedy = "Give a path of its own." if self.alone else f"Set user to {owner}, or give another path."
-            raise InputError(
-                f"{named} belongs to {owner}, and is refused for {self.name}: what is written there could be led "
-                f"elsewhere. {remedy}"
-            )
+    def check(self, path: str, step: str, info: os.stat_result) -> None:
+        """``step`` of the way to ``path``: a folder, or a link. Raises InputError."""
+        self._check_owner(path, step, info, {self.uid, 0})
         if not stat.S_ISDIR(info.st_mode) or info.st_mode & stat.S_ISVTX:
             return
         if info.st_mode & stat.S_IWOTH or (self.uid == 0 and info.st_mode & stat.S_IWGRP and info.st_gid != 0):
             raise InputError(
-                f"{named} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}), and is refused for "
-                f"{self.name}: what is written there could be led elsewhere. Take that right away, or give another path."
+                f"{_named(path, step)} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}), and is refused "
+                f"for {self.name}: what is written there could be led elsewhere. Take that right away, or give another path."
+            )
+
+    def check_file(self, path: str, folder: str, file: tuple[str, os.stat_result] | None = None) -> None:
+        """The end of the way to ``path``: the folder, which has been checked as a step, and the file if it is there."""
+        owners = {self.uid} if self.alone else {self.uid, 0}
+        info = os.lstat(folder)
+        self._check_owner(path, folder, info, owners)
+        # below a folder that root alone can change, a file may be given to anybody
+        if file and (self.alone or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+            self._check_owner(path, *file, owners)
+            if file[1].st_nlink > 1 and not self.alone:
+                raise InputError(
+                    f"{_named(path, file[0])} has a second name (a hard link), and others can write in its folder: it is refused "
+                    f"for {self.name}. Give another path."
+                )
+
+    def _check_owner(self, path: str, step: str, info: os.stat_result, owners: set[int]) -> None:
+        if info.st_uid not in owners:
+            owner = _owner(info.st_uid)
+            remedy = "Give a path of its own." if self.alone else f"Set user to {owner}, or give another path."
+            raise InputError(
+                f"{_named(path, step)} belongs to {owner}, and is refused for {self.name}: what is written there could be "
+                f"read, or led elsewhere. {remedy}"
             )
 
 
@@ -70,7 +86,7 @@ def find_place(path: str, guard: Guard | None) -> Place:
         step = os.path.dirname(where) if name == ".." else os.path.join(where, name)
         info = _lstat(step, path)
         if info is None:
-            return _missing(path, where, [name, *parts], links)
+            return _missing(path, where, [name, *parts], links, guard)
         if stat.S_ISLNK(info.st_mode):
             if guard:
                 guard.check(path, step, info)
@@ -89,7 +105,7 @@ def find_place(path: str, guard: Guard | None) -> Place:
     raise InputError(f"{shown(path)} is a folder. Give the path of the file in it.")
 
 
-def _missing(path: str, where: str, parts: list[str], links: list[tuple[int, str]]) -> Place:
+def _missing(path: str, where: str, parts: list[str], links: list[tuple[int, str]], guard: Guard | None) -> Place:
     for after, target in links:
         if len(parts) > after:
             raise InputError(
@@ -97,6 +113,8 @@ def _missing(path: str, where: str, parts: list[str], links: list[tuple[int, str
             )
     if ".." in parts:
         raise InputError(f"{shown(path)} goes up from a folder that does not exist. Write it without '..'.")
+    if guard and len(parts) == 1:
+        guard.check_file(path, where)
     return Place(where, parts[-1], tuple(parts[:-1]), False)
 
 
@@ -105,11 +123,13 @@ def _final(path: str, where: str, step: str, info: os.stat_result, guard: Guard 
         raise InputError(f"{shown(path)} is a folder. Give the path of the file in it.")
     if not stat.S_ISREG(info.st_mode):
         raise InputError(f"{shown(path)} is no plain file but a device, pipe or socket. Give another path.")
-    # below a folder that root alone can change, a file may be given to anybody
-    if guard and guard.alone:
-        guard.check(path, where, os.lstat(where), last=True)
-        guard.check(path, step, info, last=True)
+    if guard:
+        guard.check_file(path, where, (step, info))
     return Place(where, os.path.basename(step), (), True)
+
+
+def _named(path: str, step: str) -> str:
+    return shown(path) if step == path else f"{shown(path)} leads through {shown(step)}, which"
 
 
 def _parts(path: str) -> list[str]:

@@ -15,6 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.aut
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, parse
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import fields
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.json_edit import remove_member, set_member
 
@@ -50,12 +51,16 @@ class Login:
 
 @dataclass(frozen=True)
 class StoredLogin:
-    """What an entry says. ``in_auth``: in its `auth`, the only member that podman reads."""
+    """What an entry says. ``in_auth``: in its `auth`, the only member that podman reads.
+
+    ``registry_token``: whether there is one beside it, which docker sends instead.
+    """
 
     username: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     in_auth: bool = False
+    registry_token: bool = False
 
     @property
     def empty(self) -> bool:
@@ -156,7 +161,7 @@ class LoginDocument:
 
     def _says(self, key: str, login: Login) -> bool:
         entry = self.entries[key]
-        if self._kind.scoped and not entry.in_auth:
+        if not entry.in_auth if self._kind.scoped else entry.registry_token:
             return False
         if login.token:
             return (entry.username, entry.token) == (login.username, login.token)
@@ -220,7 +225,9 @@ class LoginDocument:
         if texts["auth"]:
             username, password = self._decoded(_only(node, "auth"), place)
         # docker and containerd cut NULs that some tools leave at the end
-        return StoredLogin(username, password.rstrip("\0"), texts["identitytoken"], bool(texts["auth"]))
+        return StoredLogin(
+            username, password.rstrip("\0"), texts["identitytoken"], bool(texts["auth"]), bool(texts["registrytoken"])
+        )
 
     def _decoded(self, node: Node, place: str) -> tuple[str, str]:
         if len(node.string.replace("\r", "").replace("\n", "")) % 4:
@@ -242,6 +249,12 @@ class LoginDocument:
         line = self.text.count("\n", 0, node.start) + 1
         column = node.start - self.text.rfind("\n", 0, node.start)
         return InputError(f"{self._where}, line {line}, column {column}: {place} {what}. {_LEFT}")
+
+
+def told_user(username: str, password: str = "") -> str | None:
+    """A user name as it may be told, None for an empty one. ``password`` is empty where it is not known."""
+    # without one, shown_username would take the name for a token
+    return shown_username(username, password or "?") if username else None
 
 
 def _only(node: Node, name: str) -> Node:

@@ -20,6 +20,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attri
     Attributes,
     apply,
     differences,
+    keep_extended,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import find_place
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import MOST_BYTES
@@ -61,7 +62,7 @@ class LoginFile:
     def change(self, edit: Callable[[str], str], attributes: Attributes, backup: bool, create: bool = True) -> dict[str, t.Any]:
         """Replace the file by what ``edit`` makes of its text ("" for none). Raises InputError, the file then as it was.
 
-        Gives ``changed``, ``backup_file`` and ``attributes``, what changed of these in words. Others of ours that change a file
+        Gives ``changed``, ``backup_file`` and ``attributes``, the differences of these. Others of ours that change a file
         in the same folder wait as long. Without ``create`` a file that is not there is not made.
         """
         if not create and self.read()[1] is None:
@@ -160,6 +161,16 @@ def _make_folders(place: Place) -> None:
             os.mkdir(made, 0o700)
 
 
+def _keep_extended(folder: int, name: str, descriptor: int) -> None:
+    """From the file that is there, if it still is."""
+    with contextlib.suppress(OSError):
+        old = os.open(name, _READ, dir_fd=folder)
+        try:
+            keep_extended(old, descriptor)
+        finally:
+            os.close(old)
+
+
 def _sweep(folder: int) -> None:
     """Of writers that were killed; whoever holds the lock is the only one that lives."""
     for name in os.listdir(folder):
@@ -175,6 +186,8 @@ def _write(folder: int, name: str, text: str, info: os.stat_result | None, attri
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
             file.flush()
+            if info is not None:
+                _keep_extended(folder, name, descriptor)
             apply(descriptor, info, attributes)
             os.fsync(descriptor)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

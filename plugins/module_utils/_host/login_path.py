@@ -56,4 +56,10 @@ def _containers_choice(account: Account, environment: Mapping[str, str]) -> str:
         runtime = f"/run/user/{account.uid}"
     if runtime:
         return os.path.join(runtime, "containers", "auth.json")
-    return f"/run/containers/{account.uid}/auth.json"
+    folder = f"/run/containers/{account.uid}"
+    if account.uid and not os.path.isdir(folder):
+        raise InputError(
+            f"account {shown(account.name)} has no folder for logins in memory (/run/user/{account.uid} is there while it is "
+            "logged in, or lingers). Set persistent, or give a path."
+        )
+    return os.path.join(folder, "auth.json")

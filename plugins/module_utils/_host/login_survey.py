@@ -11,9 +11,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.ide
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import DOCKER, PODMAN
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import LoginDocument, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import (
+    LoginDocument,
+    StoredLogin,
+    told_user,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -25,8 +28,6 @@ if t.TYPE_CHECKING:
 _TOKEN = (
     "it is an identity token, which docker exchanges for access; the kubelet cannot, so that it is of no use as a pull secret."
 )
-# for a user name that comes without a password
-_UNKNOWN = "?"
 _NO_LOGIN = StoredLogin()
 
 
@@ -53,7 +54,7 @@ def _damaged(text: str, kind: LoginFormat) -> list[dict[str, t.Any]]:
     examined = examine(text.encode("utf-8", "surrogateescape"))
     reader = _reader(kind)
     return [
-        _row(key, _name(one.username, one.password), examined.readable(reader) and examined.usable(key, reader), None, "file")
+        _row(key, told_user(one.username, one.password), examined.readable(reader) and examined.usable(key, reader), None, "file")
         for key, one in examined.entries.items()
     ]
 
@@ -61,10 +62,10 @@ def _damaged(text: str, kind: LoginFormat) -> list[dict[str, t.Any]]:
 def _in_file(document: LoginDocument, kind: LoginFormat, examined: Examined, key: str) -> dict[str, t.Any]:
     entry, reader = document.entries[key], _reader(kind)
     if entry.token:
-        return _row(key, _name(entry.username, _UNKNOWN), True, _TOKEN, "file")
+        return _row(key, told_user(entry.username), True, _TOKEN, "file")
     problems = [one.text for one in examined.of_entry(key) if reader in one.readers]
     usable = examined.readable(reader) and examined.usable(key, reader)
-    return _row(key, _name(entry.username, entry.password), usable, " ".join(problems) or None, "file")
+    return _row(key, told_user(entry.username, entry.password), usable, " ".join(problems) or None, "file")
 
 
 @dataclass
@@ -83,7 +84,7 @@ class _Kept:
             own = self.kind.left_over(self.kind.hub)
             listed = self._list(document.store)
             rows += [
-                _row(server, _name(username, _UNKNOWN), True, None, document.store)
+                _row(server, told_user(username), True, None, document.store)
                 for server, username in listed.items()
                 if server not in named and server not in own and document.helper(server) == document.store
             ]
@@ -101,7 +102,7 @@ class _Kept:
         hidden = None
         if not self.document.entries.get(key, _NO_LOGIN).empty:
             hidden = "the file holds another login beside it, which nobody reads. Log in again, and it goes."
-        return _row(key, _name(*found), True, hidden, helper)
+        return _row(key, told_user(*found), True, hidden, helper)
 
     def _list(self, helper: str) -> dict[str, str]:
         try:
@@ -109,10 +110,6 @@ class _Kept:
         except InputError:
             # that of the registries which are named has been told
             return {}
-
-
-def _name(username: str, password: str) -> str | None:
-    return shown_username(username, password or _UNKNOWN) if username else None
 
 
 def _row(key: str, username: str | None, usable: bool, problem: str | None, store: str) -> dict[str, t.Any]:

@@ -8,9 +8,12 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import LoginDocument, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import (
+    LoginDocument,
+    StoredLogin,
+    told_user,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -25,10 +28,7 @@ if t.TYPE_CHECKING:
 AUTO, FILE = "auto", "file"
 STORED, REMOVED, UNCHANGED = "stored", "removed", "unchanged"
 
-
 _TOKEN = "(identity token)"
-# for a user name that comes without a password: an empty one would make it look like a token
-_UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Keeper:
         """The login that is kept for ``key`` where we would put one; an empty one for none. Raises InputError."""
         helper = self._helper(document, key)
         if helper:
-            username, secret = self.helpers.find(helper, key) or ("", "")
-            # whose token it is a helper does not tell
-            return StoredLogin(token=secret) if username == HELPER_USERNAME else StoredLogin(username, secret)
+            return _kept(*(self.helpers.find(helper, key) or ("", "")))
         return _in_file(document, key)
 
     def put(self, document: LoginDocument, key: str, login: Login) -> tuple[LoginDocument, Row]:
@@ -67,7 +65,7 @@ class Keeper:
             edited = edited.with_mark(key)
             changed = new or edited.text != document.text
         action = STORED if changed else UNCHANGED
-        return edited, Row(key, shown_username(login.username, login.password or _UNKNOWN), action, _user(before))
+        return edited, Row(key, told_user(login.username, login.password), action, _user(before))
 
     def take(self, document: LoginDocument, key: str, username: str | None) -> tuple[LoginDocument, Row]:
         """The document without the login, or without that of the user alone. Raises InputError."""
@@ -84,7 +82,7 @@ class Keeper:
         if document.helpers.get(key) == self.store and (username is None or before):
             edited = edited.unregistered(key)
         action = REMOVED if forgotten or edited.text != document.text else UNCHANGED
-        return edited, Row(key, before or (username and shown_username(username, _UNKNOWN)), action, before)
+        return edited, Row(key, before or (username and told_user(username)), action, before)
 
     def _helper(self, document: LoginDocument, server: str) -> str:
         helper = {AUTO: document.helper(server), FILE: ""}.get(self.store, self.store)
@@ -104,8 +102,7 @@ class Keeper:
             if found is not None and username in (None, found[0]):
                 if not self.dry:
                     self.helpers.erase(helper, server)
-                user = _TOKEN if found[0] == HELPER_USERNAME else shown_username(found[0], found[1])
-                forgotten = forgotten or user
+                forgotten = forgotten or _user(_kept(*found))
         return forgotten
 
 
@@ -163,7 +160,13 @@ def _in_file(document: LoginDocument, key: str) -> StoredLogin:
     return document.entries[key if key in keys else keys[0]] if keys else StoredLogin()
 
 
+def _kept(username: str, secret: str) -> StoredLogin:
+    """What a helper keeps; whose token it is a helper does not tell."""
+    return StoredLogin(token=secret) if username == HELPER_USERNAME else StoredLogin(username, secret)
+
+
 def _user(login: StoredLogin) -> str | None:
+    """None for nobody."""
     if login.empty:
         return None
-    return shown_username(login.username, login.password or _UNKNOWN) or (_TOKEN if login.token else "")
+    return told_user(login.username, login.password) or (_TOKEN if login.token else "")

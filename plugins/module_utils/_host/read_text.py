@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 # A Secret holds 1 MiB; a docker config with helpers and plugins beside the credentials is still far below this
@@ -14,7 +16,8 @@ def read_text(option: str, path: str) -> str:
     """The text of the file. Raises InputError that names the option, the path and what to do."""
     where = f"{option} {path}"
     try:
-        with open(path, "rb") as file:
+        # a pipe that nobody writes to is empty, and not waited for
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InputError(
