@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.told i
     login_message,
     login_row,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED, Decided
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Verification:
 
 def verify_logins(registries: Registries, credentials: Sequence[Credential], workers: int) -> Verification:
     """Each credential by one login. Raises InputError for an endpoint or a CA that cannot be used."""
+    _check_usable(registries, credentials)
 
     def log_in(credential: Credential) -> Finding:
         return registries.check_login(registry_host(credential.registry), (credential.username, credential.password))
@@ -83,10 +85,18 @@ def verify_images(
 
     Of several credentials for one registry the first is tried first. Raises InputError as verify_logins.
     """
+    _check_usable(registries, credentials)
     accesses = check_images(registries, _keyring(credentials), images, workers)
     tried = {(one.match.key, one.match.username, one.match.password) for access in accesses for one in access.attempts}
     others = [one for one in credentials if (one.registry, one.username, one.password) not in tried]
     return Verification(verify_logins(registries, others, workers).logins, accesses)
+
+
+def _check_usable(registries: Registries, credentials: Sequence[Credential]) -> None:
+    """Raises InputError before any login is sent: whoever asks again, with that mended, would send a wrong one twice."""
+    for credential in credentials:
+        with contextlib.suppress(Decided):
+            registries.server(registry_host(credential.registry))
 
 
 def _keyring(credentials: Sequence[Credential]) -> Keyring:
