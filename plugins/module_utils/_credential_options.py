@@ -16,13 +16,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     credentials_from_document,
     registries_in_document,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
-    HELPER_USERNAME,
-    username_for_identity_token,
-)
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import lifetime_words
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
-    HUB,
     canonical_registry,
     shown_key,
 )
@@ -155,13 +150,7 @@ def _from_entry(index: int, entry: Mapping[str, t.Any], helpers: CredentialHelpe
     username, password = entry["username"], entry["password"]
     helper = entry["credential_helper"]
     if helper is not None:
-        key = _key(index, entry)
-        try:
-            username, password = helpers.get(helper, key if key == HUB else key.partition("/")[0])
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
-        if username == HELPER_USERNAME:
-            username = username_for_identity_token(where, key)
+        username, password = helpers.login(where, helper, _key(index, entry))
     elif username is None:
         raise InputError(f"{where} has neither username and password nor credential_helper. Give one of the two.")
     return make_credential(where, entry["registry"], username, password, entry["email"] or "")

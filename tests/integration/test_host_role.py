@@ -189,14 +189,14 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
     hub = {"registry": "docker.io", "endpoint": server.authority}
     spelt = {"registry": f"HTTPS://{server.authority}/v2/", "email": "a@example.com", "credential_helper": "alice"}
     problems = {
-        "fails": "docker-credential-fails for r.example.com: the keychain ?[31mis locked",
-        "leaks": "docker-credential-leaks for r.example.com: it ends with 1",
-        "whispers": "docker-credential-whispers for r.example.com: it ends with 1",
-        "cut": "docker-credential-cut for r.example.com: gives no JSON with Username and Secret",
-        "idtoken": "docker-credential-idtoken for r.example.com: keeps an identity token, which is no password",
-        "empty": "docker-credential-empty for r.example.com: gives an empty secret",
-        "nowhere": "docker-credential-nowhere for r.example.com: cannot be run on the controller",
-        "../../bin/sh": "docker-credential-../../bin/sh for r.example.com: cannot be run on the controller",
+        "fails": "r.example.com/a: docker-credential-fails failed for r.example.com: the keychain ?[31mis locked",
+        "leaks": "r.example.com/a: docker-credential-leaks failed for r.example.com: it ends with 1",
+        "whispers": "r.example.com/a: docker-credential-whispers failed for r.example.com: it ends with 1",
+        "cut": "r.example.com/a: docker-credential-cut answers for r.example.com in a form that is not the protocol's",
+        "idtoken": "r.example.com/a holds an identity token only",
+        "empty": "r.example.com/a: docker-credential-empty gives an empty secret for r.example.com",
+        "nowhere": "r.example.com/a: docker-credential-nowhere cannot be run",
+        "../../bin/sh": "r.example.com/a: '../../bin/sh' is no suffix",
     }
     lists: dict[str, list[dict[str, Any]]] = {
         "both": [{"registry": server.authority, "credential_helper": "alice"}, {**hub, "credential_helper": "asked"}],

@@ -190,6 +190,6 @@ class Module:
 )
 def test_a_failing_helper_cannot_spill_a_secret(output: str, told: str) -> None:
     with pytest.raises(InputError) as caught:
-        CredentialHelpers(Module(output)).get("x", "a.io")  # type: ignore[arg-type]
+        CredentialHelpers(Module(output)).get("x", "a.io")
     assert told in str(caught.value)
     assert "TOPSECRET" not in str(caught.value)

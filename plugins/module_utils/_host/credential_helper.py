@@ -17,16 +17,26 @@ import shutil
 import threading
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
+    HELPER_USERNAME,
+    username_for_identity_token,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
 
     class _Process(t.Protocol):
         stdin: t.Any
 
         def kill(self) -> None: ...
+
+    class _Runner(t.Protocol):
+        """An AnsibleModule, or what runs programs in its place."""
+
+        @property
+        def run_command(self) -> t.Callable[..., tuple[int, str, str]]: ...
 
 
 _SUFFIX = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -35,11 +45,19 @@ _SECONDS = 30.0
 
 
 class CredentialHelpers:
-    """The programs of the machine where the task runs, each asked through the module's own run_command."""
+    """The programs of the machine where this runs, each asked through the module's own run_command."""
 
-    def __init__(self, module: AnsibleModule, seconds: float = _SECONDS) -> None:
+    def __init__(self, module: _Runner, seconds: float = _SECONDS) -> None:
         self._module = module
         self._seconds = seconds
+
+    def login(self, where: str, suffix: str, key: str) -> tuple[str, str]:
+        """``(username, password)`` for the canonical ``key`` of a registry. Raises InputError that begins with ``where``."""
+        try:
+            username, secret = self.get(suffix, key if key == HUB else key.partition("/")[0])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        return (username_for_identity_token(where, key) if username == HELPER_USERNAME else username), secret
 
     def get(self, suffix: str, server: str) -> tuple[str, str]:
         """``(username, secret)`` for a server as docker names it. Raises InputError for each way in which there is none."""

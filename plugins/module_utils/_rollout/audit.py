@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import NamespaceTeller, Question
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_survey import Surveyor
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 
 NOTE = "note: "
-_MOST_TOLD = 10
 _WORDS = {
     "namespaces": "namespaces",
     "secrets": "Secrets",
@@ -77,8 +76,7 @@ def sentence(summary: Mapping[str, int], rows: Iterable[Mapping[str, t.Any]], fa
     reasons = [f"{row['namespace']}: {'; '.join(row['problems'])}" for row in rows if row["namespace"] in failed]
     if not reasons:
         return told
-    more = f"; and {len(reasons) - _MOST_TOLD} more" if len(reasons) > _MOST_TOLD else ""
-    return f"{told}. {'; '.join(shown(reason, 600) for reason in reasons[:_MOST_TOLD])}{more}"
+    return f"{told}. {in_words(reasons)}"
 
 
 def _closed(namespace: str, problem: str) -> dict[str, t.Any]:

@@ -21,7 +21,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_f
     found_account,
     found_pod,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import open_namespaces
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import list_in, open_namespaces
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
@@ -170,28 +170,5 @@ class Surveyor:
         accept: str = JSON,
     ) -> tuple[list[Item], dict[str, str]]:
         """The items, and namespace -> why there are none of it."""
-        chosen = frozenset(self._namespaces)
-
-        def keep_chosen(item: dict[str, t.Any]) -> list[Item]:
-            return [keep(item)] if item["metadata"]["namespace"] in chosen else []
-
-        if self._whole:
-            try:
-                return _flat(list_all(self._api, resource, keep_chosen, selectors, accept)), {}
-            except RequestError as error:
-                if error.kind != FORBIDDEN:
-                    raise
-
-        def read(namespace: str) -> list[list[Item]] | str:
-            try:
-                return list_all(self._api, resource, keep_chosen, selectors, accept, namespace)
-            except RequestError as error:
-                return str(error)
-
-        answers = dict(zip(self._namespaces, for_each(self._namespaces, read, self._workers)))
-        refused = {namespace: answer for namespace, answer in answers.items() if isinstance(answer, str)}
-        return [item for answer in answers.values() if not isinstance(answer, str) for item in _flat(answer)], refused
-
-
-def _flat(lists: Collection[list[Item]]) -> list[Item]:
-    return [item for one in lists for item in one]
+        found, refused = list_in(self._api, resource, keep, self._namespaces, self._whole, self._workers, selectors, accept)
+        return found, {namespace: str(error) for namespace, error in refused.items()}

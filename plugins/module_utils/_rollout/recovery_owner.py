@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import pull_secret_names
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import Owner, controller
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import JobFacts, job_facts
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -23,15 +24,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod
 
 # kind of a controller -> its plural in the API; Pods of any other kind are left to whoever wrote that controller
-OWNERS = {
-    "ReplicaSet": "replicasets",
-    "StatefulSet": "statefulsets",
-    "DaemonSet": "daemonsets",
-    "ReplicationController": "replicationcontrollers",
-    "Job": "jobs",
-}
+OWNERS = {kind: RESOURCES[kind] for kind in ("ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job")}
 # owners of an owner that have a say in it
-PARENTS = {"Deployment": "deployments", "CronJob": "cronjobs"}
+PARENTS = {kind: RESOURCES[kind] for kind in ("Deployment", "CronJob")}
 _GROUPS = ("ReplicaSet", "ReplicationController")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
@@ -20,6 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 
 Stored = t.TypeVar("Stored")
+Item = t.TypeVar("Item")
 
 
 def open_namespaces(chosen: Chosen) -> list[Namespace]:
@@ -82,31 +84,51 @@ def objects_matching(
 ) -> tuple[list[Subject[Stored]], list[Outcome]]:
     """A Subject for each object in an open namespace whose name ``matches``, and an outcome for each that may not be listed."""
     namespaces = [namespace.name for namespace in open_namespaces(chosen)]
+    found, refused = list_in(api, resource, lambda item: _subject(item, parse), namespaces, chosen.listed, workers)
+    return (
+        [subject for subject in found if matches(subject.name)],
+        [Outcome(namespace, "*", Step("failed", str(error))) for namespace, error in refused.items()],
+    )
 
-    def keep(item: Mapping[str, t.Any]) -> Subject[Stored]:
-        return _subject(item, parse)
 
-    def listed(namespace: str) -> list[Subject[Stored]] | Outcome:
+def list_in(
+    api: Api,
+    resource: str,
+    keep: Callable[[dict[str, t.Any]], Item],
+    namespaces: Sequence[str],
+    whole: bool,
+    workers: int,
+    selectors: Mapping[str, str] | None = None,
+    accept: str = JSON,
+) -> tuple[list[Item], dict[str, RequestError]]:
+    """``keep(item)`` for the items in these namespaces, and namespace -> why nothing in it may be listed.
+
+    ``whole``: by one list of the cluster, if that is allowed; else by one of each namespace. Raises ClusterError, and
+    RequestError for what one list of the cluster could not do for another reason than a missing right.
+    """
+    wanted = frozenset(namespaces)
+
+    def keep_wanted(item: dict[str, t.Any]) -> list[Item]:
+        return [keep(item)] if item["metadata"]["namespace"] in wanted else []
+
+    def read(namespace: str | None) -> list[Item]:
+        return [item for kept in list_all(api, resource, keep_wanted, selectors, accept, namespace) for item in kept]
+
+    def try_read(namespace: str) -> list[Item] | RequestError:
         try:
-            return list_all(api, resource, keep, namespace=namespace)
+            return read(namespace)
         except RequestError as error:
-            return Outcome(namespace, "*", Step("failed", str(error)))
+            return error
 
-    lists: Sequence[list[Subject[Stored]] | Outcome] | None = None
-    if chosen.listed:
+    if whole and namespaces:
         try:
-            lists = [list_all(api, resource, keep)]
+            return read(None), {}
         except RequestError as error:
             if error.kind != FORBIDDEN:
                 raise
-    if lists is None:
-        lists = for_each(namespaces, listed, workers)
-    found = [subject for one in lists if not isinstance(one, Outcome) for subject in one]
-    wanted = set(namespaces)
-    return (
-        [subject for subject in found if subject.namespace in wanted and matches(subject.name)],
-        [one for one in lists if isinstance(one, Outcome)],
-    )
+    answers = dict(zip(namespaces, for_each(namespaces, try_read, workers)))
+    found = [item for answer in answers.values() if not isinstance(answer, RequestError) for item in answer]
+    return found, {namespace: answer for namespace, answer in answers.items() if isinstance(answer, RequestError)}
 
 
 def _subject(item: Mapping[str, t.Any], parse: Callable[[Mapping[str, t.Any]], Stored]) -> Subject[Stored]:

@@ -1,25 +1,23 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The workloads of the chosen namespaces: one list of the cluster, or one of each namespace where that is all that is allowed."""
+"""The workloads of the chosen namespaces, by kind."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from functools import partial
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import open_namespaces
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import list_in, open_namespaces
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import (
     RESOURCES,
     StoredWorkload,
     stored_workload,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
@@ -63,31 +61,9 @@ class WorkloadSurvey:
 
     def _lists(self, kind: str, selectors: Mapping[str, str]) -> Listed:
         namespaces = [namespace.name for namespace in open_namespaces(self.chosen)]
-        wanted = frozenset(namespaces)
-        resource = RESOURCES[kind]
-
-        def keep(item: dict[str, t.Any]) -> list[StoredWorkload]:
-            return [stored_workload(kind, item)] if item["metadata"]["namespace"] in wanted else []
-
-        if self.chosen.listed and namespaces:
-            try:
-                return Listed(_flat(list_all(self.api, resource, keep, selectors)))
-            except RequestError as error:
-                if error.kind != FORBIDDEN:
-                    raise
-
-        def read(namespace: str) -> list[StoredWorkload] | str:
-            try:
-                return _flat(list_all(self.api, resource, keep, selectors, namespace=namespace))
-            except RequestError as error:
-                if error.status == _BAD_REQUEST:
-                    raise
-                return str(error)
-
-        answers = dict(zip(namespaces, for_each(namespaces, read, self.workers)))
-        found = [one for answer in answers.values() if not isinstance(answer, str) for one in answer]
-        return Listed(found, {namespace: answer for namespace, answer in answers.items() if isinstance(answer, str)})
-
-
-def _flat(lists: Sequence[Sequence[StoredWorkload]]) -> list[StoredWorkload]:
-    return [one for part in lists for one in part]
+        keep = partial(stored_workload, kind)
+        found, refused = list_in(self.api, RESOURCES[kind], keep, namespaces, self.chosen.listed, self.workers, selectors)
+        for error in refused.values():
+            if error.status == _BAD_REQUEST:
+                raise error
+        return Listed(found, {namespace: str(error) for namespace, error in refused.items()})

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: helper_logins
+author: pullpass.registry maintainers (@pullpass)
+short_description: Ask credential helpers of the controller for user names and passwords
+version_added: 0.1.0
+description:
+  - Asks the C(docker-credential-*) programs that entries of registries name, on the controller and as whoever runs it, each for
+    each registry once.
+  - The answers hold passwords. A task that takes them needs C(no_log).
+options:
+  _terms:
+    description: Entries with C(registry) and C(credential_helper), as in O(pullpass.registry.pull_secret#module:registries).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Log in with what the controller's own helper keeps
+  pullpass.registry.registry_login:
+    registries:
+      - registry: ghcr.io
+        username: "{{ login.username }}"
+        password: "{{ login.password }}"
+  vars:
+    login: "{{ query('pullpass.registry.helper_logins', {'registry': 'ghcr.io', 'credential_helper': 'pass'}) | first }}"
+  no_log: true
+"""
+
+RETURN = r"""
+_list:
+  description:
+    - For each entry a mapping of C(username), C(password) and C(problem). One of the last two is an empty text.
+  type: list
+  elements: dict
+"""
+
+import subprocess
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+
+
+class Runner:
+    """Runs programs as AnsibleModule.run_command does; a lookup has no module."""
+
+    def run_command(self, args: list[str], **options: t.Any) -> tuple[int, str, str]:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(args, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            options["before_communicate_callback"](process)
+            # a question is shorter than what a pipe holds, so that nobody waits for its reader
+            t.cast("t.IO[bytes]", process.stdin).write(str(options["data"]).encode())
+            t.cast("t.IO[bytes]", process.stdin).close()
+            process.stdin = None
+            output, errors = process.communicate()
+        return process.returncode, output.decode(errors="replace"), errors.decode(errors="replace")
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[t.Any], variables: t.Any = None, **_options: t.Any) -> list[dict[str, str]]:
+        helpers = CredentialHelpers(Runner())
+        answers: dict[tuple[str, str], dict[str, str]] = {}
+        told = []
+        for term in terms:
+            if not isinstance(term, dict) or not {"registry", "credential_helper"} <= term.keys():
+                raise AnsibleLookupError("helper_logins: an entry is no mapping with registry and credential_helper.")
+            suffix, registry = str(term["credential_helper"]), str(term["registry"])
+            try:
+                key = canonical_registry(registry)
+            except InputError as error:
+                told.append({"username": "", "password": "", "problem": str(error)})
+                continue
+            if (suffix, key) not in answers:
+                answers[suffix, key] = answer(helpers, suffix, key)
+            told.append(answers[suffix, key])
+        return told
+
+
+def answer(helpers: CredentialHelpers, suffix: str, key: str) -> dict[str, str]:
+    try:
+        username, password = helpers.login(key, suffix, key)
+    except InputError as error:
+        return {"username": "", "password": "", "problem": str(error)}
+    return {"username": username, "password": password, "problem": ""}
