@@ -26,8 +26,8 @@ def local(*paths: Path, **variables: Any) -> dict[str, Any]:
     }
 
 
-def as_role(ansible: Ansible) -> Path:
-    """A playbook that does nothing but use the role, and tells the result."""
+def as_role(ansible: Ansible, **keywords: Any) -> Path:
+    """A playbook that does nothing but use the role, and tells the result. ``keywords`` are of its play."""
     tasks = {
         "block": [{"ansible.builtin.include_role": {"name": ROLE}}],
         "always": [
@@ -36,7 +36,7 @@ def as_role(ansible: Ansible) -> Path:
         ],
     }
     playbook = ansible.folder / "role.json"
-    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [tasks]}]))
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [tasks], **keywords}]))
     return playbook
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from host_role_support import ROLES, helper, local, results, summary, use
+from host_role_support import ROLES, as_role, helper, local, results, summary, use
 from login_tasks import asking, auths, credential
 from login_tasks import entry as stored
 from login_watch import account, watched
@@ -243,6 +243,32 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
     assert seen.argv == set()
     assert seen.environ == set()
     assert len(seen.processes) > 10
+
+
+def test_hosts_that_do_not_wait_for_each_other(ansible: Ansible, serve: Serving, tmp_path: Path) -> None:
+    """With strategy free a host gets no other's answers, of helpers nor of registries."""
+    server, wrong = serve(takes(ALICE, DORA)), ("bob", "a-wrong-Zauberwort")
+    kept = {"alice": ALICE, "bob": wrong, "dora": DORA}
+    for suffix, (username, secret) in kept.items():
+        (tmp_path / suffix).write_text(json.dumps({"ServerURL": "", "Username": username, "Secret": secret}))
+        helper(tmp_path, suffix, f"cat >/dev/null; exec cat {tmp_path}/{suffix}")
+    names = {f"{suffix}{number}": suffix for number in range(4) for suffix in kept}
+    hosts = {
+        host: local(
+            tmp_path / f"{host}.json",
+            pullpass_registry_ca_cert=str(serve.authority.pem),
+            pullpass_registries=[{"registry": server.authority, "credential_helper": suffix}],
+        )
+        for host, suffix in names.items()
+    }
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    run = ansible.playbook(as_role(ansible, strategy="free"), {"all": {"hosts": hosts}}, environment=environment)
+
+    told = results(run)
+    assert {host for host, result in told.items() if result["failures"]} == {host for host in names if names[host] == "bob"}
+    written = {host: auths(path) for host in names if (path := tmp_path / f"{host}.json").exists()}
+    assert written == {host: {server.authority: stored(*kept[suffix])} for host, suffix in names.items() if suffix != "bob"}
 
 
 def test_what_is_asked_and_what_counts(ansible: Ansible, serve: Serving, tmp_path: Path) -> None:
