@@ -38,6 +38,9 @@ _list:
   elements: dict
 """
 
+import contextlib
+import os
+import signal
 import subprocess
 import typing as t
 
@@ -48,12 +51,20 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 
 
+class Group(subprocess.Popen[bytes]):
+    """A program that is killed with all that it has started, which would keep its output open."""
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
 class Runner:
     """Runs programs as AnsibleModule.run_command does; a lookup has no module."""
 
     def run_command(self, args: list[str], **options: t.Any) -> tuple[int, str, str]:
         pipe = subprocess.PIPE
-        with subprocess.Popen(args, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        with Group(args, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
             options["before_communicate_callback"](process)
             # a question is shorter than what a pipe holds, so that nobody waits for its reader
             t.cast("t.IO[bytes]", process.stdin).write(str(options["data"]).encode())

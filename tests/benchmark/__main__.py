@@ -10,7 +10,7 @@ import sys
 
 import lab
 
-from . import fleet, images
+from . import fleet, hosts, images
 
 INSTANCE = "benchmark"
 
@@ -18,7 +18,7 @@ INSTANCE = "benchmark"
 def main() -> int:
     try:
         ground = lab.up(INSTANCE, clusters=1, node=False, registries=("basic", "bearer"))
-        rows = [*images.measure(ground), *fleet.measure(ground)]
+        rows = [*images.measure(ground), *fleet.measure(ground), *hosts.measure()]
     except lab.LabError as error:
         print(error, file=sys.stderr)
         return 1

@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +15,7 @@ import kubernetes
 
 from lab import Lab
 
+from .rollout import roll_out
 from .row import Row
 
 COUNT = 500
@@ -44,12 +42,7 @@ def measure(ground: Lab) -> Iterator[Row]:
         for what in ("for the first time", "with nothing to change"):
             before = cluster.audit_log.stat().st_size
             start = time.monotonic()
-            subprocess.run(
-                [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "pullpass.registry.rollout"],
-                env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false"},
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
+            roll_out(inventory)
             seconds = time.monotonic() - start
             events = map(json.loads, cluster.audit_log.read_text()[before:].splitlines())
             ours = sum(one["userAgent"].startswith("pullpass.registry") for one in events if one["stage"] == "ResponseComplete")

@@ -19,7 +19,7 @@ from verify_support import TokenLog, as_variables, auths, entry, reached, secret
 from ansible_run import Ansible, Run
 from cluster_access import Access, Audit
 from lab import Lab
-from registry_servers import RecordingServer, Registry, basic, error, login
+from registry_servers import RecordingServer, Registry, Reply, basic, error, login
 from registry_servers.fixtures import Serving
 
 pytest_plugins = ["registry_servers.fixtures"]
@@ -131,6 +131,9 @@ def test_each_cluster_gets_the_answer_about_its_own(
         "wrong": {"pullpass_registries": [at(one, carol)]},
         "spelt": {"pullpass_registries": [spelt]},
         "shared": {"pullpass_registries": [{"registry": two.authority, **from_file}, alice]},
+        "patient": {"pullpass_registries": [at(one, carol)], "cluster_pull_access_registry_timeout": 19},
+        "colon": {"pullpass_registries": [at(one, ("a:b", "never-sent-Zauberwort"))]},
+        "text": {"pullpass_registries": [f"registry={one.authority} username=tess password=wrong-Zauberwort-of-tess"]},
         "half": {"pullpass_registries": [alice, at(two, carol)]},
         "template": {"pullpass_registries": [{"registry": two.authority, **from_file}]},
         "undefined": {"pullpass_registries": [at(one, ("u", "{{ nobody_set_this }}"))]},
@@ -177,6 +180,9 @@ def test_each_cluster_gets_the_answer_about_its_own(
         "malformed": "parameters are required together: username, password",
         "wrong": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "spelt": f"user carol: rejected. {one.authority} rejects the credential (401)",
+        "patient": f"user carol: rejected. {one.authority} rejects the credential (401)",
+        "colon": "the username holds a colon",
+        "text": f"user tess: rejected. {one.authority} rejects the credential (401)",
         "half": f"user carol: rejected. {two.authority} rejects the credential (401)",
         # up to ansible-core 2.18 a list with something undefined in it is no list at all
         "undefined": "nobody_set_this" if "nobody_set_this" in summary["undefined"] else "No credentials are given for undefined",
@@ -242,6 +248,36 @@ def test_a_play_that_takes_hosts_apart(
     }
     assert logins(server).keys() == {login(*wrong), login(*ALICE)}
     assert max(logins(server).values()) <= most
+
+
+def test_a_password_that_only_images_show_to_be_wrong_is_sent_once(
+    c2: Access, ansible: Ansible, serve: Serving, prefix: str
+) -> None:
+    """At a registry that lets everybody log in, and in one way of asking after the other."""
+    wrong = ("bob", "a-wrong-Zauberwort")
+    server = serve(Registry(basic(), lambda authorization: authorization == login(*ALICE), script={"/v2/": Reply()}))
+    hosts = {
+        f"h{number}": {
+            **reached(c2),
+            "cluster_pull_access_namespaces": [prefix],
+            "cluster_pull_access_verify": "pull",
+            "cluster_pull_access_registry_timeout": 18 + number % 2,
+            "cluster_pull_access_images": [f"{server.authority}/team/app{number}:1.0"],
+            "pullpass_registries": [at(server, wrong, ca_cert=str(serve.authority.pem))],
+        }
+        for number in range(4)
+    }
+    c2.make_namespaces([prefix])
+
+    run = ansible.playbook("pullpass.registry.rollout", inventory(hosts))
+
+    told_ = told(run)
+    assert told_.keys() == hosts.keys()
+    for words in told_.values():
+        assert "team/app0:1.0 (user bob): rejected" in words
+    assert c2.secret(prefix) is None
+    sent = [one for one in server.requests if one.authorization == login(*wrong) and one.path != "/v2/"]
+    assert len(sent) == 1
 
 
 def test_check_mode_asks_and_writes_nothing(c2: Access, ansible: Ansible, serve: Serving, prefix: str) -> None:

@@ -1,11 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which questions of many hosts are put to the registries, and what the answers mean for each of them."""
+"""What registries have said: which questions need no second asking, and what the answers mean for each host."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.pullpass.registry.plugins.action.ask_registries import Answers, alone, judged, together
+import pytest
+from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import Answers, judged, together
 
 ASKING = {"ca_cert": "", "timeout": 20.0}
 OTHERWISE = {"ca_cert": "/ca.pem", "timeout": 20.0}
@@ -32,29 +33,74 @@ def answers(*known: tuple[Any, list[dict[str, Any]]]) -> Answers:
 
 def test_users_with_a_password_are_asked_about_together_for_each_way_of_asking() -> None:
     asks = [ask([ASKING, ALICE], [ASKING, HELPED]), ask([ASKING, dict(ALICE)], [ASKING, BOB]), ask([OTHERWISE, ALICE])]
-    asks.append(ask([ASKING, DOCUMENT], kind="config"))
+    asks += [ask([ASKING, DOCUMENT], kind="config"), ask([ASKING, "registry=r.example.com username=alice password=a"])]
+    asks += [ask([ASKING, {"username": "alice", "password": "a"}]), ask([ASKING, {**ALICE, "registry": "no registry"}])]
 
-    assert together(asks, answers()) == [(ASKING, [ALICE, BOB]), (OTHERWISE, [ALICE])]
-    assert together(asks, answers(([ASKING, ALICE], [row("rejected")]))) == [(ASKING, [BOB]), (OTHERWISE, [ALICE])]
-
-
-def test_what_has_no_answer_is_asked_about_by_itself_and_once() -> None:
-    document = ask([ASKING, DOCUMENT], kind="config")
-    asks = [ask([ASKING, ALICE], [ASKING, HELPED]), document, document]
-
-    left = alone(asks, answers(([ASKING, ALICE], [row("accepted")])))
-
-    assert left == [("registries", [ASKING, HELPED]), ("config", [ASKING, DOCUMENT])]
+    assert together(asks) == [[[ASKING, ALICE], [ASKING, BOB]], [[OTHERWISE, ALICE]]]
 
 
-def test_answers_survive_from_one_task_to_the_next() -> None:
-    before = answers(([ASKING, ALICE], [row("accepted")]))
+@pytest.mark.parametrize(
+    "unit",
+    [
+        [ASKING, ALICE],
+        [ASKING, HELPED],
+        [ASKING, "registry=r.example.com username=alice password=a"],
+        [ASKING, {**DOCUMENT, "config": {"auths": {5: {}, "r.example.com": {}}}}],
+    ],
+    ids=["user", "helper", "text", "names of several types"],
+)
+def test_answers_survive_from_one_task_to_the_next(unit: Any) -> None:
+    before = answers((unit, [row("accepted")]))
 
-    after = Answers(before.told())
+    after = Answers(before.rows)
 
-    assert after.of([ASKING, ALICE]) == [row("accepted")]
-    assert after.of([ASKING, {**ALICE, "password": "another"}]) is None
-    assert [before.told()["count"], Answers({}).told()["count"]] == [1, 0]
+    assert after.of(unit) == [row("accepted")]
+    assert after.of([OTHERWISE, unit[1]]) is None
+    assert answers().of(unit) is None
+
+
+def test_what_is_not_the_same_has_not_the_same_answer() -> None:
+    found = answers(([ASKING, {**DOCUMENT, "config": {"auths": {5: {}}}}], [row("accepted")]))
+
+    assert found.of([ASKING, {**DOCUMENT, "config": {"auths": {"5": {}}}}]) is None
+    assert found.of([ASKING, {**DOCUMENT, "config": {"auths": {5: []}}}]) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"registry": "https://R.example.com/v2/"}, True),
+        ({"registry": "r.example.com/team"}, True),
+        ({"revision": "7", "email": "bob@example.com", "ca_cert": "/other.pem"}, True),
+        ({"registry": "s.example.com"}, False),
+        ({"endpoint": "s.example.com"}, False),
+        ({"username": "bobby"}, False),
+        ({"password": "another"}, False),
+    ],
+)
+def test_a_rejected_login_is_known_however_it_is_written(change: dict[str, str], same: bool) -> None:
+    rejected, accepted = answers(([ASKING, BOB], [row("rejected")])), answers(([ASKING, BOB], [row("accepted")]))
+
+    assert rejected.of([OTHERWISE, {**BOB, **change}]) == ([row("rejected")] if same else None)
+    # another CA or time-out may be no good where the first was
+    assert accepted.of([OTHERWISE, {**BOB, **change}]) is None
+
+
+def test_a_login_that_only_an_image_shows_to_be_rejected_is_known() -> None:
+    """Nor is it taken for that of another who may pull, or whose registry could not be asked."""
+    pull = ask([ASKING, ALICE], [ASKING, BOB], [ASKING, HELPED], images=("r.example.com/a",))
+    attempts = [{"username": "alice", "verdict": "denied"}, {"username": "bob", "verdict": "rejected"}]
+    said = {**row("rejected", "bob is rejected"), "registry": "r.example.com", "attempts": attempts}
+    found = answers(*(([ASKING, one], [row("unverifiable")]) for one in (ALICE, BOB)))
+
+    found.note_images(pull, [said])
+
+    assert found.of(pull) == [said]
+    assert found.of([OTHERWISE, BOB]) == [said]
+    assert found.of([ASKING, BOB]) == [said]
+    assert found.of([ASKING, ALICE]) == [row("unverifiable")]
+    assert found.of([OTHERWISE, ALICE]) is None
+    assert judged(ask([ASKING, BOB]), found, "warn")["refusal"] == "bob is rejected"
 
 
 def test_each_host_gets_the_answers_about_its_own() -> None:

@@ -13,7 +13,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "cluster_pull_access"
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+# those that have an action plugin are documentation and nothing else
+ACTIONS = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
+MODULES = sorted({path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - ACTIONS)
 # what the role calls
 WRITING = [name for name in MODULES if not name.endswith("_info")]
 CALLED = [name for name in WRITING if name.startswith("pull_")]

@@ -1,0 +1,107 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""What registries have said in a run of Ansible, and what that means for a host.
+
+A host's ``ask`` is a mapping of ``kind`` (registries, config or config_file), ``units`` and ``images``. A unit is a list of how
+to ask (CA, time-out, realms, addresses) and of an entry of registries or a docker config. Rows are those of image_access_info.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED
+
+Rows = list[dict[str, t.Any]]
+Ask = Mapping[str, t.Any]
+
+
+class Answers:
+    """Rows by what was asked: by a unit, or by a whole ask for its images.
+
+    A rejected login is known by registry, endpoint, user and password, too, so that it is not sent again because someone writes
+    the registry otherwise or waits longer for it.
+    """
+
+    def __init__(self, known: Mapping[str, Rows]) -> None:
+        self.rows = dict(known)
+
+    def of(self, question: t.Any) -> Rows | None:
+        return self.rows.get(_login_key(question)) or self.rows.get(_key(question))
+
+    def note(self, question: t.Any, rows: Rows) -> None:
+        self.rows[_key(question)] = rows
+        rejected = [row for row in rows if row["verdict"] == REJECTED]
+        if rejected and _login_key(question):
+            self.rows[_login_key(question)] = rejected
+
+    def note_images(self, ask: Ask, rows: Rows) -> None:
+        """A registry may let everybody log in, and reject the password only where an image is asked for."""
+        self.note(ask, rows)
+        for row in rows:
+            users = [one["username"] for one in row.get("attempts") or () if one["verdict"] == REJECTED]
+            for unit in ask["units"] if row["verdict"] == REJECTED else ():
+                if _login_key(unit) and unit[1]["username"] in users and _host(unit[1]) == row["registry"]:
+                    self.note(unit, [row])
+
+
+def together(asks: t.Iterable[Ask]) -> list[list[t.Any]]:
+    """The units that are users with a password, one list for each way of asking: in one call, the module sends no rejected login
+    twice."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for unit in (unit for ask in asks for unit in ask["units"] if _login_key(unit)):
+        found.setdefault(_key(unit[0]), {})[_key(unit[1])] = unit
+    return [list(units.values()) for units in found.values()]
+
+
+def obstacles(rows: Rows) -> list[str]:
+    """Why nothing may be written, in sentences."""
+    return [row["message"] for row in rows if row["verdict"] not in (*GOOD, *UNDECIDED)]
+
+
+def login_rows(ask: Ask, answers: Answers) -> Rows:
+    return [row for unit in ask["units"] for row in answers.of(unit) or failure({})]
+
+
+def judged(ask: Ask, answers: Answers, undecided: str) -> dict[str, t.Any]:
+    """``refusal`` (a text, empty if the credentials may be used) and ``warnings``. ``undecided`` is fail or warn."""
+    rows = [*login_rows(ask, answers), *(answers.of(ask) or ())]
+    refusals, doubts = obstacles(rows), [row["message"] for row in rows if row["verdict"] in UNDECIDED]
+    if undecided == "fail":
+        refusals += doubts
+    return {"refusal": "; ".join(dict.fromkeys(refusals)), "warnings": list(dict.fromkeys(doubts))}
+
+
+def failure(reply: Mapping[str, t.Any]) -> Rows:
+    """For what came without rows."""
+    return [{"verdict": "failed", "message": str(reply.get("msg") or "the registries could not be asked")}]
+
+
+def _login_key(question: t.Any) -> str:
+    """Empty for what is no user with a password at a registry."""
+    if isinstance(question, Mapping) or not isinstance(question[1], Mapping):
+        return ""
+    entry = question[1]
+    try:
+        given = [str(entry[name]) for name in ("username", "password")]
+        return _key(["login", _host(entry), str(entry.get("endpoint") or ""), *given])
+    except (KeyError, InputError):
+        return ""
+
+
+def _host(entry: Mapping[str, t.Any]) -> str:
+    return registry_host(canonical_registry(str(entry["registry"])))
+
+
+def _key(question: t.Any) -> str:
+    """The same text for what is the same. Keys of a mapping may be of several types, and texts of a vault are none to json."""
+    if isinstance(question, Mapping):
+        return "{" + ",".join(sorted(f"{_key(name)}:{_key(value)}" for name, value in question.items())) + "}"
+    if isinstance(question, (list, tuple)):
+        return "[" + ",".join(map(_key, question)) + "]"
+    return json.dumps(question, default=str)
