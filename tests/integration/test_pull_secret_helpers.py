@@ -89,16 +89,17 @@ def path(folder: Path) -> dict[str, str]:
 def test_each_error_of_the_protocol_is_told_apart(helpers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", path(helpers)["PATH"])
     with patch_module_args({}):
-        ask = CredentialHelpers(AnsibleModule(argument_spec={}), seconds=1)
+        module = AnsibleModule(argument_spec={})
+    ask, hasty = CredentialHelpers(module), CredentialHelpers(module, seconds=1)
     begun = time.monotonic()
 
     for name, words in TOLD.items():
         with pytest.raises(InputError) as raised:
-            ask.get("odd", f"{name}.example.com")
+            (hasty if name == "hang" else ask).get("odd", f"{name}.example.com")
         assert words in str(raised.value)
         assert str(raised.value).startswith("docker-credential-odd ")
         assert "Zauberwort" not in str(raised.value)
-    assert time.monotonic() - begun < 10, "the helper that hangs was waited for"
+    assert time.monotonic() - begun < 40, "the helper that hangs was waited for"
     for suffix, reason in {
         "missing": "cannot be run",
         "file": "cannot be run",

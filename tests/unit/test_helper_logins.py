@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule, Runner
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import Group, LookupModule, Runner
 
 QUESTION = {"registry": "r.example.com", "credential_helper": "lab"}
 
@@ -45,13 +45,18 @@ def test_each_question_is_put_once(programs: Path) -> None:
 
 
 def test_a_program_that_waits_is_ended_with_what_it_has_started(programs: Path) -> None:
-    program(programs, f"sleep 60 & echo $! > {programs}/child; wait; echo late")
+    program(programs, f"sleep 600 & echo $! > {programs}/new; mv {programs}/new {programs}/child; wait; echo late")
+    child = programs / "child"
 
-    with pytest.raises(InputError, match="gave no answer for r.example.com within 1 s"):
-        CredentialHelpers(Runner(), seconds=1).get("lab", "r.example.com")
+    def end(process: Group) -> None:
+        while not child.exists():
+            time.sleep(0.01)
+        process.kill()
 
-    child = int((programs / "child").read_text())
-    assert not is_running(child)
+    code, output, _errors = Runner().run_command(["docker-credential-lab"], data="", before_communicate_callback=end)
+
+    assert (code, output) == (-signal.SIGKILL, "")
+    assert not is_running(int(child.read_text()))
 
 
 @pytest.mark.parametrize("term", ["r.example.com", {"registry": "r.example.com"}])
