@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,5 +23,6 @@ def mark_secrets(module: AnsibleModule, values: Iterable[str]) -> None:
     """Have every output of this module masked for ``values`` and for nothing else; empty strings are passed over."""
     secrets = {value for value in values if value}
     module.no_log_values.update(secrets)
+    remember_secrets(secrets)
     if register_secrets is not None:
         register_secrets(secrets)

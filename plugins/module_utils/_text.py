@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 import unicodedata
 
@@ -27,6 +28,14 @@ def in_words(reasons: Sequence[str], most: int = 10, limit: int = 600) -> str:
     """``one; another; and 4 more``, each on one line and cut at ``limit``."""
     more = f"; and {len(reasons) - most} more" if len(reasons) > most else ""
     return "; ".join(shown(reason, limit) for reason in reasons[:most]) + more
+
+
+def shown_url(url: str, limit: int = 200) -> str:
+    """``url`` for a message, without the user information before its host (RFC 3986, 3.2.1), which can hold a password."""
+    scheme, slashes, rest = url.partition("://")
+    authority = re.match(r"[^/?#]*", rest if slashes else url)
+    user, at, _host = (authority[0] if authority else "").rpartition("@")
+    return shown(url.replace(user + at, "", 1) if at else url, limit)
 
 
 def _visible(char: str) -> str:
