@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 
 from registry_servers import Names, RecordingProxy, Registry, Reply, Request, TokenServer, Wire, basic, login
 from registry_servers.client import LOGIN, PASSWORD, USER, Client, image
@@ -117,6 +121,39 @@ def test_a_proxy_is_not_asked_for_what_would_not_be_contacted(client: Client, pr
     assert proxy.requests == []
 
 
+# one host to the check, and another one to urllib, to IDNA or to the proxy
+DISGUISED = [
+    "169%2e254.169.254", "%31%36%39.254.169.254", "169.254.169%2E254", "127%2e0.0.1", "local%68ost", "[::ffff:169.254.169.254]",
+    "１６９.254.169.254", "169。254。169。254", "①27.0.0.1", "ｌocalhost",
+    "169.254.169.254.", "127.0.0.1.", "0127.0.0.1", "0x7f.1.",
+    "[::ffff:0:169.254.169.254]", "[64:ff9b:1:a9fe:a9:fe00::]", "[2001:db8::200:5efe:a9fe:a9fe]", "[fe80::1%25eth0]",
+    "[fe80::1%eth0]", "registry.test%00", "registry.test%0d%0aX", "registry.test%2f@tokens.test", "localhost.localdomain",
+    "ip6-localhost", "metadata.google.internal", "a..b", "1.2.3.4.5", "registry.test:+443", "registry.test:４43",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("disguised", DISGUISED)
+def test_a_host_that_others_read_in_another_way_is_not_asked_for(
+    serve: Serving, client: Client, proxy: RecordingProxy, disguised: str
+) -> None:
+    """Neither as the place that a redirect leads to, nor as the URL of a token server, nor as an endpoint."""
+    url = f"https://{disguised}/there"
+    away = Reply(302, (("Location", url.encode().decode("latin-1")),))
+    server = serve(Registry(None, script={MANIFEST: away}))
+    registries = client(server.authority)
+    assert image(registries, server.authority).verdict in ("unverifiable", "unreachable")
+    with pytest.raises(NoAnswer) as caught:
+        registries.server(server.authority).exchange.send("GET", url, CREDENTIAL)
+    assert caught.value.refused
+    with contextlib.suppress(ValueError):
+        # what a caller gives as endpoint may be an address, in a form that everybody reads alike
+        parse_address(url)
+        disguised = "169%2e254.169.254"
+    with pytest.raises(InputError, match=r"endpoint of registry\.test"):
+        image(client("registry.test", endpoint=disguised), "registry.test")
+    assert set(proxy.tunnels) == {server.authority}
+
+
 def test_the_proxy_looks_names_up(serve: Serving, client: Client, names: Names, proxy: RecordingProxy, wire: Wire) -> None:
     server = serve(basic_registry(), "registry.test")
     proxy.find = lambda _authority: ("127.0.0.1", server.port)
@@ -185,6 +222,9 @@ def test_a_proxy_that_is_down(client: Client, nobodys_network: None, monkeypatch
         "http://{user}:{password}@proxy.test:3128",
         "http://{user}:{password}@a b:3128",
         "http://{user}:{password}\r\nX: y@127.0.0.1:1",
+        "http://{user}:{password}@proxy%2etest:3128",
+        "http://{user}:{password}@127.0.0.1%2f:3128",
+        "http://{user}:{password}@127.0.0.1:3128?x",
     ],
 )
 @pytest.mark.parametrize("plain", [True, False])

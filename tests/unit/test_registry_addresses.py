@@ -112,3 +112,29 @@ def test_any_text_is_a_literal_or_a_name(text: str) -> None:
     is_local_name(text)
     with contextlib.suppress(Forbidden):
         check_literal(text, False, ())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::ffff:0:169.254.169.254",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:00a9:fe:a9fe::",
+        "64:ff9b:1:0:a9:fea9:fe00:0",
+        "2001:db8::5efe:169.254.169.254",
+        "2001:db8::200:5efe:127.0.0.1",
+        "2001:0:a9fe:a9fe:0:0:f7f7:f7f7",
+        "2001:0:808:808:0:0:80ff:fffe",
+    ],
+)
+def test_ipv4_addresses_within_ipv6_addresses(address: str) -> None:
+    for check in (lambda: checked_addresses(address, 443, False, ()), lambda: check_literal(address, False, ())):
+        with pytest.raises(Forbidden, match=r"169\.254\.169\.254|127\.0\.0\.1"):
+            check()
+
+
+@pytest.mark.parametrize("host", ["0127.0.0.1", "0169.0254.0169.0254", "localhost6", "metadata.google.internal."])
+def test_what_a_proxy_may_read_in_another_way(host: str) -> None:
+    with pytest.raises(Forbidden):
+        check_literal(host, False, ())
+    check_literal("0010.0.0.1", False, ())

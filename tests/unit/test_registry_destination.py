@@ -155,10 +155,6 @@ def test_listed_realms() -> None:
     "wrong", ["", "https://tokens.test", "tokens.test/", "a b", "u@tokens.test", "tokens.test:x", "*", "a,b", "t\x00"]
 )
 def test_realms_that_are_none(wrong: str) -> None:
-    if wrong in ("*", "a,b"):
-        # no host has such a name, so that they allow nothing
-        assert realm_refusal("https://tokens.test/", REGISTRY, realms_option([wrong]))
-        return
     with pytest.raises(InputError, match="realms"):
         realms_option(["good.test", wrong])
 

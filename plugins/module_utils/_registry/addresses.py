@@ -8,6 +8,7 @@ can reach them: this machine's own, a cloud's metadata service.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import threading
@@ -36,10 +37,25 @@ _METADATA = {
         "192.0.0.192",
     )
 }
+# "localhost" of RFC 6761, and what /etc/hosts of most distributions has for this machine
+_LOCAL_NAMES = (
+    "localhost",
+    "localhost.localdomain",
+    "localhost6",
+    "localhost6.localdomain6",
+    "ip6-localhost",
+    "ip6-loopback",
+)
+# what a metadata service is called where it runs; only a proxy is asked for it by name, since here the address is checked
+_METADATA_NAMES = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
 # "This host on this network" (RFC 1122): most systems connect it to themselves
 _THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
-# RFC 6052 and 8215: an IPv4 address in the last 32 bits
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+# An IPv4 address in the last 32 bits: RFC 6052, RFC 8215, RFC 2765
+_IPV4_LAST = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96"))
+# RFC 6052: with a prefix of 48, 56 or 64 bits the IPv4 address is around bits 64 to 71, which are zero
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+# ISATAP (RFC 5214): the upper half of an interface identifier
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class Forbidden(OSError):
@@ -58,11 +74,11 @@ def networks_option(option: str, written: Sequence[str]) -> tuple[Network, ...]:
 
 def literal(host: str) -> Address | None:
     """The address that ``host`` is, in any spelling that the system's resolver takes without asking anybody."""
-    try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        pass
-    try:  # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to the resolver
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+        if address.version == 6:
+            return address
+    try:  # 127.1, 0x7f.1, 0177.0.0.1 and 2130706433 are 127.0.0.1 to the resolver
         return ipaddress.ip_address(socket.inet_aton(host))
     except (OSError, ValueError):
         return None
@@ -70,7 +86,7 @@ def literal(host: str) -> Address | None:
 
 def is_local_name(host: str) -> bool:
     name = host.rstrip(".").lower()
-    return name == "localhost" or name.endswith(".localhost")
+    return name in _LOCAL_NAMES or name.endswith(".localhost")
 
 
 def _kind(address: Address) -> str:
@@ -131,16 +147,30 @@ def _looked_up(host: str, port: int, seconds: float | None) -> list[tuple[int, t
 
 def check_literal(host: str, given: bool, allowed: Sequence[Network]) -> None:
     """The same for a name that a proxy looks up: all that is known of it here is whether it is an address itself."""
-    address = ipaddress.ip_address("127.0.0.1") if is_local_name(host) else literal(host)
-    if address is not None and not given:
+    if given:
+        return
+    for address in _readings(host):
         _check(host, address, allowed)
 
 
+def _readings(host: str) -> list[Address]:
+    """The addresses that a proxy may take this name for: 0127.0.0.1 is octal to some of them, and decimal to others."""
+    if is_local_name(host):
+        return [ipaddress.ip_address("127.0.0.1")]
+    if host.rstrip(".").lower() in _METADATA_NAMES:
+        return [ipaddress.ip_address("169.254.169.254")]
+    address = literal(host)
+    found = [] if address is None else [address]
+    with contextlib.suppress(ValueError):
+        found.append(ipaddress.IPv4Address(".".join(str(int(part, 10)) for part in host.split("."))))
+    return found
+
+
 def _check(host: str, address: Address, allowed: Sequence[Network]) -> None:
-    address = _embedded(address) or address
-    kind = _kind(address)
-    if kind and not any(address in network for network in allowed if network.version == address.version):
-        raise Forbidden(f"{shown(host)} is the {kind} address {address}, which is not contacted")
+    for meant in _embedded(address) or [address]:
+        kind = _kind(meant)
+        if kind and not any(meant in network for network in allowed if network.version == meant.version):
+            raise Forbidden(f"{shown(host)} is the {kind} address {meant}, which is not contacted")
 
 
 def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadline: float) -> socket.socket:
@@ -167,13 +197,34 @@ def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadl
     raise trouble
 
 
-def _embedded(address: Address) -> Address | None:
-    """The IPv4 address that an IPv6 address stands for."""
+def _embedded(address: Address) -> list[Address]:
+    """The IPv4 addresses that an IPv6 address may stand for."""
     if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour
-    compatible = int(address) >> 32 == 0 and int(address) > 1
-    if compatible or any(address in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+        return []
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner:
+        return [inner]
+    if address.teredo:
+        return list(address.teredo)
+    number = int(address)
+    last = ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    compatible = number >> 32 == 0 and number > 1
+    if address in _NAT64_LOCAL:
+        return [*_around_the_zero_octet(number), *([last] if int(last) else [])] or [last]
+    isatap = (number >> 32) & 0xFFFFFFFF in _ISATAP
+    return [last] if compatible or isatap or any(address in network for network in _IPV4_LAST) else []
+
+
+def _around_the_zero_octet(number: int) -> list[Address]:
+    """The table of RFC 6052, 2.2. What begins with a zero is a longer prefix and not an address."""
+    found: list[Address] = []
+    for length in (48, 56, 64):
+        before, after = 64 - length, length - 32
+        high = (number >> 64) & ((1 << before) - 1)
+        low = (number >> (56 - after)) & ((1 << after) - 1)
+        rest = number & ((1 << (56 - after)) - 1)
+        octet = (number >> 56) & 0xFF
+        candidate = ipaddress.IPv4Address((high << after) | low)
+        if not rest and not octet and candidate not in _THIS_HOST:
+            found.append(candidate)
+    return found

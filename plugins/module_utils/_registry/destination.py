@@ -8,11 +8,10 @@ The realm of a challenge is whatever the registry says, and neither docker nor c
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, HUB_HOSTS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import PORTS, Origin, parse_address
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -20,29 +19,8 @@ if t.TYPE_CHECKING:
 
 HUB_NAME = "docker.io"
 _HUB_SERVER = "registry-1.docker.io"
-_PORTS = {"http": 80, "https": 443}
 # registry -> the other host, of the same company, that it sends people to for tokens
 _KNOWN_REALMS = {_HUB_SERVER: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Scheme, host (lower case, without brackets) and port. ``str`` gives it as it stands in a URL."""
-
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def authority(self) -> str:
-        return self.name if self.port == _PORTS[self.scheme] else f"{self.name}:{self.port}"
-
-    @property
-    def name(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
 
 
 def registry_host(key: str) -> str:
@@ -63,11 +41,11 @@ def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin
     url = text if "://" in text else f"{'http' if plain_http else 'https'}://{text}"
     wrong = f"endpoint of {host}: '{shown(endpoint)}' is not host[:port]. Give the host that is to be asked, without a path."
     try:
-        parts = urlsplit(url)
-        origin = origin_of(url)
-    except ValueError:
-        raise InputError(wrong) from None
-    if parts.path.strip("/") or parts.query or parts.fragment:
+        address = parse_address(url)
+    except ValueError as error:
+        raise InputError(f"{wrong} (It has {error}.)") from None
+    origin = address.origin
+    if address.target.strip("/") or "#" in url:
         raise InputError(wrong)
     if origin.scheme == "http" and not plain_http:
         raise InputError(f"endpoint of {host} is plain http. Set plain_http as well if credentials may travel unencrypted.")
@@ -76,14 +54,7 @@ def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin
 
 def origin_of(url: str) -> Origin:
     """The Origin of an absolute http or https URL without a user; ValueError for anything else."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("not an absolute http or https URL without a user")
-    if "[" in parts.netloc and ":" not in parts.hostname:
-        raise ValueError("brackets around what is no IPv6 address")
-    if any(char <= " " or char == "\x7f" or char == "\\" for char in url):
-        raise ValueError("white space, a control character or a backslash in a URL")
-    return Origin(parts.scheme, parts.hostname, parts.port if parts.port is not None else _PORTS[parts.scheme])
+    return parse_address(url).origin
 
 
 def realm_refusal(realm: str, registry: Origin, realms: Collection[str]) -> str:
@@ -126,6 +97,6 @@ def _names(origin: Origin) -> frozenset[str]:
 
 
 def _known(origin: Origin, registry: Origin) -> bool:
-    if origin.scheme != "https" or origin.port != _PORTS["https"]:
+    if origin.scheme != "https" or origin.port != PORTS["https"]:
         return False
     return origin.host == registry.host or _KNOWN_REALMS.get(registry.host) == origin.host

@@ -23,9 +23,9 @@ from ansible.module_utils.urls import HTTPRedirectHandler, make_context
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import check_literal, connect
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import TimedConnection, TimedTlsConnection
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import no_answer
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.proxy import EnvironmentProxies
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -95,7 +95,10 @@ class Exchange:
         With ``follow`` redirects of GET and HEAD are followed, never from https to http; ``authorization`` stays behind where
         one leads to another origin.
         """
-        request = _Request(url, method, time.monotonic() + self._timeout, follow)
+        try:
+            request = _Request(url, method, time.monotonic() + self._timeout, follow)
+        except ValueError as error:
+            raise no_answer(error, url, self._timeout) from None
         request.data = form
         request.add_header("User-Agent", _AGENT)
         if accept:
@@ -115,10 +118,15 @@ class Exchange:
 
 
 class _Request(urllib.request.Request):
-    """``first`` is the one that was redirected to this one; ``reached`` is where it led so far."""
+    """``first`` is the one that was redirected to this one; ``reached`` is where it led so far.
+
+    It is made of what the parser found in ``url``, so that no library reads another host in it. Raises ValueError.
+    """
 
     def __init__(self, url: str, method: str, deadline: float, follow: bool, first: _Request | None = None) -> None:
-        super().__init__(url, method=method)
+        address = parse_address(url)
+        super().__init__(str(address), method=method)
+        self.target = address.origin
         self.deadline = deadline
         self.follow = follow
         self.proxied = False
@@ -147,7 +155,7 @@ class _Connections(urllib.request.AbstractHTTPHandler):
         return functools.partial(kind, dial=functools.partial(self._dial, request), deadline=request.deadline)
 
     def _dial(self, request: _Request, address: tuple[str, int]) -> socket.socket:
-        settings, target = self._settings, origin_of(request.full_url)
+        settings, target = self._settings, request.target
         host, port = address
         given = target.host in settings.given
         if not request.proxied:
@@ -168,23 +176,23 @@ class _Redirects(HTTPRedirectHandler):
     ) -> _Request | None:
         if not isinstance(req, _Request) or not req.follow:
             return None
-        old = origin_of(req.full_url)
+        old = req.target
         try:
-            new = origin_of(newurl)
+            address = parse_address(newurl)
         except ValueError:
             return None
-        if old.scheme == "https" and new.scheme != "https":
+        if old.scheme == "https" and address.origin.scheme != "https":
             return None
-        planned = super().redirect_request(req, fp, code, msg, headers, newurl)
+        planned = super().redirect_request(req, fp, code, msg, headers, str(address))
         # urllib reads the rest of this answer, however long it is, unless it is closed
         fp.close()
-        request = _Request(planned.full_url, planned.get_method(), req.deadline, follow=True, first=req.first)
+        request = _Request(str(address), planned.get_method(), req.deadline, follow=True, first=req.first)
         for name in ("User-agent", "Accept"):
             if req.has_header(name):
                 request.add_header(name, str(req.get_header(name)))
-        req.first.reached = planned.full_url
+        req.first.reached = request.full_url
         authorization = req.get_header("Authorization")
-        if new != old:
+        if request.target != old:
             req.first.astray = True
         elif authorization:
             request.add_unredirected_header("Authorization", authorization)

@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import typing as t
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import trouble
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import token_in, token_url
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Decided
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,9 +68,9 @@ def _token_server(registries: Registries, login: Login) -> _TokenServer | None:
 
 def _handed_out(found: _TokenServer, login: Login) -> str:
     """The identity token for a login that the registry accepts, empty where there is none."""
-    parts = urlsplit(found.parameters["realm"])
     asked = urlencode({"account": login.username, "client_id": _CLIENT, "offline_token": "true"})
-    realm = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, asked)))))
+    realm = str(parse_address(found.parameters["realm"]))
+    realm += f"{'&' if '?' in realm else '?'}{asked}"
     try:
         answer = found.server.ask_for_token(token_url({**found.parameters, "realm": realm}, ()), f"Basic {login.entry['auth']}")
     except Decided:

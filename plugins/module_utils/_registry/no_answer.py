@@ -11,7 +11,7 @@ import urllib.error
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import Forbidden
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_url
 
 
 class NoAnswer(Exception):
@@ -26,8 +26,8 @@ def no_answer(error: Exception, url: str, timeout: float) -> NoAnswer:
     """The NoAnswer for what opening ``url`` raised."""
     try:
         server = str(origin_of(url))
-    except ValueError:
-        return NoAnswer(f"'{shown(url.partition('?')[0])}' is no URL", refused=True)
+    except ValueError as fault:
+        return NoAnswer(f"'{shown_url(url.partition('?')[0])}' cannot be asked: it has {fault}", refused=True)
     reason = error.reason if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception) else error
     if isinstance(reason, Forbidden):
         return NoAnswer(f"{reason}. If that is right, add it to allow_addresses.", refused=True)

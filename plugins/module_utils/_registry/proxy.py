@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import typing as t
 import urllib.request
-from urllib.parse import urlsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import literal
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 
 if t.TYPE_CHECKING:
     from http.client import HTTPResponse
+
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
 class EnvironmentProxies(urllib.request.ProxyHandler):
@@ -24,24 +26,31 @@ class EnvironmentProxies(urllib.request.ProxyHandler):
         super().__init__({scheme: url for scheme, url in urllib.request.getproxies().items() if scheme in ("http", "https")})
 
     def proxy_open(self, req: t.Any, proxy: str, type: str) -> HTTPResponse | None:  # noqa: A002
-        if _in_networks(origin_of(req.full_url).host) or urllib.request.proxy_bypass(req.host):
+        if _in_networks(req.target.host) or urllib.request.proxy_bypass(req.host):
             return None
-        if not _is_usable(proxy):
+        usable = _usable(proxy)
+        if usable is None:
             # not a part of it: there may be a password in each
             raise OSError(f"the proxy in {type}_proxy is not of the form http://[user:password@]host:port")
         req.proxied = True
-        return super().proxy_open(req, proxy, type)
+        return super().proxy_open(req, usable, type)
 
 
-def _is_usable(proxy: str) -> bool:
-    """urllib takes parts of a login for a port, and talks to a proxy with TLS as to one without."""
+def _usable(proxy: str) -> str | None:
+    """The proxy's URL with the host and port that the parser found in it; None where it is not one.
+
+    urllib takes parts of a login for a port, and talks to a proxy with TLS as to one without.
+    """
+    scheme, separator, rest = proxy.partition("://")
+    authority, slash, path = (rest if separator else proxy).partition("/")
+    user, at, host = authority.rpartition("@")
     try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        port = parts.port
+        address = parse_address(f"{scheme if separator else 'http'}://{host}{slash}{path}")
     except ValueError:
-        return False
-    odd = parts.scheme != "http" or not parts.hostname or port == 0 or parts.path not in ("", "/")
-    return not odd and not any(char <= " " for char in proxy)
+        return None
+    if address.origin.scheme != "http" or address.origin.port == 0 or address.target not in ("", "/"):
+        return None
+    return None if _CONTROL.search(user) else f"http://{user}{at}{address.origin.authority}"
 
 
 def _in_networks(host: str) -> bool:

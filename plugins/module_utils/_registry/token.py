@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import jwt_claims
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,13 +25,14 @@ def token_url(parameters: Mapping[str, str], scopes: Sequence[str]) -> str:
     Of the challenge's own scope only what names no repository is kept (``aws``, for one): in the answer to /v2/ some
     registries give an example there.
     """
-    parts = urlsplit(parameters["realm"])
-    query = parse_qsl(parts.query, keep_blank_values=True)
+    realm = parse_address(parameters["realm"])
+    path, _mark, written = realm.target.partition("?")
+    query = parse_qsl(written, keep_blank_values=True)
     if parameters.get("service"):
         query.append(("service", parameters["service"]))
     own = [scope for scope in parameters.get("scope", "").split() if not scope.startswith(("repository:", "registry:"))]
     query += [("scope", scope) for scope in dict.fromkeys([*scopes, *own])]
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))
+    return f"{realm.origin}{path}?{urlencode(query)}" if query else f"{realm.origin}{path}"
 
 
 def pull_scope(repository: str, *more: str) -> str:
