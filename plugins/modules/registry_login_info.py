@@ -75,7 +75,10 @@ exists:
   type: bool
   sample: true
 problem:
-  description: What is wrong with the file as a whole, and where. None for one that can be read, or that is not there.
+  description:
+    - What is wrong with the file as a whole, and where, or why the program of C(credsStore) cannot say which logins it keeps.
+      RV(logins) is not complete then.
+    - C(null) for a file without a fault, and for one that does not exist.
   returned: always
   type: str
   sample: null

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_host import docker_host
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, LoginDocument
@@ -38,7 +39,18 @@ CASES = [
     pytest.param({f"https://{HOST}/v2/": OLD}, {HOST: GOOD}, {HOST: GOOD}, id="another form, another password"),
     pytest.param({HOST: GOOD, f"https://{HOST}": OLD}, {HOST: GOOD}, {HOST: GOOD}, id="a second form with an old password"),
     pytest.param({HOST: GOOD, f"https://{HOST}": GOOD}, None, None, id="a second form that agrees"),
-    pytest.param({HOST.upper(): GOOD}, {HOST: GOOD}, {HOST: GOOD}, id="upper case, which nobody folds"),
+    pytest.param(
+        {HOST.upper(): GOOD},
+        {HOST: GOOD, HOST.upper(): GOOD},
+        {HOST: GOOD, HOST.upper(): GOOD},
+        id="upper case, which nobody folds",
+    ),
+    pytest.param(
+        {f"https://u@{HOST}": OLD},
+        {HOST: GOOD, f"https://u@{HOST}": OLD},
+        {HOST: GOOD, f"https://u@{HOST}": OLD},
+        id="a user in a URL, which docker alone finds",
+    ),
     pytest.param({f"{HOST}/team": OLD}, {HOST: GOOD, f"{HOST}/team": OLD}, {HOST: GOOD, f"{HOST}/team": OLD}, id="a path"),
     pytest.param(
         {f"https://{HOST}": GOOD, f"{HOST}/team": OLD},
@@ -109,6 +121,48 @@ def test_docker_hub_has_one_key_for_docker_and_many_for_podman(key: str, docker_
     assert for_containers.text == document({key: GOOD}).text
     renewed = document({key: OLD}, "containers").with_login("docker.io", login)
     assert json.loads(renewed.text)["auths"] == {"docker.io": GOOD}
+
+
+@pytest.mark.parametrize(
+    "key", ["registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com", "DOCKER.IO", "docker.io/team"]
+)
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_what_is_not_docker_hub_stays_beside_it(key: str, kind: str) -> None:
+    hub = FORMATS[kind].hub
+    stored = document({key: OLD}, kind).with_login(hub, Login(HUB, "u", "pa"))
+    assert json.loads(stored.text)["auths"] == {key: OLD, hub: GOOD}
+    assert json.loads(stored.without(stored.keys_for(hub)).text)["auths"] == {key: OLD}
+    assert json.loads(stored.with_mark(hub).text)["auths"] == {key: OLD, **({hub: {}} if kind == "docker" else {})}
+
+
+def test_a_key_that_only_podman_reads_so_stays_in_a_file_of_docker() -> None:
+    login, key = Login("[::1]", "u", "pa"), "https://[::1]"
+    assert json.loads(document({key: OLD}).with_login("[::1]", login).text)["auths"] == {"[::1]": GOOD, key: OLD}
+    assert json.loads(document({key: OLD}, "containers").with_login("[::1]", login).text)["auths"] == {"[::1]": GOOD}
+
+
+@pytest.mark.parametrize(
+    ("key", "host"),
+    [
+        ("r:5000", "r:5000"),
+        ("r:5000/v1/", "r:5000"),
+        ("https://u:x@r:5000/a?b#c", "r:5000"),
+        ("ftp://r:", "r"),
+        ("r:", "r:"),
+        ("r?x", "r?x"),
+        ("u@r", "u@r"),
+        ("https://[::1]", "::1"),
+        ("https://[::1]:5000", "[::1]:5000"),
+        ("[::1]", "[::1]"),
+        ("https://r ", "https:"),
+        ("https://r%2f", "https:"),
+        ("https://", "https:"),
+        ("x/https://r", "x"),
+        ("https://\udcff", "\udcff"),
+    ],
+)
+def test_the_registry_that_docker_reads_in_a_key(key: str, host: str) -> None:
+    assert docker_host(key) == host
 
 
 def test_an_identity_token_takes_the_place_of_the_password() -> None:

@@ -8,6 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_host import docker_host
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
     HUB,
     HUB_HOSTS,
@@ -29,6 +30,7 @@ _DESKTOP_KEYS = (f"{HUB}access-token", f"{HUB}refresh-token")
 _SCHEME = re.compile(r"https?://")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
 _PATH = re.compile(r"[a-z0-9._/-]*")
+_USER = "{} takes a user name before '@' for a part of the host. Leave it out; whoever may read the key reads it."
 _DEFAULT_PORT = re.compile(r"(.*):(443|80)")
 
 
@@ -107,23 +109,29 @@ def _never(host: str, path: str) -> str:
 def _others(key: str) -> tuple[str, str]:
     """What docker and what podman makes of a key that is not found, or empty texts."""
     host, slash, path = _SCHEME.sub("", key, count=1).partition("/")
-    docker_host = key.partition("://")[2].partition("/")[0] or host
-    if "@" in host:
-        told = "{} takes a user name before '@' for a part of the host. Leave it out; whoever may read the key reads it."
-        return told.format("docker"), told.format("podman")
     if "*" in host:
         told = "docker and podman know no wildcards: list the registries one by one for them."
         return told, told
-    if not _HOST.fullmatch(docker_host):
-        told = f"docker and podman find no registry in it.{_remedy(key)}"
-        return told, told
-    for_docker = ""
-    if docker_host in HUB_HOSTS and key != HUB:
-        for_docker = f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
-    return for_docker, _for_podman(key, host, slash + path)
+    for_docker, for_podman = _for_docker(key), _for_podman(key, host, slash + path)
+    if for_docker.startswith("docker finds no") and for_podman.startswith("podman finds no"):
+        return (f"docker and podman find no registry in it.{_remedy(key)}",) * 2
+    return for_docker, for_podman
+
+
+def _for_docker(key: str) -> str:
+    host = docker_host(key)
+    if "@" in host:
+        return _USER.format("docker")
+    if not _HOST.fullmatch(host):
+        return f"docker finds no registry in it.{_remedy(key)}"
+    if host in HUB_HOSTS and key != HUB:
+        return f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
+    return ""
 
 
 def _for_podman(key: str, host: str, path: str) -> str:
+    if "@" in host:
+        return _USER.format("podman")
     if not _HOST.fullmatch(host):
         return f"podman finds no registry in it.{_remedy(key)}"
     if host in _HUB_PAGES and host != "registry-1.docker.io":

@@ -195,10 +195,12 @@ def _told(output: str) -> str:
 
 
 def _answer(name: str, server: str, output: str) -> tuple[str, str]:
+    """As encoding/json reads it: members without regard to case, a missing one is empty, and text after the object is ignored."""
     try:
-        answer = json.loads(output)
-        username, secret = answer["Username"], answer["Secret"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        answer, _end = json.JSONDecoder().raw_decode(output.lstrip())
+        members = {key.lower(): value for key, value in (answer or {}).items() if value is not None}
+        username, secret = members.get("username", ""), members.get("secret", "")
+    except (ValueError, AttributeError, RecursionError):
         username = secret = None
     if not isinstance(username, str) or not isinstance(secret, str):
         raise InputError(

@@ -68,13 +68,21 @@ class StoredLogin:
 
 
 class LoginDocument:
-    """``entries`` by their keys as they stand there, ``helpers`` by theirs; ``store`` is the credsStore, or empty."""
+    """``entries`` by their keys as they stand there, ``helpers`` by theirs; ``store`` is the credsStore, or empty.
 
-    def __init__(self, where: str, text: str, kind: LoginFormat) -> None:
-        """Raises InputError that says where the fault is, and that begins with ``where``."""
+    ``faults``: what was found wrong, always empty when ``strict``.
+    """
+
+    def __init__(self, where: str, text: str, kind: LoginFormat, strict: bool = True) -> None:
+        """Raises InputError that says where the fault is, and that begins with ``where``, if ``strict``.
+
+        Otherwise a value that cannot be used counts as missing. Such a document can only be looked at.
+        """
         self._where = where
         self._kind = kind
+        self._strict = strict
         self.text = text
+        self.faults: list[str] = []
         self.entries: dict[str, StoredLogin] = {}
         self.helpers: dict[str, str] = {}
         self.store = ""
@@ -89,8 +97,8 @@ class LoginDocument:
         return self if text == self.text else LoginDocument(self._where, text, self._kind)
 
     def helper(self, server: str) -> str:
-        """Suffix of the program that keeps the login, empty where the file does."""
-        return self.helpers.get(server, self.store if self._kind.global_store else "")
+        """Suffix of the program that the readers ask for the login, empty where they look into the file."""
+        return self.helpers.get(self._kind.server(server), self.store if self._kind.global_store else "")
 
     def keys_for(self, key: str) -> list[str]:
         """The entries that mean the registry of ``key``."""
@@ -168,15 +176,16 @@ class LoginDocument:
         return not entry.token and (entry.username, entry.password) == (login.username, login.password)
 
     def _parse(self) -> Node:
-        mark = next((mark for mark in _BYTE_ORDER_MARKS if self.text.startswith(mark)), None)
-        if mark:
-            raise InputError(f"{self._where} begins with a byte order mark, which JSON has not. {_LEFT}")
+        if self.text.startswith(_BYTE_ORDER_MARKS):
+            self._fault(f"{self._where} begins with a byte order mark, which JSON does not allow. {_LEFT}")
+            return _NOTHING
         try:
             root = parse(self.text)
         except JsonError as error:
-            raise InputError(f"{self._where} is not JSON: {error}. {_LEFT}") from None
+            self._fault(f"{self._where} is not JSON: {error}. {_LEFT}")
+            return _NOTHING
         if root.kind != "object":
-            raise InputError(f"{self._where} is {_a(root.kind)} where an object belongs. {_LEFT}")
+            self._fault(f"{self._where} is {_a(root.kind)} where an object belongs. {_LEFT}")
         return root
 
     def _read(self, root: Node) -> None:
@@ -184,7 +193,7 @@ class LoginDocument:
             self._check_once(root, name, "")
         store = _only(root, "credsStore")
         if store.kind not in ("string", "null"):
-            raise self._wrong(store, "credsStore", f"is {_a(store.kind)} where text belongs")
+            self._wrong(store, "credsStore", f"is {_a(store.kind)} where text belongs")
         self.store = store.string
         self.helpers = {key: node.string for key, node in self._texts(root, "credHelpers").items()}
         self._texts(root, "HttpHeaders")
@@ -194,61 +203,67 @@ class LoginDocument:
         members = self._members(root, name)
         for key, node in members.items():
             if node.kind != "string":
-                raise self._wrong(node, f"{name}, '{shown_key(key)}'", f"is {_a(node.kind)} where text belongs")
+                self._wrong(node, f"{name}, '{shown_key(key)}'", f"is {_a(node.kind)} where text belongs")
         return members
 
     def _members(self, root: Node, name: str) -> dict[str, Node]:
         node = _only(root, name)
         if node.kind not in ("object", "null"):
-            raise self._wrong(node, name, f"is {_a(node.kind)} where an object belongs")
+            self._wrong(node, name, f"is {_a(node.kind)} where an object belongs")
         found: dict[str, Node] = {}
         for key, value in node.members:
             if key in found:
-                raise self._wrong(
-                    value, f"{name}, '{shown_key(key)}'", "comes a second time, and readers do not agree which counts"
-                )
+                self._wrong(value, f"{name}, '{shown_key(key)}'", "comes a second time, and readers do not agree which counts")
             found[key] = value
         return found
 
     def _entry(self, key: str, node: Node) -> StoredLogin:
         place = f"auths, '{shown_key(key)}'"
         if node.kind not in ("object", "null"):
-            raise self._wrong(node, place, f'is {_a(node.kind)} where an object belongs, such as {{"auth": "..."}}')
+            self._wrong(node, place, f'is {_a(node.kind)} where an object belongs, such as {{"auth": "..."}}')
         texts = dict.fromkeys(_TEXTS, "")
         for name in _TEXTS:
             self._check_once(node, name, f"{place}, ")
             value = _only(node, name)
             if value.kind not in ("string", "null"):
-                raise self._wrong(value, f"{place}, {name}", f"is {_a(value.kind)} where text belongs")
+                self._wrong(value, f"{place}, {name}", f"is {_a(value.kind)} where text belongs")
             texts[name] = value.string
         username, password = texts["username"], texts["password"]
+        decoded = self._decoded(_only(node, "auth"), place) if texts["auth"] else None
         if texts["auth"]:
-            username, password = self._decoded(_only(node, "auth"), place)
+            username, password = decoded or ("", "")
         # docker and containerd cut NULs that some tools leave at the end
         return StoredLogin(
-            username, password.rstrip("\0"), texts["identitytoken"], bool(texts["auth"]), bool(texts["registrytoken"])
+            username, password.rstrip("\0"), texts["identitytoken"], decoded is not None, bool(texts["registrytoken"])
         )
 
-    def _decoded(self, node: Node, place: str) -> tuple[str, str]:
+    def _decoded(self, node: Node, place: str) -> tuple[str, str] | None:
         if len(node.string.replace("\r", "").replace("\n", "")) % 4:
-            raise self._wrong(node, f"{place}, auth", "is not base64, or lacks the '=' at its end")
+            self._wrong(node, f"{place}, auth", "is not base64, or lacks the '=' at its end")
+            return None
         try:
             username, password = decode_auth(node.string)
         except ValueError as error:
-            raise self._wrong(node, place, f"cannot be used: {error}") from None
+            self._wrong(node, place, f"cannot be used: {error}")
+            return None
         if not username and not self._kind.scoped:
-            raise self._wrong(node, f"{place}, auth", "has an empty user name, for which docker refuses the whole file")
+            self._wrong(node, f"{place}, auth", "has an empty user name, for which docker refuses the whole file")
         return username, password
 
     def _check_once(self, node: Node, name: str, place: str) -> None:
         found = [value for _field, value in fields(node, (name.lower(),))]
         if len(found) > 1:
-            raise self._wrong(found[1], f"{place}{name}", "comes a second time, and readers do not agree which counts")
+            self._wrong(found[1], f"{place}{name}", "comes a second time, and readers do not agree which counts")
 
-    def _wrong(self, node: Node, place: str, what: str) -> InputError:
+    def _wrong(self, node: Node, place: str, what: str) -> None:
         line = self.text.count("\n", 0, node.start) + 1
         column = node.start - self.text.rfind("\n", 0, node.start)
-        return InputError(f"{self._where}, line {line}, column {column}: {place} {what}. {_LEFT}")
+        self._fault(f"{self._where}, line {line}, column {column}: {place} {what}. {_LEFT}")
+
+    def _fault(self, told: str) -> None:
+        if self._strict:
+            raise InputError(told) from None
+        self.faults.append(told)
 
 
 def told_user(username: str, password: str = "") -> str | None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_host import docker_host
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 _SCHEME = re.compile(r"https?://")
-# names of Docker Hub that containers/image takes for one
-_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
+_API = re.compile(r"/(?:v[12]/?)?$")
+_HUB_NAMES = ("docker.io", "index.docker.io")
+# those that containers/image takes for one where it finds none by its exact name
+_PODMAN_HUB_NAMES = (*_HUB_NAMES, "registry-1.docker.io")
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,32 @@ class LoginFormat:
         return registry
 
     def same(self, key: str, wanted: str) -> bool:
-        """Whether a key, however it is written, means the registry of ``wanted``."""
-        try:
-            return canonical_registry(key) == canonical_registry(wanted)
-        except InputError:
-            return key == wanted
+        """Whether a key is another form of ``wanted`` and of nothing else, so that a new login may take its place.
+
+        Other names and other letters are other registries, also where one reader takes them for the same.
+        """
+        if key == wanted:
+            return True
+        host = _API.sub("", _SCHEME.sub("", key, count=1), count=1)
+        if wanted == self.hub:
+            return host in _HUB_NAMES
+        return host == wanted and self.finds(key, wanted)
 
     def finds(self, key: str, wanted: str) -> bool:
         """Whether the readers, looking for ``wanted``, take an entry under ``key`` where there is none of just that name."""
         if key == wanted:
             return True
         if not self.scoped:
-            return key.partition("://")[2].partition("/")[0] == wanted or key.partition("/")[0] == wanted
+            return docker_host(key) == wanted
         host, _slash, _path = _SCHEME.sub("", key, count=1).partition("/")
         if not _SCHEME.match(key) and host != key:
             return False
-        return host == wanted or (wanted in _HUB_NAMES and host in _HUB_NAMES)
+        return host == wanted or (wanted in _PODMAN_HUB_NAMES and host in _PODMAN_HUB_NAMES)
+
+    def server(self, key: str) -> str:
+        """Under which name the readers ask a helper for the registry of an entry."""
+        host = _SCHEME.sub("", key, count=1).partition("/")[0] if self.scoped else docker_host(key)
+        return self.hub if host in _HUB_NAMES and (self.scoped or key == HUB) else host
 
     def servers(self, key: str) -> list[str]:
         """Names under which a helper may keep the login (docker/cli: cli/command/registry/logout.go)."""

@@ -1,14 +1,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What logins a file holds or names, and what keeps its readers from using one. Never a secret."""
+"""Which logins a file holds or names, and why its readers cannot use one. Never a secret.
+
+The verdicts are those of docker 28 and podman 4, which a test asks about the same files.
+"""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import DOCKER, PODMAN
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import DOCKER, PODMAN, key_problems
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
@@ -25,6 +28,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import LoginFormat
 
+    Row = dict[str, t.Any]
+
 _TOKEN = (
     "it is an identity token, which docker exchanges for access; the kubelet cannot, so that it is of no use as a pull secret."
 )
@@ -34,83 +39,126 @@ _NO_LOGIN = StoredLogin()
 def survey(file: LoginFile, kind: LoginFormat, helpers: CredentialHelpers) -> dict[str, t.Any]:
     """``exists``, ``problem`` and ``logins`` as registry_login_info returns them. Raises InputError for a file out of reach."""
     text, info = file.read()
-    try:
-        document = LoginDocument(file.path, text, kind)
-    except InputError as error:
-        rows = _damaged(text, kind)
-        return {"exists": True, "problem": str(error), "logins": rows}
-    examined = examine(text.encode("utf-8", "surrogateescape")) if text.strip() else None
-    rows = [_in_file(document, kind, examined, key) for key in document.entries if examined and not document.helper(key)]
-    rows += _Kept(document, kind, helpers).rows()
-    return {"exists": info is not None, "problem": None, "logins": sorted(rows, key=lambda row: row["registry"])}
-
-
-def _reader(kind: LoginFormat) -> str:
-    return PODMAN if kind.scoped else DOCKER
-
-
-def _damaged(text: str, kind: LoginFormat) -> list[dict[str, t.Any]]:
-    """The entries of a document that is refused, as far as they can be told apart."""
-    examined = examine(text.encode("utf-8", "surrogateescape"))
-    reader = _reader(kind)
-    return [
-        _row(key, told_user(one.username, one.password), examined.readable(reader) and examined.usable(key, reader), None, "file")
-        for key, one in examined.entries.items()
-    ]
-
-
-def _in_file(document: LoginDocument, kind: LoginFormat, examined: Examined, key: str) -> dict[str, t.Any]:
-    entry, reader = document.entries[key], _reader(kind)
-    if entry.token:
-        return _row(key, told_user(entry.username), True, _TOKEN, "file")
-    problems = [one.text for one in examined.of_entry(key) if reader in one.readers]
-    usable = examined.readable(reader) and examined.usable(key, reader)
-    return _row(key, told_user(entry.username, entry.password), usable, " ".join(problems) or None, "file")
+    document = LoginDocument(file.path, text, kind, strict=False)
+    problems = list(document.faults)
+    if info is not None and kind.scoped and not text.strip():
+        problems.append(f"{file.path} is empty, which podman refuses as damaged JSON. Remove the file, or log in.")
+    found = _Survey(document, kind, helpers, examine(text.encode("utf-8", "surrogateescape")), problems)
+    rows = sorted(found.rows(), key=lambda row: row["registry"])
+    return {"exists": info is not None, "problem": next(iter(problems), None), "logins": rows}
 
 
 @dataclass
-class _Kept:
-    """The logins that helpers keep: of the registries that the file names, and whatever else its credsStore has."""
+class _Survey:
+    """``problems`` of the file as a whole, which grow when a helper cannot say what it keeps."""
 
     document: LoginDocument
     kind: LoginFormat
     helpers: CredentialHelpers
+    examined: Examined
+    problems: list[str] = field(default_factory=list)
 
-    def rows(self) -> list[dict[str, t.Any]]:
+    def rows(self) -> list[Row]:
         document = self.document
-        named = [key for key in dict.fromkeys([*document.entries, *document.helpers]) if document.helper(key)]
-        rows = [self._row(key, document.helper(key)) for key in named]
+        rows = [self._entry(key) for key in dict.fromkeys([*document.entries, *self.examined.entries])]
+        rows += [
+            self._named(key, suffix)
+            for key, suffix in document.helpers.items()
+            if key not in document.entries and (suffix or self.kind.scoped)
+        ]
         if document.store and self.kind.global_store:
-            own = self.kind.left_over(self.kind.hub)
-            listed = self._list(document.store)
-            rows += [
-                _row(server, told_user(username), True, None, document.store)
-                for server, username in listed.items()
-                if server not in named and server not in own and document.helper(server) == document.store
-            ]
+            rows += self._listed(document.store)
         return rows
 
-    def _row(self, key: str, helper: str) -> dict[str, t.Any]:
+    def _entry(self, key: str) -> Row:
+        server = self._server(key)
+        # to podman a helper with an empty name is one, too
+        asks = bool(self.document.helper(key)) or (self.kind.scoped and server in self.document.helpers)
+        return self._kept(key, self.document.helper(key)) if asks and self._readable else self._in_file(key)
+
+    def _named(self, key: str, suffix: str) -> Row:
+        """A registry that credHelpers alone names."""
+        server = self._server(key)
+        if self.kind.scoped and not self._readable:
+            return self._row(key, None, False, "podman reads nothing of this file.", suffix)
+        if server == key:
+            return self._kept(key, suffix)
+        told = f"{self._reader} never asks for it under this name. Write it as '{shown_key(server)}' in credHelpers."
+        return self._row(key, None, False, told, suffix)
+
+    def _in_file(self, key: str) -> Row:
+        entry, bare = self.document.entries.get(key, _NO_LOGIN), self.examined.entries.get(key)
+        username, password = (bare.username, bare.password) if entry.empty and bare else (entry.username, entry.password)
+        if entry.token and (entry.in_auth or self._reader == DOCKER):
+            found = not any(one.blocks and self._reader in one.readers for one in key_problems(key))
+            return self._row(key, told_user(username), self._readable and found, _TOKEN)
+        told = [one.text for one in self.examined.of_entry(key) if self._reader in one.readers]
+        usable = self._readable and self.examined.usable(key, self._reader)
+        if usable and self.kind.scoped and not entry.in_auth:
+            usable, told = False, [*told, "podman reads nothing but an entry's auth, which is missing here. Log in again."]
+        elif usable and not username and not entry.registry_token:
+            usable, told = False, [*told, "its user name is empty, so that no login is sent. Log in again."]
+        return self._row(key, told_user(username, password), usable, " ".join(told) or None)
+
+    def _kept(self, key: str, helper: str) -> Row:
+        """An entry or a name of credHelpers for whose registry the readers ask a helper."""
+        server, program = self._server(key), f"docker-credential-{shown(helper)}"
+        if not helper:
+            told = "credHelpers names a helper without a name, which podman cannot run. Remove it there."
+            return self._row(key, None, False, told, helper)
         try:
-            found = self.helpers.find(helper, key)
+            found = self.helpers.find(helper, server)
         except InputError as error:
-            return _row(key, None, False, str(error), helper)
+            return self._failed(key, helper, str(error))
+        if server != key:
+            told = f"nobody reads it: {self._reader} asks {program} for '{shown_key(server)}' instead. Remove it."
+            return self._row(key, told_user(self.document.entries[key].username), False, told)
         if found is None:
-            return _row(key, None, False, f"docker-credential-{shown(helper)} keeps no login for it.", helper)
+            return self._row(key, None, False, f"{program} keeps no login for it.", helper)
         if found[0] == HELPER_USERNAME:
-            return _row(key, None, True, _TOKEN, helper)
+            return self._row(key, None, True, _TOKEN, helper)
         hidden = None
         if not self.document.entries.get(key, _NO_LOGIN).empty:
             hidden = "the file holds another login beside it, which nobody reads. Log in again, and it goes."
-        return _row(key, told_user(*found), True, hidden, helper)
+        return self._row(key, told_user(*found), bool(found[0]), hidden, helper)
 
-    def _list(self, helper: str) -> dict[str, str]:
+    def _failed(self, key: str, helper: str, told: str) -> Row:
+        """docker takes the login of the file then, podman none."""
+        if self.kind.scoped or self.document.entries.get(key, _NO_LOGIN).empty:
+            return self._row(key, None, False, told, helper)
+        row = self._in_file(key)
+        return {**row, "problem": " ".join(filter(None, [told, "docker takes the login in the file.", row["problem"]]))}
+
+    def _server(self, key: str) -> str:
+        """Under which name a helper is asked about the registry that a key means."""
+        return self.kind.hub if self.kind.same(key, self.kind.hub) else self.kind.server(key)
+
+    @property
+    def _reader(self) -> str:
+        return PODMAN if self.kind.scoped else DOCKER
+
+    @property
+    def _readable(self) -> bool:
+        return self.examined.readable(self._reader)
+
+    def _listed(self, store: str) -> list[Row]:
+        """What else the credsStore keeps."""
         try:
-            return self.helpers.usernames(helper)
-        except InputError:
-            # that of the registries which are named has been told
-            return {}
+            listed = self.helpers.usernames(store)
+        except InputError as error:
+            self.problems.append(f"it is not known which other registries credsStore keeps logins for: {error}")
+            return []
+        known = {*self.document.entries, *self.document.helpers, *self.kind.left_over(self.kind.hub)}
+        return [self._of_store(server, username, store) for server, username in listed.items() if server not in known]
 
+    def _of_store(self, server: str, username: str, store: str) -> Row:
+        asked = self._server(server)
+        if asked != server:
+            told = f"docker never asks for it under this name, but for '{shown_key(asked)}'."
+            return self._row(server, told_user(username), False, told, store)
+        if username == HELPER_USERNAME:
+            return self._row(server, None, True, _TOKEN, store)
+        return self._row(server, told_user(username), True, None, store)
 
-def _row(key: str, username: str | None, usable: bool, problem: str | None, store: str) -> dict[str, t.Any]:
-    return {"registry": shown_key(key), "username": username, "usable": usable, "problem": problem, "store": shown(store)}
+    def _row(self, key: str, username: str | None, usable: bool, problem: str | None, store: str = "file") -> Row:
+        return {"registry": shown_key(key), "username": username, "usable": usable, "problem": problem, "store": shown(store)}

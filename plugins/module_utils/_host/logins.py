@@ -85,11 +85,15 @@ class Keeper:
         return edited, Row(key, before or (username and told_user(username)), action, before)
 
     def _helper(self, document: LoginDocument, server: str) -> str:
-        helper = {AUTO: document.helper(server), FILE: ""}.get(self.store, self.store)
-        if helper and self.kind.scoped and "/" in server:
+        """That which gets the login, empty for the file."""
+        named = document.helper(server)
+        helper = {AUTO: named, FILE: ""}.get(self.store, self.store)
+        if self.kind.scoped and "/" in server and (helper or named):
+            host = server.partition("/")[0]
             raise InputError(
-                f"registry {server}: docker-credential-{shown(helper)} keeps logins for whole registries only. Set store to "
-                f"file, or give {server.partition('/')[0]}."
+                f"registry {server}: docker-credential-{shown(helper or named)} keeps logins for whole registries only"
+                + (f", and credHelpers names it for {host}, so that podman does not look into the file. " if named else ". ")
+                + f"Give {host}, or {'remove it from credHelpers' if named else 'set store to file'}."
             )
         return helper
 
@@ -97,7 +101,8 @@ class Keeper:
         """Whose login a helper has forgotten, None for nobody's."""
         forgotten = None
         for server in self.kind.servers(key):
-            helper = self._helper(document, server)
+            # a login for a path is always in the file
+            helper = "" if self.store == AUTO and "/" in server and self.kind.scoped else self._helper(document, server)
             found = self.helpers.find(helper, server) if helper else None
             if found is not None and username in (None, found[0]):
                 if not self.dry:
