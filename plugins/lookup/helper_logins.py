@@ -9,6 +9,7 @@ version_added: 0.1.0
 description:
   - Asks the C(docker-credential-*) programs that entries of registries name, on the controller and as whoever runs it, each for
     each registry once.
+  - A program has 30 seconds for each question, and all of them together have 10 minutes. One that takes longer is killed.
   - The answers hold passwords. A task that takes them needs C(no_log).
 options:
   _terms:
@@ -38,45 +39,32 @@ _list:
   elements: dict
 """
 
-import contextlib
-import os
-import signal
-import subprocess
 import typing as t
 
 from ansible.errors import AnsibleLookupError
+from ansible.module_utils.basic import AnsibleModule
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 
-
-class Group(subprocess.Popen[bytes]):
-    """A program that is killed with all that it has started, which would keep its output open."""
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+# seconds
+TOGETHER = 600.0
 
 
-class Runner:
-    """Runs programs as AnsibleModule.run_command does; a lookup has no module."""
+class Runner(AnsibleModule):
+    """Runs programs as a module does. A lookup has no options of a module, and must not end as one."""
 
-    def run_command(self, args: list[str], **options: t.Any) -> tuple[int, str, str]:
-        pipe = subprocess.PIPE
-        with Group(args, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
-            options["before_communicate_callback"](process)
-            # a question is shorter than what a pipe holds, so that nobody waits for its reader
-            t.cast("t.IO[bytes]", process.stdin).write(str(options["data"]).encode())
-            t.cast("t.IO[bytes]", process.stdin).close()
-            process.stdin = None
-            output, errors = process.communicate()
-        return process.returncode, output.decode(errors="replace"), errors.decode(errors="replace")
+    def __init__(self) -> None:
+        self.run_command_environ_update: dict[str, str] = {}
+        self.no_log_values: set[str] = set()
+        self._debug = False
+        self._shell = None
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **_options: t.Any) -> list[dict[str, str]]:
-        helpers = CredentialHelpers(Runner())
+        helpers = CredentialHelpers(Runner(), together=TOGETHER)
         answers: dict[tuple[str, str], dict[str, str]] = {}
         told = []
         for term in terms:

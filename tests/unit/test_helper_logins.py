@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import signal
+import re
 import time
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import Group, LookupModule, Runner
+from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule, Runner
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 
 QUESTION = {"registry": "r.example.com", "credential_helper": "lab"}
 
@@ -44,19 +46,76 @@ def test_each_question_is_put_once(programs: Path) -> None:
     assert (programs / "asked").read_text() == "r.example.com"
 
 
-def test_a_program_that_waits_is_ended_with_what_it_has_started(programs: Path) -> None:
-    program(programs, f"sleep 600 & echo $! > {programs}/new; mv {programs}/new {programs}/child; wait; echo late")
-    child = programs / "child"
+@pytest.mark.parametrize(
+    ("script", "told"),
+    {
+        "silent": ("sleep 600 & echo $! > {folder}/new; mv {folder}/new {folder}/child; wait", "no answer .* within 2 s"),
+        # docker itself would wait for the end of the grandchild
+        "chatty grandchild": (
+            "(while :; do echo x; sleep 0.1; done) & echo $! > {folder}/new; mv {folder}/new {folder}/child; exit 0",
+            "no answer .* within 2 s",
+        ),
+        "stops itself": ("echo $$ > {folder}/child; kill -STOP $$", "no answer .* within 2 s"),
+        "stops its parent": ("echo $$ > {folder}/child; kill -STOP $PPID; sleep 600", "no answer .* within 2 s"),
+        "kills its parent": ("echo $$ > {folder}/child; kill -KILL $PPID; sleep 600", "the process that started it was killed"),
+        "endless": ("echo $$ > {folder}/child; exec cat /dev/zero", "more than 1 MiB"),
+        "endless errors": ("echo $$ > {folder}/child; exec cat /dev/zero >&2", "more than 1 MiB"),
+        "endless by a grandchild": (
+            "cat /dev/zero & echo $! > {folder}/new; mv {folder}/new {folder}/child; exit 0",
+            "more than 1 MiB",
+        ),
+        "reads nothing": (": deaf; echo $$ > {folder}/child; sleep 600", "no answer .* within 2 s"),
+    }.values(),
+)
+def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, told: str) -> None:
+    """Nobody extends the deadline, and whatever the program started is killed with it."""
+    program(programs, script.format(folder=programs))
+    began = time.monotonic()
 
-    def end(process: Group) -> None:
-        while not child.exists():
-            time.sleep(0.01)
-        process.kill()
+    with pytest.raises(InputError, match=told):
+        CredentialHelpers(Runner(), seconds=2.0).store("lab", "r.example.com", "bot", "x" * (200_000 if "deaf" in script else 5))
 
-    code, output, _errors = Runner().run_command(["docker-credential-lab"], data="", before_communicate_callback=end)
+    assert time.monotonic() - began < 5
+    process, until = int((programs / "child").read_text()), time.monotonic() + 10
+    while is_running(process) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_running(process)
 
-    assert (code, output) == (-signal.SIGKILL, "")
-    assert not is_running(int(child.read_text()))
+
+def test_all_questions_have_one_deadline(programs: Path) -> None:
+    """A file may name any number of registries."""
+    program(programs, "sleep 600")
+    helpers = CredentialHelpers(Runner(), seconds=30.0, together=1.0)
+    began = time.monotonic()
+
+    with pytest.raises(InputError, match="no answer .* within 1 s"):
+        helpers.get("lab", "r.example.com")
+    for _time in range(100):
+        with pytest.raises(InputError, match=r"was not asked .* took 1 s together"):
+            helpers.find("lab", "r.example.com")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    {
+        "the store is locked": "the store is locked",
+        "no basic auth credentials": "no basic auth credentials",
+        "exit status 2: dial tcp 10.0.0.1:443: connection refused": "connection refused",
+        "cannot store Zauberwort for bot": r"cannot store \*\*\*\*\*\*\*\* for bot",
+        "cannot store WmF1YmVyd29ydA== for bot": r"cannot store \*+\S* for bot",
+        "login of bot with password hunter2 failed": "it ends with 1, and its text may hold a secret",
+        "auth=aHVudGVyMg== is not valid": "it ends with 1, and its text may hold a secret",
+        "dckr_pat_0123456789abcdef was refused": "it ends with 1, and its text may hold a secret",
+        "hunter2": "it ends with 1, and its text may hold a secret",
+    }.items(),
+)
+def test_what_a_program_says_is_shown_without_secrets(programs: Path, line: str, shown: str) -> None:
+    for where in ("", " >&2"):
+        program(programs, f"echo '{line}'{where}; exit 1")
+        with pytest.raises(InputError, match=shown) as caught:
+            CredentialHelpers(Runner()).store("lab", "r.example.com", "bot", "Zauberwort")
+        assert not re.search("Zauberwort|hunter2|aHVudGVyMg|dckr_pat|WmF1YmVyd29ydA", str(caught.value))
 
 
 @pytest.mark.parametrize("term", ["r.example.com", {"registry": "r.example.com"}])

@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import account_named, as_account, own_account
+from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import NoAnswer, in_child
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 
@@ -71,6 +73,44 @@ def test_errors_come_back_and_strange_ones_without_their_words() -> None:
     for work in (die, lambda: fail(SystemExit(0))):
         with pytest.raises(PullpassError, match="ended before it was done"):
             as_account(account_named("nobody"), work)
+
+
+@root_only
+def test_an_account_that_stops_its_process_does_not_hold_up_root() -> None:
+    """SIGSTOP is the account's right; the program below it is in a group of its own, and is killed as well."""
+    reading, writing = os.pipe()
+
+    def stopped() -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return {}
+
+    def stopped_with_a_child() -> dict[str, Any]:
+        def below() -> None:
+            os.write(writing, str(os.getpid()).encode())
+            os.kill(os.getppid(), signal.SIGSTOP)
+            time.sleep(600)
+
+        in_child(below, seconds=600)
+        return {}
+
+    for work in (stopped, stopped_with_a_child):
+        began = time.monotonic()
+        with pytest.raises(PullpassError, match="user nobody did not finish within 1 s and was killed"):
+            as_account(account_named("nobody"), work, seconds=1.0)
+        assert time.monotonic() - began < 5
+    below = Path("/proc", os.read(reading, 20).decode(), "stat")
+    until = time.monotonic() + 10
+    while below.exists() and below.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not below.exists() or below.read_text().rpartition(")")[2].split()[0] == "Z"
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_an_answer_has_a_size() -> None:
+    with pytest.raises(NoAnswer, match="too large"):
+        in_child(lambda: "x" * 1_000_000, seconds=10.0, most_bytes=1000)
+    assert in_child(lambda: "x" * 1_000_000, seconds=10.0) == "x" * 1_000_000
 
 
 def test_own_work_is_done_here() -> None:

@@ -8,13 +8,18 @@ a child process gives up its rights for good and works as that person, and only 
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import (
+    ENDED,
+    LATE,
+    NoAnswer,
+    in_child,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -22,6 +27,8 @@ if t.TYPE_CHECKING:
 
 # of root's environment; the rest may hold secrets of root, and the account reads what its own processes are given
 _KEPT = ("PATH", "LANG", "LANGUAGE", "TZ")
+# more than all questions to credential helpers together may take (credential_helper.py)
+SECONDS = 150.0
 
 
 @dataclass(frozen=True)
@@ -56,56 +63,57 @@ def own_account() -> Account:
     return Account(found.pw_name, uid, found.pw_gid, home or found.pw_dir)
 
 
-def as_account(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-    """What ``work`` gives, in values that JSON can hold, when it is done as the account. Raises PullpassError, as it does."""
+def account_of(uid: int, gid: int) -> Account:
+    """The account with this id; for one without a name, ``gid`` is its only group."""
+    try:
+        found = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(str(uid), uid, gid, "/")
+    return Account(found.pw_name, uid, found.pw_gid, found.pw_dir)
+
+
+def as_account(account: Account, work: Callable[[], dict[str, t.Any]], seconds: float = SECONDS) -> dict[str, t.Any]:
+    """The result of ``work``, in values that JSON can hold, done with the account's rights. Raises PullpassError, as it does.
+
+    ``seconds``: for all of it, whatever the account does meanwhile.
+    """
     if account.is_own:
         return work()
     if os.geteuid() != 0:
         raise InputError(
             f"only root can work as user {account.name}, and this task runs as {own_account().name}. Set become: true."
         )
-    return _in_child(account, work)
-
-
-def _in_child(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reading)
-            with os.fdopen(writing, "wb") as pipe:
-                pipe.write(json.dumps(_answer(account, work)).encode("ascii"))
-            status = 0
-        finally:
-            # no handler, buffer or temporary file of the parent is the child's to deal with
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read()
-    os.waitpid(child, 0)
     try:
-        answer = json.loads(told)
-    except ValueError:
-        raise PullpassError(f"the process that worked as user {account.name} ended before it was done.") from None
-    if "error" in answer:
-        raise InputError(answer["error"])
-    return answer["done"]
+        return in_child(lambda: _done_as(account, work), seconds)
+    except NoAnswer as error:
+        raise PullpassError(_without_answer(account, error.reason, seconds)) from None
+    except PullpassError as error:
+        raise InputError(str(error)) from None
 
 
-def _answer(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+def _without_answer(account: Account, reason: str, seconds: float) -> str:
+    process = f"the process that worked as user {account.name}"
+    if reason == LATE:
+        return (
+            f"{process} did not finish within {seconds:.0f} s and was killed. The account may have stopped it, or a credential "
+            "helper of the account is slow. Look at the processes of the account, then run the task again."
+        )
+    if reason == ENDED:
+        return f"{process} ended before it was done."
+    return f"{process} gave an answer that is too large. Look at the size of the account's file."
+
+
+def _done_as(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     try:
         _become(account)
-        return {"done": work()}
-    except PullpassError as error:
-        return {"error": str(error)}
+        return work()
+    except PullpassError:
+        raise
     except Exception as error:  # the parent has to hear of it; the text of others may hold a secret
-        return {"error": f"the work as user {account.name} failed ({type(error).__name__})."}
+        raise PullpassError(f"the work as user {account.name} failed ({type(error).__name__}).") from None
 
 
 def _become(account: Account) -> None:
-    # the account's own programs shall not type into the terminal that root sits at
-    os.setsid()
     try:
         os.initgroups(account.name, account.gid)
         os.setgid(account.gid)

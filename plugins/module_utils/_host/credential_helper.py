@@ -14,23 +14,33 @@ import contextlib
 import json
 import re
 import shutil
-import threading
+import time
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
     HELPER_USERNAME,
     username_for_identity_token,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import (
+    foreign_text,
+    remember_secrets,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import (
+    LATE,
+    TOO_LARGE,
+    NoAnswer,
+    in_child,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
 
     class _Process(t.Protocol):
         stdin: t.Any
-
-        def kill(self) -> None: ...
+        stdout: t.Any
+        stderr: t.Any
 
     class _Runner(t.Protocol):
         """An AnsibleModule, or what runs programs in its place."""
@@ -42,14 +52,28 @@ if t.TYPE_CHECKING:
 _SUFFIX = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _NOT_FOUND = "credentials not found in native keychain"
 _SECONDS = 30.0
+_SECONDS_TOGETHER = 120.0
+_MOST_BYTES = 1024 * 1024
+# the same in the longest form that JSON has for it
+_MOST_BYTES_AS_JSON = 8 * _MOST_BYTES
+# words beside which a helper may show a secret, and texts that look like one
+_MAY_HOLD_SECRET = re.compile(
+    r"[{\n]|secret|passw|passphrase|token|bearer|api.?key|(?:auth|credential|login)\w*\s*[:=]"
+    r"|(?<![\w+/.-])(?=[\w+/=.-]*[0-9])(?=[\w+/=.-]*[A-Za-z])[\w+/=-]{20,}|\A\S*\Z",
+    re.IGNORECASE,
+)
 
 
 class CredentialHelpers:
-    """The programs of the machine where this runs, each asked through the module's own run_command."""
+    """The programs of the machine where this runs, each asked through the module's own run_command.
 
-    def __init__(self, module: _Runner, seconds: float = _SECONDS) -> None:
+    ``seconds``: for one question. ``together``: for all questions, since a file may name any number of registries.
+    """
+
+    def __init__(self, module: _Runner, seconds: float = _SECONDS, together: float = _SECONDS_TOGETHER) -> None:
         self._module = module
         self._seconds = seconds
+        self._together = self._left = together
 
     def login(self, where: str, suffix: str, key: str) -> tuple[str, str]:
         """``(username, password)`` for the canonical ``key`` of a registry. Raises InputError that begins with ``where``."""
@@ -66,6 +90,7 @@ class CredentialHelpers:
         if code:
             raise _failure(name, server, _reason(code, output, errors))
         username, secret = _answer(name, server, output)
+        remember_secrets([secret])
         if not secret:
             raise InputError(f"{name} gives an empty secret for {shown(server)}. Log in to it again on this machine.")
         return username, secret
@@ -79,11 +104,13 @@ class CredentialHelpers:
                 return None
             raise _failure(name, server, _reason(code, output, errors))
         username, secret = _answer(name, server, output)
+        remember_secrets([secret])
         # older ones of Debian answer so for what they have not
         return (username, secret) if secret else None
 
     def store(self, suffix: str, server: str, username: str, secret: str) -> None:
         """Raises InputError where the program does not take it."""
+        remember_secrets([secret])
         given = json.dumps({"ServerURL": server, "Username": username, "Secret": secret}, ensure_ascii=False)
         self._do(suffix, "store", server, given)
 
@@ -111,22 +138,35 @@ class CredentialHelpers:
         name = _program(suffix)
         code, output, errors = self._run(name, action, given, server)
         if code:
-            raise InputError(f"{name} {action} failed for {shown(server)}: {shown(_reason(code, output, errors))}")
+            raise InputError(f"{name} {action} failed for {shown(server)}: {_reason(code, output, errors)}")
 
     def _run(self, name: str, action: str, given: str, server: str) -> tuple[int, str, str]:
-        timer: list[threading.Timer] = []
-        late = threading.Event()
+        seconds = min(self._seconds, self._left)
+        if seconds <= 0:
+            raise InputError(
+                f"{name} was not asked for {shown(server)}: the credential helpers took {self._together:.0f} s together. Find "
+                "out why they are slow."
+            )
+        began = time.monotonic()
+        try:
+            told = in_child(lambda: self._asked(name, action, given), seconds, _MOST_BYTES_AS_JSON)
+        except NoAnswer as error:
+            raise InputError(_without_answer(name, server, error.reason, seconds)) from None
+        finally:
+            self._left -= time.monotonic() - began
+        if "problem" in told:
+            raise InputError(
+                f"{name} cannot be run on the machine where this task runs ({told['problem']}). Install it into the PATH of the "
+                "user that runs the task."
+            )
+        return told["code"], told["output"], told["errors"]
+
+    def _asked(self, name: str, action: str, given: str) -> dict[str, t.Any]:
+        """In the child."""
 
         def limit(process: _Process) -> None:
             process.stdin = _Input(process.stdin)
-
-            def end() -> None:
-                late.set()
-                process.kill()
-
-            timer.append(threading.Timer(self._seconds, end))
-            timer[0].daemon = True
-            timer[0].start()
+            process.stdout, process.stderr = _Output(process.stdout), _Output(process.stderr)
 
         try:
             code, output, errors = self._module.run_command(
@@ -140,21 +180,17 @@ class CredentialHelpers:
             )
         except OSError as error:
             # the system says of a folder of PATH that may not be entered what it says of a program that may not be run
-            reason = error.strerror if shutil.which(name) else "no such program in PATH"
-            raise InputError(
-                f"{name} cannot be run on the machine where this task runs ({reason}). Install it into the PATH of the "
-                "user that runs the task."
-            ) from None
-        finally:
-            for one in timer:
-                one.cancel()
-                # a process that is forked after this shall find no thread
-                one.join()
-        if late.is_set():
-            raise InputError(
-                f"{name} gave no answer for {shown(server)} within {self._seconds:.0f} s. Does it wait for a person?"
-            )
-        return code, output, errors
+            return {"problem": error.strerror if shutil.which(name) else "no such program in PATH"}
+        return {"code": code, "output": output, "errors": errors}
+
+
+def _without_answer(name: str, server: str, reason: str, seconds: float) -> str:
+    if reason == LATE:
+        return f"{name} gave no answer for {shown(server)} within {seconds:.0f} s and was killed. Does it wait for a person?"
+    if reason == TOO_LARGE:
+        most = f"{_MOST_BYTES // 1024 // 1024} MiB"
+        return f"{name} gave more than {most} for {shown(server)} and was killed. Is it the right program?"
+    return f"{name} was not asked for {shown(server)}: the process that started it was killed. Run the task again."
 
 
 class _Input:
@@ -172,6 +208,27 @@ class _Input:
             self._pipe.close()
 
 
+class _Output:
+    """Standard output or error of a program, of which only so much is read."""
+
+    def __init__(self, pipe: t.Any) -> None:
+        self._pipe = pipe
+        self._left = _MOST_BYTES
+
+    def fileno(self) -> int:
+        return int(self._pipe.fileno())
+
+    def read(self, size: int) -> bytes | None:
+        chunk: bytes | None = self._pipe.read(size)
+        self._left -= len(chunk or b"")
+        if self._left < 0:
+            raise NoAnswer(TOO_LARGE)
+        return chunk
+
+    def close(self) -> None:
+        self._pipe.close()
+
+
 def _program(suffix: str) -> str:
     if not _SUFFIX.fullmatch(suffix):
         raise InputError(f"'{shown(suffix)}' is no suffix of a docker-credential-* program: letters, digits, '.', '_' and '-'.")
@@ -179,19 +236,18 @@ def _program(suffix: str) -> str:
 
 
 def _reason(code: int, output: str, errors: str) -> str:
-    return _told(output) or _told(errors) or f"it ends with {code}"
+    """The helper's own line, unless it may hold (a part of) a secret."""
+    lines = [text for text in (output.strip(), errors.strip()) if text]
+    told = next((text for text in lines if not _MAY_HOLD_SECRET.search(text)), None)
+    if told is not None:
+        return foreign_text(told)
+    return f"it ends with {code}" + (", and its text may hold a secret, so that it is not shown" if lines else "")
 
 
 def _failure(name: str, server: str, told: str) -> InputError:
     if told == _NOT_FOUND:
         return InputError(f"{name} has no credential for {shown(server)}. Log in to it on this machine, as this user.")
-    return InputError(f"{name} failed for {shown(server)}: {shown(told)}")
-
-
-def _told(output: str) -> str:
-    """What a helper says, unless that may be (a part of) an answer with the secret in it."""
-    text = output.strip()
-    return "" if "{" in text or "\n" in text or "secret" in text.lower() else text
+    return InputError(f"{name} failed for {shown(server)}: {told}")
 
 
 def _answer(name: str, server: str, output: str) -> tuple[str, str]:
