@@ -29,7 +29,7 @@ options:
       credential_helper:
         description:
           - Suffix of a C(docker-credential-*) program on the machine where the task runs, which is asked for user name and
-            password. It speaks with the identity of whoever runs the task.
+            password. It speaks with the identity of whoever runs the task. It has 30 seconds to answer.
         type: str
       email:
         description: E-mail address, only kept in the document. No registry asks for it.
@@ -65,6 +65,7 @@ options:
     description:
       - Path of such a document, or of a containers C(auth.json), on the machine where the task runs.
       - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
+      - Root reads a file that lies in a folder of somebody else, or behind a link, with the rights of that account.
     type: path
   config_registries:
     description: Registries to take from O(config) or O(config_file), by default all. One that is not in it is an error.
@@ -73,7 +74,8 @@ options:
   resolve_helpers:
     description:
       - Ask the programs that C(credHelpers) and C(credsStore) of O(config) or O(config_file) name, on the machine where the task
-        runs. They speak with the identity of whoever runs the task, so use it for documents of your own only.
+        runs. They speak with the identity of whoever runs the task, so use it for documents of your own only. Root runs no
+        program that a O(config_file) of somebody else names, or one that others can write.
     type: bool
     default: false
 """

@@ -23,11 +23,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.reg
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import read_option
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -57,6 +57,8 @@ CREDENTIAL_OPTIONS: dict[str, t.Any] = {
     "resolve_helpers": {"type": "bool", "default": False},
 }
 _LONGEST_REVISION = 200
+# the caller chooses these helpers, and some ask a cloud for each of a hundred registries
+_SECONDS_OF_HELPERS = 600.0
 _KUBELET_REMEDY = "a credential provider plugin of the kubelet"
 SOURCES = ("registries", "config", "config_file")
 
@@ -71,14 +73,21 @@ def credentials_option(module: AnsibleModule) -> list[Credential]:
 def credentials_as_given(module: AnsibleModule) -> list[Credential]:
     """The same, but those of registries in their order, and with several for one registry where there are."""
     params = module.params
-    helpers = CredentialHelpers(module)
+    helpers = CredentialHelpers(module, together=_SECONDS_OF_HELPERS)
     if params["registries"] is not None:
         return _from_registries(params["registries"], helpers)
     if params["config_registries"] == []:
         raise InputError("config_registries is an empty list. Name the registries to take, or leave the option out for all.")
-    where, text = _document(params)
-    ask = helpers.get if params["resolve_helpers"] else None
+    where, text, refusal = _document(params)
+    ask = _asking(helpers, refusal) if params["resolve_helpers"] else None
     return credentials_from_document(where, text, params["config_registries"], ask)
+
+
+def _asking(helpers: CredentialHelpers, refusal: str) -> Callable[[str, str], tuple[str, str]]:
+    def refuse(_suffix: str, _server: str) -> tuple[str, str]:
+        raise InputError(f"{refusal} Run the task as that user (become_user), or give the file and its folder to root.")
+
+    return refuse if refusal else helpers.get
 
 
 def registries_option(module: AnsibleModule) -> list[str]:
@@ -88,7 +97,7 @@ def registries_option(module: AnsibleModule) -> list[str]:
         return [_key(index, entry) for index, entry in enumerate(params["registries"])]
     if params["config_registries"]:
         return [canonical_registry(name) for name in params["config_registries"]]
-    return registries_in_document(*_document(params))
+    return registries_in_document(*_document(params)[:2])
 
 
 def revisions_option(module: AnsibleModule) -> dict[str, str]:
@@ -124,18 +133,19 @@ def announce(module: AnsibleModule, credentials: Iterable[Credential], remedy: s
             )
 
 
-def _document(params: Mapping[str, t.Any]) -> tuple[str, str]:
-    """Where the document is from, and its text."""
+def _document(params: Mapping[str, t.Any]) -> tuple[str, str, str]:
+    """Where the document is from, its text, and why it does not choose which helpers run, empty where it does."""
     config = params["config"]
     if config is None:
-        return f"config_file {params['config_file']}", read_text("config_file", params["config_file"])
+        read = read_option("config_file", params["config_file"])
+        return f"config_file {params['config_file']}", read.text, read.refusal
     if isinstance(config, dict):
         try:
-            return "config", json.dumps(config)
+            return "config", json.dumps(config), ""
         except (TypeError, ValueError):
             raise InputError("config holds a value that JSON has not (a date, perhaps). Quote it.") from None
     if isinstance(config, str):
-        return "config", config
+        return "config", config, ""
     raise InputError("config is neither a mapping nor JSON text. Expected a docker config.json.")
 
 

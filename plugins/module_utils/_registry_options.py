@@ -8,6 +8,7 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import other_owner, read_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import realms_option, registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
@@ -30,7 +31,11 @@ def open_registries(params: Mapping[str, t.Any], named: Iterable[str]) -> Regist
     timeout = params["registry_timeout"]
     if not 0 < timeout <= _LONGEST_TIMEOUT:
         raise InputError(f"registry_timeout is {timeout:g}. Expected seconds, more than 0 and at most {_LONGEST_TIMEOUT}.")
-    otherwise = Asking(None, params["registry_ca_cert"], params["registry_validate_certs"])
+    otherwise = Asking(
+        ca_cert=params["registry_ca_cert"],
+        ca_data=_ca_data("registry_ca_cert", params["registry_ca_cert"]),
+        validate_certs=params["registry_validate_certs"],
+    )
     asking = {registry_host(key): otherwise for key in named}
     special: dict[str, Asking] = {}
     for host, entry in _entries(params):
@@ -65,6 +70,12 @@ def _asking(entry: Mapping[str, t.Any], otherwise: Asking) -> Asking:
     return Asking(
         endpoint=entry["endpoint"],
         ca_cert=entry["ca_cert"] or otherwise.ca_cert,
+        ca_data=_ca_data("ca_cert", entry["ca_cert"]) if entry["ca_cert"] else otherwise.ca_data,
         validate_certs=otherwise.validate_certs if entry["validate_certs"] is None else entry["validate_certs"],
         plain_http=bool(entry["plain_http"]),
     )
+
+
+def _ca_data(option: str, path: str | None) -> str | None:
+    """What the file holds, where root should not open it by its path."""
+    return read_option(option, path).text if path and other_owner(path) else None

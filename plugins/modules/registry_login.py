@@ -66,8 +66,9 @@ options:
     default: false
   user:
     description:
-      - Account of the host whose logins these are. The task has to run as root, and gives up its rights to read and write the
-        file and to ask a helper; the helper gets the environment of a plain login.
+      - Account of the host whose logins these are. The task has to run as root. It reads and writes the file, reads
+        O(config_file) and runs each credential helper with the rights of this account alone; a helper gets the environment of a
+        plain login. What the account does with these processes holds up the task for 150 seconds at most.
       - Links, folders and files of anybody else are refused. Without this option, root refuses what is below a folder that is
         not root's.
     type: str
@@ -85,6 +86,13 @@ options:
     type: str
     choices: [fail, warn]
     default: fail
+  config_file:
+    description:
+      - Path of a docker C(config.json), or of a containers C(auth.json), with the logins, on the machine where the task runs.
+      - With O(user) it is read with the rights of that account, and C(~/) is its home. Without O(user), root reads a file that
+        lies in a folder of somebody else, or behind a link of somebody else, with the rights of that account.
+      - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
+    type: str
   store:
     description:
       - V(auto) stores a login where the file says, through the program of C(credHelpers) or (docker alone) C(credsStore), or
@@ -109,6 +117,7 @@ options:
     description:
       - Mode of the file, as V('0640'). By default V(0600) for a new file, and as it is for one that is there; but one that
         every account can read or write becomes V(0600).
+      - Where the mode changes, an access control list of the file is removed. A new file takes none from its folder.
       - Folders that have to be made get V(0700).
     type: raw
   backup:
@@ -116,6 +125,10 @@ options:
     type: bool
     default: false
 notes:
+  - docker and podman take no lock. So the file is looked at again right before it is replaced, and the change is planned again
+    where another program has written the file meanwhile. Only what is written within that last moment can be lost.
+  - Root does not run a helper that a file of somebody else chooses, or a file that others can write. Root refuses a folder that
+    others can write, by its mode or by a POSIX access control list. NFSv4 access control lists are not looked at.
   - A registry that hands out an identity token has it stored in place of the password, as docker does (O(format=docker) with
     O(verify=login)). Such a file is of no use as a pull secret.
   - C(email) and C(revision) of O(registries) are not kept in the file.
@@ -209,7 +222,9 @@ verification:
            "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
 """
 
+import os
 import typing as t
+from dataclasses import asdict
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
     CREDENTIAL_OPTIONS,
@@ -218,6 +233,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
     credentials_option,
     registries_option,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import as_account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
@@ -256,8 +272,13 @@ OPTIONS: dict[str, t.Any] = {
     "mode": {"type": "raw"},
     "backup": {"type": "bool", "default": False},
 }
-# to log out, a user name needs no password
-REGISTRIES = {"registries": {**CREDENTIAL_OPTIONS["registries"], "required_together": []}}
+CREDENTIALS = {
+    **CREDENTIAL_OPTIONS,
+    # to log out, a user name needs no password
+    "registries": {**CREDENTIAL_OPTIONS["registries"], "required_together": []},
+    # no path: Ansible would put the home of whoever runs the task in the place of '~', not that of user
+    "config_file": {"type": "str"},
+}
 # registries that are asked at a time
 WORKERS = 8
 REMEDY = "a credential helper that gets new ones by itself, such as docker-credential-ecr-login, named in credHelpers"
@@ -272,16 +293,27 @@ def check_options(params: dict[str, t.Any]) -> None:
         raise InputError("registries is an empty list. Name the registries to log out of.")
 
 
+def path_of_config_file(given: str | None, place: LoginPlace) -> str | None:
+    """As Ansible expands a path, but for another account its home takes the place of ``~``, and no variable is expanded."""
+    if given is None or place.account.is_own:
+        return given and os.path.expanduser(os.path.expandvars(given))
+    return place.account.home + given[1:] if given == "~" or given.startswith("~/") else given
+
+
 def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
     entries = module.params["registries"]
-    usernames = [None] * len(registries_option(module)) if entries is None else [entry["username"] for entry in entries]
-    keys = [place.kind.key(registry) for registry in registries_option(module)]
+    # whatever file the options name, the account reads it itself
+    registries = as_account(place.account, lambda: {"keys": registries_option(module)})["keys"]
+    usernames = [None] * len(registries) if entries is None else [entry["username"] for entry in entries]
+    keys = [place.kind.key(registry) for registry in registries]
     return [Wish(key, username=username) for key, username in zip(keys, usernames)]
 
 
 def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], dict[str, t.Any]]:
     """What to store, once the registries have accepted it, and what they said."""
-    credentials = credentials_option(module)
+    # whatever file and helper the options name, the account reads and asks it itself
+    given = as_account(place.account, lambda: {"credentials": list(map(asdict, credentials_option(module)))})["credentials"]
+    credentials = [Credential(**one) for one in given]
     announce(module, credentials, REMEDY)
     keys = [place.kind.key(one.registry) for one in credentials]
     wanted = [Login(one.registry, one.username, one.password) for one in credentials]
@@ -319,8 +351,8 @@ def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done
         )
     if done["unlocked"]:
         yield (
-            f"the folder of {place.file.path} cannot be locked (NFS, perhaps): two tasks that change the file at once could lose "
-            "a login."
+            f"the folder of {place.file.path} could not be locked (it is on NFS, or another process holds the lock): two tasks "
+            "that change the file at the same time could lose a login."
         )
     if attributes.mode is not None and attributes.mode & 0o007:
         yield f"by its mode every account of the host may read the passwords in {place.file.path}."
@@ -345,6 +377,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
     place = open_logins(params)
+    params["config_file"] = path_of_config_file(params["config_file"], place)
     attributes = attributes_option(params["owner"], params["group"], params["mode"])
     keeper = Keeper(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
     found: dict[str, t.Any] = {}
@@ -376,7 +409,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
 def main() -> None:
     run(
         flow,
-        argument_spec={**OPTIONS, **LOGIN_OPTIONS, **CREDENTIAL_OPTIONS, **REGISTRIES, **REGISTRY_OPTIONS},
+        argument_spec={**OPTIONS, **LOGIN_OPTIONS, **CREDENTIALS, **REGISTRY_OPTIONS},
         mutually_exclusive=[SOURCES, ("config_registries", "registries")],
         required_one_of=[SOURCES],
         supports_check_mode=True,

@@ -13,9 +13,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from login_password_store import password_store
-from login_tasks import actions, checked, each, entry, info, login, logout
+from login_tasks import actions, auths, checked, credential, each, entry, info, login, logout, program
 
 from ansible_run import Ansible
+from lab import Lab
 
 OFFLINE = {"verify": "none"}
 A = {"registry": "a.example.com", "username": "bot", "password": "Zauberwort"}
@@ -214,6 +215,40 @@ def test_a_helper_need_not_read_what_it_is_given(tmp_path: Path, monkeypatch: py
     # more than a pipe holds
     helpers.store("deaf", "a.example.com", "bot", "x" * 500_000)
     assert helpers.find("deaf", "a" * 500_000) == ("bot", "Zauberwort")
+
+
+def test_no_login_is_lost_while_a_helper_is_asked(lab: Lab, ansible: Ansible, tmp_path: Path, helpers: Helpers) -> None:
+    """docker takes no lock: its login renamed a new file into place, and ours took its place."""
+    given = credential(lab)
+    host, docker = given["registry"], program("docker", "docker.io")
+    (tmp_path / "password").write_text(given["password"])
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"auths": {"b.example.com": entry("bot", "old")}, "credHelpers": {"a.example.com": "slow"}}))
+    file.chmod(0o600)
+    slow = helpers.folder / "docker-credential-slow"
+    docker_login = f"{docker} --config {tmp_path} login -u {given['username']} --password-stdin {host}"
+    slow.write_text(
+        f"""#!/bin/sh
+echo "$1" >> {helpers.folder}/asked
+[ "$1" = get ] || exit 0
+SSL_CERT_FILE={lab.ca} {docker_login} < {tmp_path}/password >&2 || exit 1
+echo 'credentials not found in native keychain'
+exit 1
+"""
+    )
+    slow.chmod(0o755)
+
+    (stored,) = each(
+        ansible, [login(A, {**A, "registry": "b.example.com"}, path=str(file), **OFFLINE)], environment=helpers.environment
+    )
+
+    assert actions(stored) == ["stored", "stored"]
+    assert auths(file) == {
+        "a.example.com": {},
+        "b.example.com": entry("bot", "Zauberwort"),
+        host: entry(given["username"], given["password"]),
+    }
+    assert helpers.asked() == ["get", "store"]
 
 
 def test_what_a_store_for_all_keeps_beside_the_file(ansible: Ansible, tmp_path: Path) -> None:

@@ -6,19 +6,28 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import shutil
 import signal
 import stat
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import login_file
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard, find_place
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard, Place, open_place
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_replacement import Replacement
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
 
 PLAIN = Attributes()
+
+
+def find_place(path: str, guard: Guard | None) -> Place:
+    with open_place(path, guard) as place:
+        return place
 
 
 def mode(path: Path) -> int:
@@ -117,14 +126,169 @@ def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
         LoginFile(str(path), None).read()
 
 
-def test_whoever_holds_the_lock_too_long_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_holds_up_a_task_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every local account that can read the folder can lock it."""
     monkeypatch.setattr(login_file, "_SECONDS", 0.2)
+    (tmp_path / ".pullpass-1-of-another-task").write_text("x")
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(InputError, match="another process holds the lock"):
-        write(tmp_path / "config.json")
+    file = LoginFile(str(tmp_path / "config.json"), None)
+    began = time.monotonic()
+    assert file.change(lambda text: text + "new", PLAIN, False)["changed"] is True
+    assert file.unlocked
+    assert time.monotonic() - began < 3
+    assert sorted(os.listdir(tmp_path)) == [".pullpass-1-of-another-task", "config.json"]
     os.close(descriptor)
-    assert write(tmp_path / "config.json")["changed"] is True
+    assert write(tmp_path / "config.json", "newer")["changed"] is True
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+def test_an_edit_is_planned_again_where_the_file_has_changed(tmp_path: Path) -> None:
+    """As by docker login, which takes no lock and renames a new file into place while a credential helper is asked."""
+    path = tmp_path / "config.json"
+    others: dict[str, Callable[[], object]] = {
+        "renamed": lambda: (tmp_path / "new").write_text("other") and (tmp_path / "new").rename(path),
+        "written": lambda: path.write_text("other"),
+        # of the same size, in the same file
+        "written over": lambda: path.write_text("eld"),
+        "removed": path.unlink,
+        "chmod": lambda: path.chmod(0o640),
+    }
+    for name, meddle in others.items():
+        path.write_text("old")
+        path.chmod(0o600)
+        seen: list[str] = []
+
+        def edit(text: str, meddle: Callable[[], object] = meddle, seen: list[str] = seen) -> str:
+            seen.append(text)
+            if len(seen) == 1:
+                meddle()
+            return f"{text} and ours"
+
+        assert LoginFile(str(path), None).change(edit, PLAIN, backup=True)["changed"] is True
+        assert len(seen) == 2, name
+        assert path.read_text() == f"{seen[-1]} and ours", name
+        assert seen[-1] == {"removed": "", "chmod": "old", "written over": "eld"}.get(name, "other")
+        assert mode(path) == (0o640 if name == "chmod" else 0o600)
+        saved = [one for one in tmp_path.iterdir() if one != path]
+        assert [one.read_text() for one in saved] == ([] if name == "removed" else [seen[-1]]), name
+        for one in saved:
+            one.unlink()
+
+
+def test_a_new_file_takes_the_place_of_none_that_another_program_has_made(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+
+    def edit(text: str) -> str:
+        path.write_text(text or "other")
+        return f"{text} and ours"
+
+    with pytest.raises(InputError, match="was changed by another program each of the 5 times"):
+        LoginFile(str(path), None).change(lambda text: edit("") + text, PLAIN, False)
+    assert path.read_text() == "other"
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+def test_an_edit_is_planned_again_where_a_link_leads_elsewhere(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(name)
+    (tmp_path / "link").symlink_to("one")
+
+    def edit(text: str) -> str:
+        (tmp_path / "link").unlink()
+        (tmp_path / "link").symlink_to("two")
+        return f"{text} and ours"
+
+    LoginFile(str(tmp_path / "link" / "config.json"), None).change(edit, PLAIN, False)
+    assert [(tmp_path / name / "config.json").read_text() for name in ("one", "two")] == ["one", "two and ours"]
+
+
+def access_list(path: Path, *entries: str) -> None:
+    if shutil.which("setfacl") is None:
+        pytest.skip("needs setfacl")
+    done = subprocess.run(["setfacl", *entries, str(path)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs a file system with access control lists: {done.stderr}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose guard it is")
+def test_a_folder_that_an_access_list_opens_to_others_is_refused_for_root(tmp_path: Path) -> None:
+    root = Guard(0, "root", alone=False)
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o755)
+    path = str(folder / "config.json")
+    for entry, refused in {
+        "u:54321:rwx": True,
+        "g:54321:rwx": True,
+        "u:54321:r-x": False,
+        "u:0:rwx": False,
+        "g:0:rwx": False,
+        "g::rwx": False,
+        "u:54321:rwx,m::r-x": False,
+        "d:u:54321:rwx": False,
+    }.items():
+        access_list(folder, "-b", "-m", entry)
+        for one in (path, str(folder / "below" / "config.json")):
+            (folder / "below").mkdir(exist_ok=True)
+            if refused:
+                with pytest.raises(InputError, match="can be written by other accounts"):
+                    find_place(one, root)
+            else:
+                assert not find_place(one, root).exists, entry
+    access_list(folder, "-b")
+    os.chown(folder, 0, 54321)
+    folder.chmod(0o775)
+    with pytest.raises(InputError, match="can be written by other accounts"):
+        find_place(path, root)
+    # the owning group may not write, only somebody that is root
+    access_list(folder, "-m", "g::r-x,u:0:rwx")
+    assert not find_place(path, root).exists
+
+
+def test_the_access_list_that_a_folder_hands_down_reaches_no_new_file_or_folder(tmp_path: Path) -> None:
+    access_list(tmp_path, "-m", "d:u:54321:rwx,d:g:54322:rwx")
+    (tmp_path / "probe").touch(mode=0o640)
+    assert os.listxattr(tmp_path / "probe") == ["system.posix_acl_access"]
+    for attributes in (PLAIN, Attributes(mode=0o640), Attributes(mode=0o660)):
+        path = tmp_path / "new" / "folder" / f"{attributes.mode}.json"
+        write(path, "one", attributes)
+        saved = Path(str(write(path, "two", attributes, backup=True)["backup_file"]))
+        assert [os.listxattr(one) for one in (path, saved, path.parent, path.parent.parent)] == [[]] * 4
+        assert mode(path) == (attributes.mode or 0o600)
+        assert [mode(one) for one in (path.parent, path.parent.parent)] == [0o700] * 2
+
+
+def test_an_access_list_of_the_file_stays_as_long_as_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("old")
+    path.chmod(0o640)
+    access_list(path, "-m", "u:54321:r--")
+    before = os.getxattr(path, "system.posix_acl_access")
+    write(path, "new")
+    assert os.getxattr(path, "system.posix_acl_access") == before
+    # an entry without force gets none by a new mode, with and without new content
+    for text in ("new", "newer"):
+        path.chmod(0o600)
+        access_list(path, "-m", "u:54321:r--,m::---")
+        write(path, text, Attributes(mode=0o640))
+        assert (mode(path), os.listxattr(path)) == (0o640, [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give things away")
+def test_what_was_checked_is_what_is_used(tmp_path: Path) -> None:
+    """Somebody who can write one folder up puts another folder in place of the one that was checked."""
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    for one in (folder, elsewhere):
+        one.mkdir()
+    with open_place(str(folder / "config.json"), Guard(0, "root", alone=False)) as place:
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(elsewhere)
+        with Replacement(place.handle) as replacement:
+            replacement.prepare(place.name, "secret", None, PLAIN)
+            replacement.put_in_place()
+    assert os.listdir(elsewhere) == []
+    assert (tmp_path / "moved" / "config.json").read_text() == "secret"
 
 
 def test_a_guard_refuses_what_belongs_to_others_or_is_open_to_them(tmp_path: Path) -> None:
@@ -137,7 +301,7 @@ def test_a_guard_refuses_what_belongs_to_others_or_is_open_to_them(tmp_path: Pat
     own = Guard(uid, "me", alone=uid != 0)
     assert find_place(str(path), own).exists
     tmp_path.chmod(0o777)
-    with pytest.raises(InputError, match=r"which can be written by other accounts \(mode 0777\)"):
+    with pytest.raises(InputError, match=r"which can be written by other accounts \(mode 0777"):
         find_place(str(path), own)
     tmp_path.chmod(0o1777)
     assert find_place(str(path), own).exists

@@ -13,12 +13,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.access_list import ACCESS, remove_access_list
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 # one more means "as it is" to the system
 _MOST_ID = 2**32 - 2
-# whom SELinux and access lists let read, and what people note; the rest belongs to the content (IMA, capabilities)
-_EXTENDED = ("security.selinux", "system.posix_acl_access")
+# whom SELinux lets read, and what people note; the rest belongs to the content (IMA, capabilities)
+_EXTENDED = ("security.selinux",)
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,18 @@ def differences(attributes: Attributes, info: os.stat_result | None) -> list[tup
     return [(name, old, new) for name, old, new in told if old != new]
 
 
-def keep_extended(old: int, new: int) -> None:
-    """Extended attributes of an open file given to another, as far as system and file system have them and let us."""
+def keep_extended(old: int, new: int, attributes: Attributes) -> None:
+    """Extended attributes of an open file given to another, as far as system and file system have them and let us.
+
+    The access list only where the mode stays: under another mode its entries could come into force.
+    """
     if not hasattr(os, "listxattr"):
         return
+    info = os.fstat(old)
+    kept = (*_EXTENDED, ACCESS) if attributes.for_file(info)[2] == stat.S_IMODE(info.st_mode) else _EXTENDED
     with contextlib.suppress(OSError):
         for name in os.listxattr(old):
-            if name in _EXTENDED or name.startswith("user."):
+            if name in kept or name.startswith("user."):
                 with contextlib.suppress(OSError):
                     os.setxattr(new, name, os.getxattr(old, name))
 
@@ -110,4 +116,6 @@ def apply(descriptor: int, info: os.stat_result | None, attributes: Attributes) 
             # a group that is not ours to give: then our own may not read in its stead
             mode &= ~stat.S_IRWXG
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+        # an entry of it that the old mode kept out of force could let somebody read
+        remove_access_list(descriptor)
         os.fchmod(descriptor, mode)

@@ -1,31 +1,63 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Where a path leads, link by link, and whether everybody on the way may be trusted with what is written there."""
+"""Where a path leads, link by link, and whether everybody on the way may be trusted with what is written there.
+
+Each folder on the way is opened relative to the one before it, and what is checked is the open folder. Whoever uses the place
+works relative to its handle, so that nobody can put another folder there after the check.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import stat
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.access_list import others_write
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _MOST_LINKS = 40
+# for the path alone, where the system can: a folder on the way need not be readable
+_PATH = getattr(os, "O_PATH", 0)
+_FOLDER = (_PATH or os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Watcher(t.Protocol):
+    """Sees each step of a way, and raises InputError for one that it refuses."""
+
+    def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
+        """A folder that is open as ``handle``, or a link in it."""
+
+    def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
+        """The end of the way: the folder, which has been checked as a step, and the file if it exists."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """``folder`` is the first part of the way that is there, without links in it; ``missing`` the folders below it.
+    """``folder`` is the last folder of the way that exists, without links in it, open as ``handle``; ``missing`` those below it.
 
-    ``exists``: whether the file itself is there, which then is a plain file.
+    ``exists``: whether the file itself exists, which then is a plain file.
     """
 
+    path: str
     folder: str
+    handle: int
     name: str
     missing: tuple[str, ...]
     exists: bool
+    watcher: Watcher | None
+
+    def check(self, info: os.stat_result | None) -> None:
+        """The file as it was opened in this folder. Raises InputError."""
+        if self.watcher:
+            file = None if info is None else (os.path.join(self.folder, self.name), info)
+            self.watcher.check_file(self.path, self.folder, os.fstat(self.handle), file)
 
 
 @dataclass(frozen=True)
@@ -39,21 +71,19 @@ class Guard:
     name: str
     alone: bool
 
-    def check(self, path: str, step: str, info: os.stat_result) -> None:
-        """``step`` of the way to ``path``: a folder, or a link. Raises InputError."""
+    def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
         self._check_owner(path, step, info, {self.uid, 0})
         if not stat.S_ISDIR(info.st_mode) or info.st_mode & stat.S_ISVTX:
             return
-        if info.st_mode & stat.S_IWOTH or (self.uid == 0 and info.st_mode & stat.S_IWGRP and info.st_gid != 0):
+        if info.st_mode & stat.S_IWOTH or (self.uid == 0 and others_write(handle, info)):
             raise InputError(
-                f"{_named(path, step)} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}), and is refused "
-                f"for {self.name}: what is written there could be led elsewhere. Take that right away, or give another path."
+                f"{_named(path, step)} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}, or an access "
+                f"control list), and is refused for {self.name}: what is written there could be led elsewhere. Take that right "
+                "away (see getfacl), or give another path."
             )
 
-    def check_file(self, path: str, folder: str, file: tuple[str, os.stat_result] | None = None) -> None:
-        """The end of the way to ``path``: the folder, which has been checked as a step, and the file if it is there."""
+    def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
         owners = {self.uid} if self.alone else {self.uid, 0}
-        info = os.lstat(folder)
         self._check_owner(path, folder, info, owners)
         # below a folder that root alone can change, a file may be given to anybody
         if file and (self.alone or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
@@ -66,7 +96,7 @@ class Guard:
 
     def _check_owner(self, path: str, step: str, info: os.stat_result, owners: set[int]) -> None:
         if info.st_uid not in owners:
-            owner = _owner(info.st_uid)
+            owner = owner_name(info.st_uid)
             remedy = "Give a path of its own." if self.alone else f"Set user to {owner}, or give another path."
             raise InputError(
                 f"{_named(path, step)} belongs to {owner}, and is refused for {self.name}: what is written there could be "
@@ -74,58 +104,120 @@ class Guard:
             )
 
 
-def find_place(path: str, guard: Guard | None) -> Place:
-    """Follow an absolute path. Raises InputError for what is no plain file, for a link to nothing, and as Guard.check."""
-    where, parts = "/", _parts(path)
-    # what links lead to, and how many parts of the path come after each
-    links: list[tuple[int, str]] = []
-    while parts:
-        if guard:
-            guard.check(path, where, os.lstat(where))
-        name = parts.pop(0)
-        step = os.path.dirname(where) if name == ".." else os.path.join(where, name)
-        info = _lstat(step, path)
-        if info is None:
-            return _missing(path, where, [name, *parts], links, guard)
-        if stat.S_ISLNK(info.st_mode):
-            if guard:
-                guard.check(path, step, info)
-            target = os.readlink(step)
-            links.append((len(parts), target))
-            if len(links) > _MOST_LINKS:
-                raise InputError(f"{shown(path)} goes through links in a circle. Remove them.")
-            parts = _parts(target) + parts
-            where = "/" if target.startswith("/") else where
-        elif not parts and name != "..":
-            return _final(path, where, step, info, guard)
-        elif not stat.S_ISDIR(info.st_mode):
-            raise InputError(f"{shown(path)}: {shown(step)} is no folder. Check the path.")
-        else:
-            where = step
-    raise InputError(f"{shown(path)} is a folder. Give the path of the file in it.")
+@contextlib.contextmanager
+def open_place(path: str, watcher: Watcher | None) -> Iterator[Place]:
+    """Follow an absolute path. Raises InputError for what is not a plain file, for a link to nothing, and as the watcher does."""
+    walk = _Walk(path, watcher)
+    try:
+        yield walk.end()
+    finally:
+        os.close(walk.handle)
 
 
-def _missing(path: str, where: str, parts: list[str], links: list[tuple[int, str]], guard: Guard | None) -> Place:
-    for after, target in links:
-        if len(parts) > after:
-            raise InputError(
-                f"{shown(path)} leads through a link to {shown(target)}, which does not exist. Make it, or remove the link."
-            )
-    if ".." in parts:
-        raise InputError(f"{shown(path)} goes up from a folder that does not exist. Write it without '..'.")
-    if guard and len(parts) == 1:
-        guard.check_file(path, where)
-    return Place(where, parts[-1], tuple(parts[:-1]), False)
+class _Walk:
+    """``where`` is the folder reached, open as ``handle``."""
+
+    def __init__(self, path: str, watcher: Watcher | None) -> None:
+        self._path = path
+        self._watcher = watcher
+        # what links lead to, and how many parts of the path come after each
+        self._links: list[tuple[int, str]] = []
+        self.where = "/"
+        self.handle = os.open("/", _FOLDER)
+
+    def end(self) -> Place:
+        parts = _parts(self._path)
+        while parts:
+            if self._watcher:
+                self._watcher.check(self._path, self.where, os.fstat(self.handle), self.handle)
+            name = parts.pop(0)
+            if name == "..":
+                self._enter("..", os.path.dirname(self.where))
+                continue
+            step = os.path.join(self.where, name)
+            info, target = self._look(name, step)
+            if info is None:
+                return self._missing([name, *parts])
+            if target is not None:
+                parts = self._follow(step, info, target, parts)
+            elif not parts:
+                return self._final(name, step, info)
+            elif not stat.S_ISDIR(info.st_mode):
+                raise InputError(f"{shown(self._path)}: {shown(step)} is no folder. Check the path.")
+            else:
+                self._enter(name, step)
+        raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+
+    def _look(self, name: str, step: str) -> tuple[os.stat_result | None, str | None]:
+        """What ``name`` is, and where it leads if it is a link; nothing can come between the two where the system has _PATH."""
+        try:
+            if not _PATH:
+                info = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
+                return info, os.readlink(name, dir_fd=self.handle) if stat.S_ISLNK(info.st_mode) else None
+            found = os.open(name, _PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.handle)
+            try:
+                info = os.fstat(found)
+                return info, os.readlink("", dir_fd=found) if stat.S_ISLNK(info.st_mode) else None
+            finally:
+                os.close(found)
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise self._unreachable(step, error) from None
+
+    def _enter(self, name: str, step: str) -> None:
+        try:
+            folder = os.open(name, _FOLDER, dir_fd=self.handle)
+        except OSError as error:
+            raise self._unreachable(step, error) from None
+        os.close(self.handle)
+        self.where, self.handle = step, folder
+
+    def _follow(self, step: str, info: os.stat_result, target: str, parts: list[str]) -> list[str]:
+        if self._watcher:
+            self._watcher.check(self._path, step, info, self.handle)
+        self._links.append((len(parts), target))
+        if len(self._links) > _MOST_LINKS:
+            raise InputError(f"{shown(self._path)} goes through links in a circle. Remove them.")
+        if target.startswith("/"):
+            self._enter("/", "/")
+        return _parts(target) + parts
+
+    def _missing(self, parts: list[str]) -> Place:
+        path = shown(self._path)
+        for after, target in self._links:
+            if len(parts) > after:
+                raise InputError(
+                    f"{path} leads through a link to {shown(target)}, which does not exist. Make it, or remove the link."
+                )
+        if ".." in parts:
+            raise InputError(f"{path} goes up from a folder that does not exist. Write it without '..'.")
+        place = self._place(parts[-1], tuple(parts[:-1]), False)
+        if not place.missing:
+            place.check(None)
+        return place
+
+    def _final(self, name: str, step: str, info: os.stat_result) -> Place:
+        if stat.S_ISDIR(info.st_mode):
+            raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+        if not stat.S_ISREG(info.st_mode):
+            raise InputError(f"{shown(self._path)} is no plain file but a device, pipe or socket. Give another path.")
+        place = self._place(name, (), True)
+        place.check(info)
+        return place
+
+    def _place(self, name: str, missing: tuple[str, ...], exists: bool) -> Place:
+        return Place(self._path, self.where, self.handle, name, missing, exists, self._watcher)
+
+    def _unreachable(self, step: str, error: OSError) -> InputError:
+        return InputError(f"{shown(self._path)} cannot be reached: {error.strerror} ({shown(step)}).")
 
 
-def _final(path: str, where: str, step: str, info: os.stat_result, guard: Guard | None) -> Place:
-    if stat.S_ISDIR(info.st_mode):
-        raise InputError(f"{shown(path)} is a folder. Give the path of the file in it.")
-    if not stat.S_ISREG(info.st_mode):
-        raise InputError(f"{shown(path)} is no plain file but a device, pipe or socket. Give another path.")
-    if guard:
-        guard.check_file(path, where, (step, info))
-    return Place(where, os.path.basename(step), (), True)
+def owner_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user id {uid}"
 
 
 def _named(path: str, step: str) -> str:
@@ -134,19 +226,3 @@ def _named(path: str, step: str) -> str:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
-
-
-def _lstat(step: str, path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(step)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be reached: {error.strerror} ({shown(step)}).") from None
-
-
-def _owner(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user id {uid}"

@@ -1,8 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""A file with secrets in it: read, and replaced as a whole by one writer at a time.
+"""A file with secrets in it: read, and replaced as a whole.
 
-A reader, and whoever finds the machine after a crash, sees the old file or the new one and nothing between.
+A reader, and whoever finds the machine after a crash, sees the old file or the new one and nothing between. Other tasks of this
+collection wait for each other by a lock. docker and podman take none, so that the file is looked at again right before it is
+replaced, and the edit is planned again where it has changed.
 """
 
 from __future__ import annotations
@@ -20,9 +22,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attri
     Attributes,
     apply,
     differences,
-    keep_extended,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import find_place
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import open_place
+from ansible_collections.pullpass.registry.plugins.module_utils._host.file_replacement import (
+    Replacement,
+    make_folders,
+    remove_leftovers,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._host.helper_choice import refusal_of_choice
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import MOST_BYTES
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
@@ -33,57 +40,50 @@ if t.TYPE_CHECKING:
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# begins the names of temporary files, so that those of a writer that was killed are known for what they are
-_TEMPORARY = ".pullpass-"
-_SECONDS = 120.0
+# every local account that can read a folder can lock it; longer than this no task waits for one
+_SECONDS = 5.0
+# of a file that others change meanwhile
+_MOST_ATTEMPTS = 5
 
 
 class LoginFile:
-    """``path`` as a person knows it. ``guard``: whose links and folders are followed; None follows all, as docker does."""
+    """``path`` as a person knows it. ``guard``: whose links and folders are followed; None follows all, as docker does.
+
+    After a read ``refusal`` says why the file does not choose which credential helpers run, and is empty where it does.
+    ``unlocked``: another task could have changed the file at the same time.
+    """
 
     def __init__(self, path: str, guard: Guard | None) -> None:
         self.path = path
         self._guard = guard
         self.unlocked = False
+        self.refusal = ""
 
     def read(self) -> tuple[str, os.stat_result | None]:
-        """The text, its bytes that are no UTF-8 as lone surrogates, and None for a file that is not there. Raises InputError."""
-        with self._told("cannot be read"):
-            place = find_place(self.path, self._guard)
-            if not place.exists:
-                return "", None
-            folder = os.open(place.folder, _FOLDER)
-            try:
-                return self._content(folder, place.name)
-            finally:
-                os.close(folder)
+        """The text, its bytes that are no UTF-8 as lone surrogates, and None for a missing file. Raises InputError."""
+        with self._told("cannot be read"), open_place(self.path, self._guard) as place:
+            return self._content(place)
 
     def change(self, edit: Callable[[str], str], attributes: Attributes, backup: bool, create: bool = True) -> dict[str, t.Any]:
         """Replace the file by what ``edit`` makes of its text ("" for none). Raises InputError, the file then as it was.
 
-        Gives ``changed``, ``backup_file`` and ``attributes``, the differences of these. Others of ours that change a file
-        in the same folder wait as long. Without ``create`` a file that is not there is not made.
+        Gives ``changed``, ``backup_file`` and ``attributes``, the differences of these. ``edit`` is called again where another
+        program has changed the file meanwhile. Without ``create`` a missing file is not made.
         """
         if not create and self.read()[1] is None:
             edit("")
             return {"changed": False, "backup_file": None, "attributes": []}
-        with self._told("cannot be written"), self._locked() as (folder, place):
-            text, info = self._content(folder, place.name) if place.exists else ("", None)
-            edited = edit(text)
-            done: dict[str, t.Any] = {"changed": False, "backup_file": None, "attributes": differences(attributes, info)}
-            if edited == text and info is None:
-                return {**done, "attributes": []}
-            if edited == text:
-                if done["attributes"]:
-                    self._set_attributes(folder, place.name, attributes)
-                return {**done, "changed": bool(done["attributes"])}
-            if backup and info is not None:
-                saved = f"{place.name}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S')}~"
-                _write(folder, saved, text, info, Attributes(mode=0o600))
-                done["backup_file"] = os.path.join(place.folder, saved)
-            _write(folder, place.name, edited, info, attributes)
-            return {**done, "changed": True}
+        until = time.monotonic() + _SECONDS
+        with self._told("cannot be written"):
+            for _attempt in range(_MOST_ATTEMPTS):
+                with self._locked(until) as (place, folder):
+                    done = self._attempt(place, folder, edit, attributes, backup)
+                if done is not None:
+                    return done
+        raise InputError(
+            f"{shown(self.path)} was changed by another program each of the {_MOST_ATTEMPTS} times that this task was about to "
+            "replace it. It was left as it is. Run the task again when nothing else writes it."
+        )
 
     def preview(self, edit: Callable[[str], str], attributes: Attributes) -> dict[str, t.Any]:
         """What ``change`` would give. Writes nothing."""
@@ -91,59 +91,100 @@ class LoginFile:
         others = differences(attributes, info)
         return {"changed": edit(text) != text or bool(others), "backup_file": None, "attributes": others}
 
-    def _content(self, folder: int, name: str) -> tuple[str, os.stat_result]:
-        descriptor = os.open(name, _READ, dir_fd=folder)
+    def _attempt(
+        self, place: Place, folder: int, edit: Callable[[str], str], attributes: Attributes, backup: bool
+    ) -> dict[str, t.Any] | None:
+        """As ``change``; None where the file is not what it was any more."""
+        if not os.path.samestat(os.fstat(place.handle), os.fstat(folder)):
+            return None
+        text, info = self._content(place)
+        edited = edit(text)
+        done: dict[str, t.Any] = {"changed": False, "backup_file": None, "attributes": differences(attributes, info)}
+        if edited == text and info is None:
+            return {**done, "attributes": []}
+        if edited == text:
+            changed = bool(done["attributes"])
+            return {**done, "changed": changed} if not changed or self._set_attributes(place, info, attributes) else None
+        saved = None
+        if backup and info is not None:
+            saved = f"{place.name}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S')}~"
+        with Replacement(folder) as replacement:
+            if saved:
+                replacement.prepare(saved, text, None, Attributes(mode=0o600))
+            replacement.prepare(place.name, edited, info, attributes)
+            if not self._is_still(place, text, info):
+                return None
+            replacement.put_in_place()
+        return {**done, "changed": True, "backup_file": saved and os.path.join(place.folder, saved)}
+
+    def _content(self, place: Place) -> tuple[str, os.stat_result | None]:
+        self.refusal = ""
+        if not place.exists:
+            return "", None
+        descriptor = os.open(place.name, _READ, dir_fd=place.handle)
         with os.fdopen(descriptor, "rb") as file:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
                 raise InputError(f"{shown(self.path)} is no plain file. Give another path.")
+            place.check(info)
+            self.refusal = refusal_of_choice(self.path, descriptor, info)
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise InputError(f"{shown(self.path)} is larger than {MOST_BYTES // 1024 // 1024} MiB. Is it the right file?")
         return content.decode("utf-8", "surrogateescape"), info
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[tuple[int, Place]]:
-        place = find_place(self.path, self._guard)
-        if place.missing:
-            _make_folders(place)
-            place = find_place(self.path, self._guard)
-        folder = os.open(place.folder, _FOLDER)
-        try:
-            self._lock(folder)
-            # while we waited another one may have made the file
-            place = find_place(self.path, self._guard)
-            if not self.unlocked:
-                _sweep(folder)
-            yield folder, place
-        finally:
-            os.close(folder)
+    def _is_still(self, place: Place, text: str, info: os.stat_result | None) -> bool:
+        """Whether the path leads to the same file in the same folder, and nobody has written it."""
+        with open_place(self.path, self._guard) as now:
+            if now.name != place.name or not os.path.samestat(os.fstat(now.handle), os.fstat(place.handle)):
+                return False
+            try:
+                text_now, info_now = self._content(now)
+            except FileNotFoundError:
+                return False
+            return text_now == text and _state(info_now) == _state(info)
 
-    def _lock(self, folder: int) -> None:
-        """Of the folder itself: nothing is left over, not even by a writer that is killed."""
-        until = time.monotonic() + _SECONDS
+    @contextlib.contextmanager
+    def _locked(self, until: float) -> Iterator[tuple[Place, int]]:
+        with open_place(self.path, self._guard) as place:
+            make_folders(place)
+        with open_place(self.path, self._guard) as place:
+            folder = os.open(".", _FOLDER, dir_fd=place.handle)
+            try:
+                if self._lock(folder, until):
+                    remove_leftovers(folder)
+                # while we waited another one may have made the file, or changed the links that lead to it
+                with open_place(self.path, self._guard) as now:
+                    yield now, folder
+            finally:
+                os.close(folder)
+
+    def _lock(self, folder: int, until: float) -> bool:
+        """Of the folder itself: nothing is left over, not even by a writer that is killed. Goes on without it in the end."""
         while True:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                return True
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise InputError(
-                        f"{shown(self.path)}: another process holds the lock on its folder for more than {_SECONDS:.0f} s. See "
-                        "what it waits for."
-                    ) from None
+                    self.unlocked = True
+                    return False
                 time.sleep(random.uniform(0.005, 0.05))  # only spreads those who wait
             except OSError:
                 # NFS locks no folders
                 self.unlocked = True
-                return
+                return False
 
-    def _set_attributes(self, folder: int, name: str, attributes: Attributes) -> None:
-        descriptor = os.open(name, _READ, dir_fd=folder)
+    def _set_attributes(self, place: Place, info: os.stat_result | None, attributes: Attributes) -> bool:
+        descriptor = os.open(place.name, _READ, dir_fd=place.handle)
         try:
-            apply(descriptor, os.fstat(descriptor), attributes)
+            now = os.fstat(descriptor)
+            if _state(now) != _state(info):
+                return False
+            apply(descriptor, now, attributes)
         finally:
             os.close(descriptor)
+        return True
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -153,47 +194,5 @@ class LoginFile:
             raise InputError(f"{shown(self.path)} {what}: {error.strerror}. It was left as it is.") from None
 
 
-def _make_folders(place: Place) -> None:
-    made = place.folder
-    for name in place.missing:
-        made = os.path.join(made, name)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(made, 0o700)
-
-
-def _keep_extended(folder: int, name: str, descriptor: int) -> None:
-    """From the file that is there, if it still is."""
-    with contextlib.suppress(OSError):
-        old = os.open(name, _READ, dir_fd=folder)
-        try:
-            keep_extended(old, descriptor)
-        finally:
-            os.close(old)
-
-
-def _sweep(folder: int) -> None:
-    """Of writers that were killed; whoever holds the lock is the only one that lives."""
-    for name in os.listdir(folder):
-        if name.startswith(_TEMPORARY):
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=folder)
-
-
-def _write(folder: int, name: str, text: str, info: os.stat_result | None, attributes: Attributes) -> None:
-    temporary = f"{_TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}"
-    descriptor = os.open(temporary, _WRITE, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
-            if info is not None:
-                _keep_extended(folder, name, descriptor)
-            apply(descriptor, info, attributes)
-            os.fsync(descriptor)
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-        raise
-    with contextlib.suppress(OSError):  # not every file system can
-        os.fsync(folder)
+def _state(info: os.stat_result | None) -> tuple[int, ...] | None:
+    return info and (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)

@@ -15,6 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.helper_choice import RefusedHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import (
     LoginDocument,
     StoredLogin,
@@ -43,7 +44,8 @@ def survey(file: LoginFile, kind: LoginFormat, helpers: CredentialHelpers) -> di
     problems = list(document.faults)
     if info is not None and kind.scoped and not text.strip():
         problems.append(f"{file.path} is empty, which podman refuses as damaged JSON. Remove the file, or log in.")
-    found = _Survey(document, kind, helpers, examine(text.encode("utf-8", "surrogateescape")), problems)
+    asked = RefusedHelpers(file.refusal) if file.refusal else helpers
+    found = _Survey(document, kind, asked, examine(text.encode("utf-8", "surrogateescape")), problems)
     rows = sorted(found.rows(), key=lambda row: row["registry"])
     return {"exists": info is not None, "problem": next(iter(problems), None), "logins": rows}
 
@@ -54,7 +56,7 @@ class _Survey:
 
     document: LoginDocument
     kind: LoginFormat
-    helpers: CredentialHelpers
+    helpers: CredentialHelpers | RefusedHelpers
     examined: Examined
     problems: list[str] = field(default_factory=list)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
@@ -14,6 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.login_docu
     StoredLogin,
     told_user,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._host.once_asked import OnceAsked
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -33,12 +34,16 @@ _TOKEN = "(identity token)"
 
 @dataclass(frozen=True)
 class Keeper:
-    """Where logins go. ``store``: auto, file or the suffix of a helper. ``dry``: helpers are asked, and told nothing."""
+    """Where logins go. ``store``: auto, file or the suffix of a helper. ``dry``: helpers are asked, and told nothing.
+
+    ``refusal``: why the file does not choose a helper, empty where it does.
+    """
 
     kind: LoginFormat
-    helpers: CredentialHelpers
+    helpers: CredentialHelpers | OnceAsked
     store: str
     dry: bool
+    refusal: str = ""
 
     def find(self, document: LoginDocument, key: str) -> StoredLogin:
         """The login that is kept for ``key`` where we would put one; an empty one for none. Raises InputError."""
@@ -88,6 +93,10 @@ class Keeper:
         """That which gets the login, empty for the file."""
         named = document.helper(server)
         helper = {AUTO: named, FILE: ""}.get(self.store, self.store)
+        if helper and self.store == AUTO and self.refusal:
+            raise InputError(
+                f"registry {server}: {self.refusal} Give the file to root, or set store to file or to the suffix of a helper."
+            )
         if self.kind.scoped and "/" in server and (helper or named):
             host = server.partition("/")[0]
             raise InputError(
@@ -133,15 +142,17 @@ class Wish:
 def settle(file: LoginFile, keeper: Keeper, wishes: Sequence[Wish], attributes: Attributes, backup: bool) -> dict[str, t.Any]:
     """Carry the wishes out, and give what was done, in values that JSON can hold. Raises InputError."""
     rows: list[Row] = []
+    helpers = [OnceAsked(keeper.helpers) for _wish in wishes]
 
     def edit(text: str) -> str:
         rows.clear()
         document = LoginDocument(file.path, text, keeper.kind)
-        for wish in wishes:
+        for wish, asked in zip(wishes, helpers):
+            own = replace(keeper, helpers=asked, refusal=file.refusal)
             if wish.login is None:
-                document, row = keeper.take(document, wish.key, wish.username)
+                document, row = own.take(document, wish.key, wish.username)
             else:
-                document, row = keeper.put(document, wish.key, wish.login)
+                document, row = own.put(document, wish.key, wish.login)
             rows.append(row)
         return document.text
 
@@ -157,6 +168,7 @@ def look(file: LoginFile, keeper: Keeper, keys: Sequence[str]) -> dict[str, t.An
     """Key -> the StoredLogin under it, as a mapping. Raises InputError."""
     text, _info = file.read()
     document = LoginDocument(file.path, text, keeper.kind)
+    keeper = replace(keeper, refusal=file.refusal)
     return {key: asdict(keeper.find(document, key)) for key in keys}
 
 

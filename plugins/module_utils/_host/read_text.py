@@ -5,20 +5,29 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A Secret holds 1 MiB; a docker config with helpers and plugins beside the credentials is still far below this
 MOST_BYTES = 16 * 1024 * 1024
 
 
-def read_text(option: str, path: str) -> str:
+def _open(path: str, flags: int) -> int:
+    # a pipe that nobody writes to is empty, and not waited for
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open) -> str:
     """The text of the file. Raises InputError that names the option, the path and what to do."""
     where = f"{option} {path}"
     try:
-        # a pipe that nobody writes to is empty, and not waited for
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            content = file.read(MOST_BYTES + 1)
+        with open(path, "rb", opener=opener) as file:
+            # of a pipe whose writer says nothing there is no content at all
+            content = file.read(MOST_BYTES + 1) or b""
     except FileNotFoundError:
         raise InputError(
             f"{where} does not exist on the machine where this task runs. Check the path, and which host it is."

@@ -56,6 +56,7 @@ class Answer:
 class Settings:
     """How one registry, and the token server that it names, are asked. ``timeout``: seconds for each request as a whole.
 
+    ``ca_data``: what the file ``ca_cert`` holds, where it has been read already.
     ``given`` are the hosts that the caller named himself, so that an address, or localhost, is what he meant.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     validate_certs: bool = True
     given: frozenset[str] = frozenset()
     allow_addresses: Sequence[Network] = ()
+    ca_data: str | None = field(default=None, repr=False)
 
 
 class Exchange:
@@ -201,8 +203,18 @@ class _Redirects(HTTPRedirectHandler):
 
 def _context(settings: Settings) -> ssl.SSLContext:
     try:
+        if settings.ca_data is not None and settings.validate_certs:
+            return _context_of(settings.ca_data)
         return make_context(cafile=settings.ca_cert, validate_certs=settings.validate_certs)
     except (OSError, ValueError) as error:
         raise InputError(
             f"the CA file '{shown(str(settings.ca_cert))}' cannot be used: {shown(str(error))}. Give the path of a PEM file."
         ) from None
+
+
+def _context_of(certificates: str) -> ssl.SSLContext:
+    if "-----BEGIN CERTIFICATE" not in certificates:
+        # without any, the context would trust those of the machine
+        raise ValueError("no certificate")
+    # comments between the certificates may hold anything
+    return ssl.create_default_context(cadata=certificates.encode("ascii", "replace").decode("ascii"))

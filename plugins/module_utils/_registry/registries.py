@@ -30,12 +30,16 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asking:
-    """How one registry is asked. ``endpoint`` (host[:port] or a URL): where, instead of at its own name."""
+    """How one registry is asked. ``endpoint`` (host[:port] or a URL): where, instead of at its own name.
+
+    ``ca_data``: what the file ``ca_cert`` holds, where it has been read already.
+    """
 
     endpoint: str | None = None
     ca_cert: str | None = None
     validate_certs: bool = True
     plain_http: bool = False
+    ca_data: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -98,6 +102,7 @@ class Registries:
         settings = Settings(
             timeout=self.timeout,
             ca_cert=asking.ca_cert,
+            ca_data=asking.ca_data,
             validate_certs=asking.validate_certs,
             given=frozenset(named | {origin_of(f"https://{realm}").host for realm in self.realms}),
             allow_addresses=self.allow_addresses,
