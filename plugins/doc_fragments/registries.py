@@ -63,9 +63,12 @@ options:
     default: []
   verify_undecided:
     description:
-      - What to do where that cannot be found out, for a registry that is down, limits requests or lets everybody in.
-      - With V(warn) the credentials are written all the same.
+      - What to do where a registry cannot verify a credential, because it is down, limits requests or accepts every login.
+      - With V(fail) nothing is written.
+      - With V(warn) a new entry is written, and one that replaces an unusable or expired entry. A Secret that holds a usable
+        entry which would get another user or password, or would be dropped, is C(refused) and stays as it is.
+      - With V(accept) everything is written.
     type: str
-    choices: [fail, warn]
+    choices: [fail, warn, accept]
     default: fail
 """

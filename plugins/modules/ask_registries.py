@@ -24,9 +24,9 @@ options:
     type: dict
   undecided:
     description:
-      - Whether what cannot be found out is a refusal or a warning.
+      - Whether a credential that no registry can verify is a refusal (V(fail)) or a warning.
     type: str
-    choices: [fail, warn]
+    choices: [fail, warn, accept]
     default: warn
 extends_documentation_fragment:
   - pullpass.registry.attributes

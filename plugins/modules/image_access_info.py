@@ -341,7 +341,7 @@ def told(found: Verification) -> str:
     if found.logins:
         good = sum(finding.verdict == ACCEPTED for _credential, finding in found.logins)
         parts.append(f"{good} of {len(found.logins)} logins are accepted")
-    return f"{', '.join(parts)}. {in_words([*found.obstacles(), *found.doubts()])}".rstrip()
+    return f"{', '.join(parts)}. {in_words([*found.obstacles(), *(doubt.message for doubt in found.doubts())])}".rstrip()
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:

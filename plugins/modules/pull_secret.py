@@ -114,6 +114,23 @@ options:
         that is a lasting password or has another C(revision). With O(verify) the registry must still accept it as well.
       - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
     type: int
+  unverified:
+    description:
+      - Registries that an earlier task asked about these credentials, and that could not verify them.
+      - O(verify_undecided) applies to them as if this task had asked. A registry that is not among the credentials leaves all
+        of them unverified.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description: The registry, as in O(registries[].registry).
+        type: str
+        required: true
+      message:
+        description: What the registry, or the way to it, answered.
+        type: str
+        required: true
   labels:
     description:
       - Labels to set. Others on the Secret stay.
@@ -310,11 +327,16 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownersh
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import CHANGED, FAILED
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
     VERIFY_OPTIONS,
+    Verified,
+    accepted,
     check_verify_options,
+    doubts_option,
     verify,
+    warn_of_doubts,
 )
 
 if t.TYPE_CHECKING:
@@ -341,6 +363,12 @@ OPTIONS: dict[str, t.Any] = {
     "immutable": {"type": "bool"},
     "prune": {"type": "bool", "default": False},
     "refresh_before": {"type": "int"},
+    "unverified": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"registry": {"type": "str", "required": True}, "message": {"type": "str", "required": True}},
+    },
     "labels": {"type": "dict", "default": {}},
     "annotations": {"type": "dict", "default": {}},
 }
@@ -389,20 +417,23 @@ def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> Wante
     )
 
 
-def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, dict[str, t.Any]]:
+def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, Verified]:
     """``wanted``, once the registries have been asked, and what they said."""
     params = module.params
-    if params["verify"] == "none" or not wanted.present:
-        return wanted, {}
-    # what a Secret in the cluster names is not what the caller named
-    named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
-    registries = open_registries(params, named)
-    found = verify(module, registries, wanted.credentials, params["workers"])
+    if not wanted.present:
+        return wanted, Verified()
+    found = accepted(Verified(doubts=doubts_option(params["unverified"], wanted.credentials)), params["verify_undecided"])
+    if params["verify"] != "none":
+        # what a Secret in the cluster names is not what the caller named
+        named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
+        registries = open_registries(params, named)
+        found = verify(module, registries, wanted.credentials, params["workers"])
 
-    def still_accepted(registry: str, username: str, password: str) -> bool:
-        return registries.check_login(registry_host(registry), (username, password)).verdict != REJECTED
+        def still_accepted(registry: str, username: str, password: str) -> bool:
+            return registries.check_login(registry_host(registry), (username, password)).verdict != REJECTED
 
-    return replace(wanted, still_accepted=still_accepted), found
+        wanted = replace(wanted, still_accepted=still_accepted)
+    return replace(wanted, undecided=found.undecided(params["verify_undecided"])), found
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
@@ -422,6 +453,8 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, params["results"] == "all")
     for warning in warnings(outcomes):
         module.warn(f"Secret {wanted.name} {warning}")
+    if any(outcome.step.action in (*CHANGED, *FAILED) for outcome in outcomes):
+        warn_of_doubts(module, verification.doubts)
     if module._diff:
         answer["diff"] = diffs(outcomes, "Secret")
     return {
@@ -429,7 +462,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
         "registries": [credential.registry for credential in wanted.credentials],
         "purged": sorted({key for outcome in outcomes for key in outcome.step.purged}),
         "expires": fleet.expires,
-        "verification": verification,
+        "verification": verification.rows,
         "cluster": api.identity,
         "api_requests": api.requests,
     }

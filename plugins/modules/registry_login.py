@@ -257,7 +257,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.identi
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
 from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
-from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import verify
+from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import verify, warn_of_doubts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -320,7 +320,9 @@ def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[l
     if module.params["verify"] == "none":
         return list(map(Wish, keys, wanted)), {}
     registries = open_registries(module.params, [one.registry for one in credentials])
-    found = verify(module, registries, credentials, WORKERS)
+    verified = verify(module, registries, credentials, WORKERS)
+    warn_of_doubts(module, verified.doubts)
+    found = verified.rows
     accepted = [row["verdict"] == ACCEPTED for row in found["logins"]]
     asked = [
         key

@@ -69,12 +69,35 @@ def login_rows(ask: Ask, answers: Answers) -> Rows:
 
 
 def judged(ask: Ask, answers: Answers, undecided: str) -> dict[str, t.Any]:
-    """``refusal`` (a text, empty if the credentials may be used) and ``warnings``. ``undecided`` is fail or warn."""
-    rows = [*login_rows(ask, answers), *(answers.of(ask) or ())]
+    """``refusal`` (a text, empty if the credentials may be used), ``warnings``, and ``undecided``: a mapping of ``registry`` and
+    ``message`` for each credential that no registry has verified. ``undecided`` is fail, warn or accept."""
+    images = answers.of(ask) or []
+    rows = [*login_rows(ask, answers), *images]
     refusals, doubts = obstacles(rows), [row["message"] for row in rows if row["verdict"] in UNDECIDED]
     if undecided == "fail":
         refusals += doubts
-    return {"refusal": "; ".join(dict.fromkeys(refusals)), "warnings": list(dict.fromkeys(doubts))}
+    return {
+        "refusal": "; ".join(dict.fromkeys(refusals)),
+        "warnings": list(dict.fromkeys(doubts)),
+        "undecided": [one for unit in ask["units"] for one in _unverified(unit, answers.of(unit) or (), images)],
+    }
+
+
+def _unverified(unit: t.Any, logins: t.Iterable[dict[str, t.Any]], images: Rows) -> t.Iterator[dict[str, str]]:
+    """The logins of a unit that are undecided, but those with which an image could be pulled."""
+    for row in logins:
+        # the registry as the caller wrote it: a row has passed through masking
+        given = unit[1].get("registry") if isinstance(unit[1], Mapping) else None
+        registry = str(given or row.get("registry") or "")
+        if row["verdict"] in UNDECIDED and not any(_proves(image, row) for image in images):
+            yield {"registry": registry, "message": row["message"]}
+
+
+def _proves(image: Mapping[str, t.Any], login: Mapping[str, t.Any]) -> bool:
+    return any(
+        attempt["verdict"] in GOOD and (attempt["registry"], attempt["username"]) == (login["registry"], login["username"])
+        for attempt in image.get("attempts") or ()
+    )
 
 
 def failure(reply: Mapping[str, t.Any]) -> Rows:

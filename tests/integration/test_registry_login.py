@@ -99,7 +99,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
         ],
     )
 
-    assert "could not be found out" in failed["msg"]
+    assert "could not verify the credentials" in failed["msg"]
     assert "nothing listens there" in failed["msg"]
     assert nothing["exists"] is False
     assert [row["verified"] for row in warned["logins"]] == [False, True]

@@ -50,7 +50,7 @@ def test_each_verdict_decides_whether_anything_is_written(
     to_busy = {**down, "registry": busy.authority, "ca_cert": str(serve.authority.pem)}
     to_all = {**down, "registry": open_to_all.authority, "ca_cert": str(serve.authority.pem)}
     image, remedy = lab.images["bearer"], "set verify_undecided to warn"
-    stop, doubt = "nothing was written: the registries do not take the credentials. ", "nothing was written: whether"
+    stop, doubt = "nothing was written: the registries do not take the credentials. ", "nothing was written: the registries could"
     undecided = {"verify_undecided": "warn"}
     cases: dict[str, tuple[dict[str, Any], list[str]]] = {
         # what is written, with the verdicts; what is not, with the words of the error
@@ -130,6 +130,65 @@ def test_each_verdict_decides_whether_anything_is_written(
     assert len([one for one in warned if one.startswith("not verified")]) == 2
     # a rejected login is not sent again, and one that nobody asks to verify not at all
     assert [len(log.of(one)) for one in (user, f"{user}-too", f"{user}-beside", f"{user}-unasked")] == [1, 1, 1, 0]
+
+
+def test_an_unverified_credential_costs_no_namespace_the_one_that_works(
+    lab: Lab, c2: Access, ansible: Ansible, prefix: str
+) -> None:
+    """By the module's own question, and by an earlier task's; in check mode, too."""
+    down = {"registry": "127.0.0.1:9", "username": "someone", "password": "a-new-Zauberwort"}
+    good = entry(lab)
+    kept = auths(**{"127.0.0.1:9": ("someone", "an-old-Zauberwort"), good["registry"]: (good["username"], good["password"])})
+    names = {name: f"{prefix}-{name}" for name in ("kept", "typo", "empty", "absent")}
+    c2.make_namespaces(names.values())
+    stored = {
+        "kept": kept,
+        # as when the name of the registry is misspelt: the entry that works would be dropped
+        "typo": auths(**{good["registry"]: (good["username"], good["password"])}),
+        "empty": json.dumps({"auths": {"127.0.0.1:9": {}}}),
+    }
+    for name, document in stored.items():
+        c2.apply({**secret(names[name], "regcred", document), "metadata": {
+            "name": "regcred", "namespace": names[name], "labels": {"pullpass.registry/owner": "default"}}})  # fmt: skip
+    one = {**trust(lab), "verify": "login", "registries": [down], "namespaces": list(names.values())}
+    undecided = {"registries": [down], "unverified": [{"registry": "127.0.0.1:9", "message": "said by an earlier task"}]}
+    elsewhere = {"registries": [down], "unverified": [{"registry": "never.example", "message": "masked, perhaps"}]}
+    audit = c2.audit()
+
+    checked, told, foreign, stopped = results(
+        ansible,
+        writing(c2, prefix, **one, verify_undecided="warn"),
+        writing(c2, names["kept"], **undecided, verify_undecided="warn"),
+        writing(c2, names["kept"], **elsewhere, verify_undecided="warn"),
+        writing(c2, names["kept"], **undecided),
+        check=True,
+    )  # fmt: skip
+    warned, accepted, again = results(
+        ansible,
+        writing(c2, prefix, **one, verify_undecided="warn"),
+        writing(c2, prefix, **one, verify_undecided="accept"),
+        writing(c2, prefix, **one, verify_undecided="warn"),
+    )
+
+    for result in (checked, warned):
+        rows = {row["namespace"]: row["action"] for row in result["namespaces"] if row["namespace"].startswith(prefix)}
+        assert rows == {
+            names["kept"]: "refused", names["typo"]: "refused", names["empty"]: "updated", names["absent"]: "created",
+        }  # fmt: skip
+        assert result["failed"] is True
+        for words in ("replace the usable login for 127.0.0.1:9", "drop the usable login for", "set verify_undecided to accept"):
+            assert words in result["msg"], result["msg"]
+        assert any("not verified: user someone: unreachable" in one for one in result["warnings"])
+    assert told["summary"]["refused"] == foreign["summary"]["refused"] == 1
+    assert any("not verified: said by an earlier task" in one for one in told["warnings"])
+    assert "said by an earlier task" in stopped["msg"]
+    assert "to accept" in stopped["msg"]
+    assert (accepted["summary"]["updated"], accepted["summary"]["unchanged"]) == (2, 2)
+    # nothing to change: nothing to warn of
+    assert (again["changed"], again["summary"]["unchanged"]) == (False, 4)
+    assert not [one for one in again.get("warnings", []) if "not verified" in one]
+    assert [writes_in(audit, names[name]).count("patch") for name in ("kept", "typo")] == [1, 1]
+    assert all("Zauberwort" not in json.dumps(one) for one in (checked, told, foreign, stopped, warned, accepted, again))
 
 
 def test_what_may_also_push_and_who_is_not_known_gets_a_warning(lab: Lab, c2: Access, ansible: Ansible, prefix: str) -> None:

@@ -110,10 +110,25 @@ def test_each_host_gets_the_answers_about_its_own() -> None:
         ([OTHERWISE, ALICE], [row("unreachable", "nobody there")]),
     )
 
-    assert judged(ask([ASKING, ALICE]), found, "fail") == {"refusal": "", "warnings": []}
-    assert judged(ask([ASKING, ALICE], [ASKING, BOB]), found, "warn") == {"refusal": "no bob", "warnings": []}
-    assert judged(ask([OTHERWISE, ALICE]), found, "warn") == {"refusal": "", "warnings": ["nobody there"]}
-    assert judged(ask([OTHERWISE, ALICE]), found, "fail") == {"refusal": "nobody there", "warnings": ["nobody there"]}
+    assert judged(ask([ASKING, ALICE]), found, "fail") == {"refusal": "", "warnings": [], "undecided": []}
+    assert judged(ask([ASKING, ALICE], [ASKING, BOB]), found, "warn")["refusal"] == "no bob"
+    doubt = {"warnings": ["nobody there"], "undecided": [{"registry": "r.example.com", "message": "nobody there"}]}
+    assert judged(ask([OTHERWISE, ALICE]), found, "warn") == {"refusal": "", **doubt}
+    assert judged(ask([OTHERWISE, ALICE]), found, "accept") == {"refusal": "", **doubt}
+    assert judged(ask([OTHERWISE, ALICE]), found, "fail") == {"refusal": "nobody there", **doubt}
+
+
+def test_the_registry_in_doubt_is_named_as_it_was_given_unless_an_image_proved_the_login() -> None:
+    """What a row says has passed through Ansible's masking."""
+    said = {**row("unverifiable"), "registry": "r.********.com", "username": "alice"}
+    pull = ask([ASKING, ALICE], images=("r.example.com/a",))
+    proof = {"registry": "r.********.com", "username": "alice", "verdict": "pullable"}
+    found = answers(([ASKING, ALICE], [said]), (pull, [{**row("pullable"), "attempts": [proof]}]))
+
+    assert judged(ask([ASKING, ALICE]), found, "warn")["undecided"] == [{"registry": "r.example.com", "message": "unverifiable"}]
+    assert judged(pull, found, "warn")["undecided"] == []
+    configured = answers(([ASKING, DOCUMENT], [said]))
+    assert judged(ask([ASKING, DOCUMENT], kind="config"), configured, "warn")["undecided"][0]["registry"] == "r.********.com"
 
 
 def test_what_could_not_be_asked_is_refused() -> None:
@@ -124,4 +139,4 @@ def test_images_that_cannot_be_pulled_are_refused() -> None:
     pull = ask([ASKING, ALICE], images=("r.example.com/a",))
     found = answers(([ASKING, ALICE], [row("accepted")]), (pull, [row("pullable"), row("not_found", "no such tag")]))
 
-    assert judged(pull, found, "warn") == {"refusal": "no such tag", "warnings": []}
+    assert judged(pull, found, "warn") == {"refusal": "no such tag", "warnings": [], "undecided": []}

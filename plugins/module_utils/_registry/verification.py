@@ -33,6 +33,14 @@ if t.TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What could not be found out, as a sentence. ``registries`` are those of the credentials that stay unverified by it."""
+
+    message: str
+    registries: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Verification:
     """``logins`` are of the credentials that no image was asked for with."""
 
@@ -62,10 +70,19 @@ class Verification:
                 told.append(image_message(access, access.finding))
         return [*rejected.values(), *told]
 
-    def doubts(self) -> list[str]:
-        """What could not be found out, in sentences."""
-        logins = [login_message(credential, finding) for credential, finding in self.logins if finding.verdict in UNDECIDED]
-        return logins + [image_message(access, access.finding) for access in self.images if access.finding.verdict in UNDECIDED]
+    def doubts(self) -> list[Doubt]:
+        """What could not be found out. A credential that pulls one image is in no doubt because another image cannot be read."""
+        proved = {one.match.key for access in self.images for one in access.attempts if one.finding.verdict in GOOD}
+        found = [
+            Doubt(login_message(credential, finding), frozenset([credential.registry]))
+            for credential, finding in self.logins
+            if finding.verdict in UNDECIDED
+        ]
+        for access in self.images:
+            if access.finding.verdict in UNDECIDED:
+                asked = frozenset(one.match.key for one in access.attempts if one.finding.verdict in UNDECIDED)
+                found.append(Doubt(image_message(access, access.finding), asked - proved))
+        return found
 
 
 def verify_logins(registries: Registries, credentials: Sequence[Credential], workers: int) -> Verification:

@@ -29,6 +29,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret_
     secret_difference,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.undecided import usable_entries_lost
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -85,6 +86,7 @@ class PullSecretPlan:
         if not difference:
             warning = f"{obstacle}; it already says what is wanted, but the next change will be refused" if obstacle else ""
             return Step("unchanged", warning, warning=warning)
+        obstacle = obstacle or usable_entries_lost(stored.type, difference.found, difference.document, self._wanted)
         if not obstacle and self._is_fixed(stored, difference):
             return self._replace(stored, difference)
         obstacle = obstacle or self._unmergeable(difference)

@@ -30,6 +30,7 @@ class WantedSecret:
     With ``purge`` it holds these credentials and no others; without, others stay, and ``registries`` are the keys that
     shall be gone when it is not to be present. ``immutable`` None leaves that as it is. A stored token that lives longer
     than ``refresh_before`` is not replaced by a newer one, unless ``still_accepted`` (registry, user name, token) denies it.
+    ``undecided`` are the registries of credentials that no registry has confirmed: these replace no usable entry.
     """
 
     name: str
@@ -46,6 +47,7 @@ class WantedSecret:
     revisions: Mapping[str, str] = field(default_factory=dict)
     refresh_before: timedelta | None = None
     still_accepted: Callable[[str, str, str], bool] | None = None
+    undecided: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
