@@ -145,9 +145,9 @@ def test_absent_images_are_obstacles_and_silent_registries_are_doubts(serve: Ser
     verified = verify_images(client("127.0.0.1:1"), down, [parse_image("127.0.0.1:1/team/app:1")], 4)
     assert verified.obstacles() == []
     [doubt] = verified.doubts()
-    assert all(word in doubt for word in ("unreachable", "127.0.0.1:1", "nothing listens"))
+    assert all(word in doubt.message for word in ("unreachable", "127.0.0.1:1", "nothing listens"))
     [doubt] = verify_logins(client("127.0.0.1:1"), down, 4).doubts()
-    assert all(word in doubt for word in ("unreachable", "127.0.0.1:1", USER))
+    assert all(word in doubt.message for word in ("unreachable", "127.0.0.1:1", USER))
 
 
 def test_who_may_push_is_warned_of_once(serve: Serving, client: Client) -> None:
