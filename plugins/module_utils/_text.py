@@ -40,6 +40,6 @@ def shown_url(url: str, limit: int = 200) -> str:
 
 def _visible(char: str) -> str:
     kind = unicodedata.category(char)
-    if char in "\n\r\t" or kind in ("Zl", "Zp"):
+    if char in "\n\r\t" or kind[0] == "Z":
         return " "
     return "?" if kind[0] == "C" else char
