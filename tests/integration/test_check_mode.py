@@ -114,4 +114,4 @@ def test_a_quota_speaks_up_in_check_mode(c2: Access, ansible: Ansible, prefix: s
     )
 
     assert run.exit_code == 2
-    assert "exceeded quota" in run.of("pull_secret")["namespaces"][0]["message"]
+    assert "quota of the namespace forbids it" in run.of("pull_secret")["namespaces"][0]["message"]

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 SERVER = "https://api.example.com:6443"
-CREATE = Request("create", "secrets", "team-a")
+CREATE = Request("create", "pods", "team-a")
+SECRET = Request("create", "secrets", "team-a")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["reason", "name", "causes", "message"]), inner),
@@ -55,7 +57,7 @@ def told(status: int, body: Any, request: Request = CREATE) -> RequestError:
     [
         pytest.param(QUOTA, refusals.QUOTA, ("quota of the namespace forbids it", "exceeded quota: none"), id="quota"),
         pytest.param(TERMINATING, refusals.TERMINATING, ("namespace team-a is being deleted",), id="terminating"),
-        pytest.param(RBAC, refusals.FORBIDDEN, ("no right to create secrets in namespace team-a", '"ci"'), id="RBAC"),
+        pytest.param(RBAC, refusals.FORBIDDEN, ("no right to create pods in namespace team-a", '"ci"'), id="RBAC"),
         pytest.param(POLICY, refusals.REFUSED, ("admission policy refused it", "denied request"), id="admission"),
     ],
 )
@@ -80,8 +82,8 @@ def test_a_403_without_a_reason_of_the_server_blames_no_admission_policy(body: A
         (404, refusals.NOT_FOUND, ("the server's words",)),
         (409, refusals.CONFLICT, ("the server's words",)),
         (410, refusals.EXPIRED, ("the server's words",)),
-        (429, refusals.THROTTLED, (SERVER, "throttling", "create secrets in namespace team-a", "the server's words")),
-        (500, refusals.UNDECIDED, (SERVER, "failed (500)", "create secrets in namespace team-a", "the server's words")),
+        (429, refusals.THROTTLED, (SERVER, "throttling", "create pods in namespace team-a", "the server's words")),
+        (500, refusals.UNDECIDED, (SERVER, "failed (500)", "create pods in namespace team-a", "the server's words")),
         (504, refusals.UNDECIDED, ("failed (504)",)),
         (400, refusals.REFUSED, ("the server's words",)),
         (422, refusals.REFUSED, ("the server's words",)),
@@ -138,3 +140,63 @@ def test_the_servers_words_are_one_line_without_control_characters_and_cut() -> 
     message = str(told(422, {"message": "a\x1b[31m\nb" + "x" * 10_000}))
     assert message.isprintable()
     assert len(message) <= 500
+
+
+ECHO = "Zq7-Geheimwort-xY3"
+POLICY_OF = "ValidatingAdmissionPolicy 'repeat.example.com' with binding 'b' denied request: "
+WEBHOOK_OF = 'admission webhook "check.example.com" denied the request: '
+
+
+@pytest.mark.parametrize("verb", ["create", "patch", "delete"])
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 409, 410, 413, 422, 429, 500, 504])
+@pytest.mark.parametrize("where", ["message", "reason", "name", "cause", "field", "not JSON"])
+def test_no_text_about_a_write_of_a_secret_is_repeated(verb: str, status: int, where: str) -> None:
+    cause = {"reason": ECHO if where == "cause" else "FieldValueInvalid", "field": ECHO if where == "field" else "data"}
+    body = {
+        "reason": ECHO if where == "reason" else "Forbidden",
+        "message": ECHO if where == "message" else "no",
+        "details": {"name": ECHO if where == "name" else "regcred", "causes": [{**cause, "message": ECHO}]},
+    }
+    error = told(status, ECHO.encode() if where == "not JSON" else body, Request(verb, "secrets", "team-a", "regcred"))
+    assert ECHO not in str(error)
+    assert str(status) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "phrase"),
+    [
+        (422, f'secrets "regcred" is forbidden: {POLICY_OF}{ECHO}', "admission policy 'repeat.example.com' refused"),
+        (403, f"{WEBHOOK_OF}{ECHO}", "admission webhook 'check.example.com' refused"),
+        (
+            500,
+            f'Internal error occurred: failed calling webhook "check.example.com": {ECHO}',
+            "webhook 'check.example.com' refused",
+        ),
+        (403, f"{ECHO}: {WEBHOOK_OF}", "an admission policy refused"),
+        (403, f'secrets "{WEBHOOK_OF}', "an admission policy refused"),
+        (403, f'admission webhook "{ECHO}" denied the request: x', "an admission policy refused"),
+        (403, f'admission webhook "{ECHO.lower()}" denied the request: x', "an admission webhook refused"),
+        (403, 'admission webhook "a..b" denied the request: x', "an admission webhook refused"),
+        (403, 'admission webhook "-a" denied the request: x', "an admission policy refused"),
+        (403, f'secrets "regcred" is forbidden: exceeded quota: {ECHO}', "the quota of the namespace forbids it"),
+        (403, f'User "{ECHO}" cannot create resource "secrets" in the namespace "x": {ECHO}', "no right to create secrets"),
+    ],
+)
+def test_who_refused_a_secret_is_named_if_it_is_a_name(status: int, message: str, phrase: str) -> None:
+    remember_secrets([ECHO])
+    error = str(told(status, {"message": message}, SECRET))
+    assert phrase in error
+    assert ECHO.lower() not in error.lower()
+
+
+def test_a_missing_right_is_said_once() -> None:
+    message = 'secrets "regcred" is forbidden: User "ci" cannot get resource "secrets" in API group "" in the namespace "team-a"'
+    error = str(told(403, {"message": f"{message}: RBAC: role not found"}, Request("get", "secrets", "team-a", "regcred")))
+    assert error == ('no right to get secrets regcred in namespace team-a (403 Forbidden) for user "ci": RBAC: role not found')
+
+
+def test_a_secret_in_other_words_of_the_server_is_masked_before_they_are_cut() -> None:
+    remember_secrets([ECHO])
+    for length in range(460, 500):
+        assert "Zq7" not in str(told(422, {"message": "x" * length + ECHO}))
+    assert "Zq7" not in str(told(422, b"y" * 495 + ECHO.encode()))

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import THROTTLED, UNDECIDED, Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_body
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError, Unreachable
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,8 @@ class Api:
     ) -> dict[str, t.Any]:
         """The decoded answer. Raises RequestError or ClusterError; 429 is waited out, and so is what broke while reading."""
         url = f"{self._connection.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        if body is not None and request.writes_secret:
+            remember_body(body)
         give_up = time.monotonic() + _PATIENCE
         pause = _FIRST_PAUSE
         while True:
@@ -127,11 +129,11 @@ class Api:
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(request, error) from None
         except OSError as error:  # certificate files are read at the first connection
-            raise ClusterError(f"{self._connection.server}: TLS files cannot be used: {shown(str(error))}") from None
+            raise ClusterError(f"{self._connection.server}: TLS files cannot be used: {foreign_text(str(error))}") from None
 
     def _broken(self, request: Request, error: Exception) -> Exception:
         server = self._connection.server
-        reason = shown(str(error))
+        reason = foreign_text(str(error))
         if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in reason:
             return ClusterError(
                 f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or mend the "

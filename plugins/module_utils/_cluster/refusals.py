@@ -15,8 +15,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,29 @@ THROTTLED = "throttled"
 BUDGET = "budget"
 UNDECIDED = "undecided"
 
-_UNAUTHORISED = re.compile(r'User ".*" cannot \S+ (resource|path) ')
+_UNAUTHORISED = re.compile(
+    r'User "(?P<user>[^"]*)" cannot \S+ (?:resource|path) '
+    r'(?:.*?(?: in the namespace "[^"]*"| at the cluster scope))?(?P<more>.*)$',
+    re.DOTALL,
+)
+# The one place where a text is protocol: who refused is known from it alone. The API server writes its beginning
+_NAME = r"(?P<name>[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)"
+_REFUSED_BY = (
+    (re.compile(rf"ValidatingAdmissionPolicy '{_NAME}' with binding '[^']*' denied request(?:: |$)"), "admission policy"),
+    (re.compile(rf'admission webhook "{_NAME}" denied the request(?:: |$| without)'), "admission webhook"),
+    (re.compile(rf'Internal error occurred: failed calling webhook "{_NAME}": '), "failing admission webhook"),
+)
+_SUBJECT = re.compile(r'[a-z]+(?:\.[a-z0-9.-]+)? "[^"]*" is forbidden: ')
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_NOT_REPEATED = "Its text is not repeated, since it may hold the Secret"
+# metav1.StatusReason
+_REASONS = frozenset(
+    (
+        "Unauthorized", "Forbidden", "NotFound", "AlreadyExists", "Conflict", "Gone", "Invalid", "Timeout", "ServerTimeout",
+        "TooManyRequests", "BadRequest", "MethodNotAllowed", "NotAcceptable", "RequestEntityTooLarge",
+        "UnsupportedMediaType", "InternalError", "StoreReadError", "Expired", "ServiceUnavailable",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,11 @@ class Request:
         return self.verb in ("get", "list")
 
     @property
+    def writes_secret(self) -> bool:
+        """Whether a text of the server about it may repeat a Secret: admission sees all of it, the old one in a delete, too."""
+        return self.resource.partition("/")[0] == "secrets" and not self.reads
+
+    @property
     def place(self) -> str:
         if self.namespace:
             return f"in namespace {self.namespace}"
@@ -63,38 +90,92 @@ class Request:
 def refusal(request: Request, server: str, status: int, body: bytes) -> Exception:
     """The exception for an answer outside 2xx: ClusterError where no other request can do better, else RequestError."""
     answer = _status_object(body)
-    message = shown(str(answer.get("message") or ""), 500) or f"HTTP {status}"
     if status == 401:
         return ClusterError(
             f"{server} does not accept the credential (401 Unauthorized): it is wrong or has expired. Renew the token or "
             "certificate of this cluster."
         )
     if status == 403:
-        return _forbidden(request, answer, message)
+        return _forbidden(request, answer)
+    words = foreign_text(_message(answer), 500) or f"HTTP {status}"
     if status == 429 and "DisruptionBudget" in _reasons(answer):
-        return RequestError(f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or message}", BUDGET, 429)
+        return RequestError(f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or words}", BUDGET, 429)
     kind = {404: NOT_FOUND, 409: CONFLICT, 410: EXPIRED, 429: THROTTLED}.get(status)
     if kind is None:
         kind = UNDECIDED if status >= 500 else REFUSED
-    told = {
-        THROTTLED: f"{server} is throttling (429) and did not take '{request}' in time: {message}",
-        UNDECIDED: f"{server} failed ({status}) at '{request}': {message}",
-    }.get(kind, message)
-    return RequestError(told, kind, status)
+    if request.writes_secret:
+        return RequestError(_secret_refused(request, server, answer, kind, status), kind, status)
+    message = {
+        THROTTLED: f"{server} is throttling (429) and did not accept '{request}' in time: {words}",
+        UNDECIDED: f"{server} failed ({status}) at '{request}': {words}",
+    }.get(kind, words)
+    return RequestError(message, kind, status)
 
 
-def _forbidden(request: Request, answer: Mapping[str, t.Any], message: str) -> RequestError:
+def _forbidden(request: Request, answer: Mapping[str, t.Any]) -> RequestError:
+    message, words = _message(answer), foreign_text(_message(answer), 500) or "HTTP 403"
     if "NamespaceTerminating" in _reasons(answer):
         return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
     if "exceeded quota" in message:
-        return RequestError(f"the quota of the namespace forbids it: {message}", QUOTA, 403)
-    if _UNAUTHORISED.search(message):
-        return RequestError(f"no right to {request} (403 Forbidden). The server says: {message}", FORBIDDEN, 403)
+        more = ". Its ResourceQuotas say which number is reached" if request.writes_secret else f": {words}"
+        return RequestError(f"the quota of the namespace forbids it{more}", QUOTA, 403)
+    unauthorised = _UNAUTHORISED.search(message)
+    if unauthorised:
+        return RequestError(f"no right to {request} (403 Forbidden){_who(request, unauthorised)}", FORBIDDEN, 403)
+    if request.writes_secret:
+        return RequestError(_secret_refused(request, "", answer, REFUSED, 403), REFUSED, 403)
     if answer.get("reason") == "Forbidden" and answer.get("message"):
-        return RequestError(f"an admission policy refused it: {message}", REFUSED, 403)
+        return RequestError(f"an admission policy refused it: {words}", REFUSED, 403)
     return RequestError(
-        f"'{request}' was refused (403) by something that gives no reason, a proxy perhaps: {message}", REFUSED, 403
+        f"'{request}' was refused (403) by something that gives no reason, perhaps a proxy: {words}", REFUSED, 403
     )
+
+
+def _who(request: Request, unauthorised: re.Match[str]) -> str:
+    """Whom the server takes us for, and what it adds; the rest of its sentence repeats ours."""
+    if request.writes_secret:
+        return ""
+    more = unauthorised["more"].strip(" :")
+    return f' for user "{foreign_text(unauthorised["user"], 120)}"' + (f": {foreign_text(more, 300)}" if more else "")
+
+
+def _secret_refused(request: Request, server: str, answer: Mapping[str, t.Any], kind: str, status: int) -> str:
+    """Without any text of the server, which may repeat the Secret: neither its message nor details nor causes."""
+    code = _code(answer, status)
+    if kind == THROTTLED:
+        return f"{server} is throttling (429) and did not accept '{request}' in time"
+    who = _refused_by(_message(answer))
+    if who:
+        return f"{who} refused '{request}' ({code}). {_NOT_REPEATED}"
+    if kind == UNDECIDED:
+        return f"{server} failed at '{request}' ({code})"
+    if kind == NOT_FOUND and request.verb == "create":
+        return f"namespace {request.namespace} does not exist ({code})"
+    if code == "403 Forbidden" and answer.get("message"):
+        return f"an admission policy refused '{request}' ({code}). {_NOT_REPEATED}"
+    what = "something that gives no reason, perhaps a proxy," if status == 403 else "the server"
+    return f"{what} refused '{request}' ({code}). {_NOT_REPEATED}"
+
+
+def _refused_by(message: str) -> str:
+    """``admission policy 'name'``; without the name where it is not a DNS name, or could be made of a secret."""
+    subject = _SUBJECT.match(message)
+    for pattern, what in _REFUSED_BY:
+        found = pattern.match(message, subject.end() if subject else 0)
+        if found:
+            name = found["name"]
+            known = all(map(_LABEL.fullmatch, name.split("."))) and foreign_text(name, 253) == name
+            return f"{what} '{name}'" if known else f"{'a' if what[0] == 'f' else 'an'} {what}"
+    return ""
+
+
+def _code(answer: Mapping[str, t.Any], status: int) -> str:
+    reason = answer.get("reason")
+    return f"{status} {reason}" if isinstance(reason, str) and reason in _REASONS else f"HTTP {status}"
+
+
+def _message(answer: Mapping[str, t.Any]) -> str:
+    return str(answer.get("message") or "")
 
 
 def _reasons(answer: Mapping[str, t.Any]) -> list[str]:
@@ -102,7 +183,7 @@ def _reasons(answer: Mapping[str, t.Any]) -> list[str]:
 
 
 def _cause_words(answer: Mapping[str, t.Any]) -> str:
-    return shown("; ".join(str(cause.get("message") or "") for cause in _causes(answer)), 500)
+    return foreign_text("; ".join(str(cause.get("message") or "") for cause in _causes(answer)), 500)
 
 
 def _causes(answer: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
@@ -115,5 +196,5 @@ def _status_object(body: bytes) -> Mapping[str, t.Any]:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return {"message": body[:500].decode("utf-8", "replace")}
+        return {"message": body.decode("utf-8", "replace")}
     return parsed if isinstance(parsed, dict) else {}

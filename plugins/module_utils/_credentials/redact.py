@@ -37,7 +37,7 @@ _STANDARD = str.maketrans("-_", "+/")
 _lock = threading.Lock()
 _index = Index()
 
-Span = t.Tuple[int, int]
+Span = tuple[int, int]
 
 
 class _Withheld(Exception):

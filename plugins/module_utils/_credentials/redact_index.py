@@ -28,7 +28,7 @@ _EDGE, _DISTANCE = 128, 32
 # Of a secret with so few bytes, base64 decides too few characters to find them in a text: the text is decoded instead
 _FEW_BYTES = 7
 
-Pieces = t.Dict[int, t.Set[str]]
+Pieces = dict[int, set[str]]
 
 
 class Index:
