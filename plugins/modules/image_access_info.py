@@ -286,7 +286,7 @@ def check_options(params: dict[str, t.Any]) -> None:
         return
     if not params["images"]:
         raise InputError("images is empty. With namespace it is for images that the credentials of a Pod are tried.")
-    check_object_name("namespace", params["namespace"])
+    check_object_name("namespace", params["namespace"], "namespaces")
     for option in POD_OPTIONS:
         names = params[option] if option == "secrets" else [params[option]]
         for name in names or ():

@@ -18,6 +18,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusal
     UNDECIDED,
     Request,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
@@ -36,14 +37,18 @@ def auths(*keys: str, username: str = "bot", password: str = PASSWORD) -> dict[s
     return {"auths": {key: {"auth": b64(f"{username}:{password}")} for key in keys}}
 
 
+def seen(namespace: str, name: str) -> dict[str, Any]:
+    return {"namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1"}
+
+
 def secret(namespace: str, name: str, document: Any, kind: str = CONFIG, **metadata: Any) -> dict[str, Any]:
     key = {CONFIG: ".dockerconfigjson", LEGACY: ".dockercfg"}.get(kind, "x")
     data = {key: b64(json.dumps(document))}
-    return {"metadata": {"namespace": namespace, "name": name, **metadata}, "type": kind, "data": data}
+    return {"metadata": {**seen(namespace, name), **metadata}, "type": kind, "data": data}
 
 
 def account(namespace: str, name: str, *secrets: str) -> dict[str, Any]:
-    return {"metadata": {"namespace": namespace, "name": name}, "imagePullSecrets": [{"name": one} for one in secrets]}
+    return {"metadata": seen(namespace, name), "imagePullSecrets": [{"name": one} for one in secrets]}
 
 
 class TableApi:
@@ -72,14 +77,15 @@ class TableApi:
             named = [one for one in found if one["metadata"]["name"] == request.name]
             if not named:
                 raise RequestError("not found", NOT_FOUND, 404)
-            return named[0]
+            return {"kind": KINDS[request.resource], **named[0]}
         key, _equals, value = selector.partition("=")
         if key in ("type", "metadata.name"):
             found = [one for one in found if value == (one["type"] if key == "type" else one["metadata"]["name"])]
         if accept == METADATA_ONLY:
             self.asked[-1] += " (metadata)"
             found = [{"metadata": one["metadata"]} for one in found]
-        return {"items": found}
+            return {"kind": "PartialObjectMetadataList", "items": found}
+        return {"kind": f"{KINDS[request.resource]}List", "items": found}
 
 
 def chosen(*names: str, listed: bool = True) -> Chosen:
@@ -193,7 +199,7 @@ def test_many_names_that_are_missing_take_no_request_each() -> None:
 def stuck(namespace: str, *secrets: str) -> dict[str, Any]:
     waiting = {"reason": "ImagePullBackOff", "message": "401 Unauthorized"}
     return {
-        "metadata": {"namespace": namespace, "name": "web"},
+        "metadata": seen(namespace, "web"),
         "spec": {"containers": [{"name": "app", "image": "reg.io/app"}], "imagePullSecrets": [{"name": one} for one in secrets]},
         "status": {"containerStatuses": [{"name": "app", "state": {"waiting": waiting}}]},
     }

@@ -347,30 +347,33 @@ def test_a_pod_that_is_gone_or_going_is_decided() -> None:
 
 # what was admitted
 
-ASKED = Admitted(IMAGE, "Always", "default", ("regcred",))
+ASKED = Admitted(IMAGE, "Always", "default", ("regcred",), CANARY.run)
 
 
 def test_a_pod_that_was_admitted_as_it_was_sent_proves_its_image() -> None:
     item = manifest(CANARY, PINNED, SMALL)
     assert admitted_pod(item) == ASKED
-    assert useless(ASKED) == ""
+    assert useless(CANARY, ASKED) == ""
     assert proof(CANARY, ASKED) == "a Pod of ServiceAccount default with pull Secret regcred can pull it"
     assert not decided(CANARY, PINNED, ASKED, "worker-1", Judgement(verdict.PULLED), 1.0).notable
 
 
 def test_of_several_secrets_it_is_not_known_which_did_it() -> None:
     two = Canary("0", IMAGE, "default", ["a", "b"], None, 20)
-    assert "which of them did it is not known" in proof(two, Admitted(IMAGE, "Always", "default", ("a", "b")))
+    assert "which of them did it is not known" in proof(two, Admitted(IMAGE, "Always", "default", ("a", "b"), "0"))
     none = Canary("0", IMAGE, "default", [], None, 20)
-    assert "without a pull Secret" in proof(none, Admitted(IMAGE, "Always", "default", ()))
+    assert "without a pull Secret" in proof(none, Admitted(IMAGE, "Always", "default", (), "0"))
 
 
 @pytest.mark.parametrize(
     ("admitted", "words"),
     [
-        (Admitted("mirror.example.com/app:1", "Always", "default", ("regcred",)), "the image into mirror.example.com/app:1"),
-        (Admitted(IMAGE, "Always", "default", ("other",)), "its pull Secrets into other"),
-        (Admitted(IMAGE, "Always", "robot", ("regcred",)), "its ServiceAccount into robot"),
+        (
+            Admitted("mirror.example.com/app:1", "Always", "default", ("regcred",), CANARY.run),
+            "the image into mirror.example.com/app:1",
+        ),
+        (Admitted(IMAGE, "Always", "default", ("other", "regcred"), CANARY.run), "its pull Secrets into other, regcred"),
+        (Admitted(IMAGE, "Always", "robot", ("regcred",), CANARY.run), "its ServiceAccount into robot"),
     ],
 )
 def test_what_something_changed_on_the_way_is_told(admitted: Admitted, words: str) -> None:
@@ -387,14 +390,23 @@ def test_secrets_of_the_service_account_are_no_change() -> None:
 
 
 def test_another_pull_policy_or_node_proves_nothing() -> None:
-    never_asks = Admitted(IMAGE, "IfNotPresent", "default", ("regcred",))
-    assert "from Always to IfNotPresent" in useless(never_asks)
+    never_asks = Admitted(IMAGE, "IfNotPresent", "default", ("regcred",), CANARY.run)
+    assert "from Always to IfNotPresent" in useless(CANARY, never_asks)
     checked = accepted(CANARY, PINNED, never_asks)
     assert "from Always to IfNotPresent" in checked.message
     assert checked.notable
     elsewhere = decided(CANARY, PINNED, ASKED, "worker-2", Judgement(verdict.PULLED), 1.0)
     assert (elsewhere.action, elsewhere.node) == ("failed", "worker-1")
     assert "worker-2" in elsewhere.message
+
+
+def test_a_pod_without_its_secrets_or_its_label_proves_nothing() -> None:
+    rewritten = Admitted(IMAGE, "Always", "default", ("other",), CANARY.run)
+    assert "changed the pull Secrets of the Pod into other, so that nothing would be proven of regcred" in useless(
+        CANARY, rewritten
+    )
+    unlabelled = Admitted(IMAGE, "Always", "default", ("regcred",), "")
+    assert "label pullpass.registry/canary" in useless(CANARY, unlabelled)
 
 
 # refusals

@@ -17,7 +17,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 TARGET = Target("team-a", "pullpass-canary-run-1")
-MADE = {"metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"}}
+MADE = {
+    "kind": "Pod",
+    "metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"},
+    "spec": {"containers": []},
+}
 BROKEN = RequestError("the connection broke", refusals.UNDECIDED, 0)
 OVERTAKEN = RequestError("the object has been modified", refusals.CONFLICT, 409)
 
@@ -49,13 +53,13 @@ def cluster(answers: Answers) -> CanaryCluster:
 
 
 def test_a_pod_whose_creation_was_not_answered_is_found_by_its_run() -> None:
-    answers = Answers(BROKEN, {"items": [MADE]})
+    answers = Answers(BROKEN, {"kind": "PodList", "items": [MADE]})
     assert cluster(answers).create(TARGET) == MADE
     assert answers.asked == [("create", ""), ("list", "pullpass.registry/canary=run")]
 
 
 def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> None:
-    answers = Answers(BROKEN, {"items": []}, BROKEN, {"items": []}, BROKEN)
+    answers = Answers(BROKEN, {"kind": "PodList", "items": []}, BROKEN, {"kind": "PodList", "items": []}, BROKEN)
     with pytest.raises(RequestError, match="the connection broke"):
         cluster(answers).create(TARGET)
 
@@ -74,14 +78,14 @@ def test_events_that_cannot_be_read_are_none(error: Exception) -> None:
 
 
 def test_a_pod_is_removed_in_the_version_that_it_has_by_now() -> None:
-    answers = Answers(OVERTAKEN, {"items": [MADE]}, {})
+    answers = Answers(OVERTAKEN, {"kind": "PodList", "items": [MADE]}, {})
     assert cluster(answers).remove("team-a", TARGET.name, Seen("u", "1")) == ""
     guards = [body["preconditions"] for body in answers.bodies if body]
     assert guards == [{"uid": "u", "resourceVersion": "1"}, {"uid": "u", "resourceVersion": "2"}]
 
 
 def test_another_pod_of_that_name_is_left_alone() -> None:
-    answers = Answers(OVERTAKEN, {"items": [{"metadata": {**MADE["metadata"], "uid": "another"}}]})
+    answers = Answers(OVERTAKEN, {"kind": "PodList", "items": [{**MADE, "metadata": {**MADE["metadata"], "uid": "another"}}]})
     assert cluster(answers).remove("team-a", TARGET.name, Seen("u", "1")) == ""
     assert [verb for verb, _label in answers.asked] == ["delete", "list"]
 

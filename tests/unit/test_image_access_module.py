@@ -54,7 +54,7 @@ def test_it_can_run_in_check_mode_and_is_in_the_action_group() -> None:
     [
         ({"workers": 0}, "workers is 0"),
         ({"images": []}, "images is empty. With namespace it is for images"),
-        ({"namespace": "a/b"}, "namespace 'a/b' can be no object's name"),
+        ({"namespace": "a/b"}, "namespace 'a/b' is not the name of a namespace"),
         ({"pod": "A"}, "pod 'A' can be no object's name"),
         ({"service_account": ""}, "service_account '' can be no object's name"),
         ({"secrets": ["a", "b*"]}, r"secrets 'b\*' can be no object's name"),

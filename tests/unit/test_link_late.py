@@ -34,8 +34,9 @@ class Leaving:
         self.asked.append(request.verb)
         if self.asked.count("list") == 2:
             raise ClusterError("the server is gone")
-        account = {"metadata": {"namespace": "team-a", "name": "default", "uid": "u", "resourceVersion": "1"}}
-        return {"items": [account]} if request.verb == "list" else {}
+        metadata = {"namespace": "team-a", "name": "default", "uid": "u", "resourceVersion": "1"}
+        account = {"kind": "ServiceAccount", "metadata": metadata, **({} if request.verb == "list" else _body)}
+        return {"kind": "ServiceAccountList", "items": [account]} if request.verb == "list" else {**account, "metadata": metadata}
 
 
 def test_what_was_linked_is_told_though_the_cluster_goes_while_others_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resourc
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 SEEN = Seen("uid-1", "7")
+NEW = {"kind": "Secret", "metadata": {"name": "regcred"}}
 
 
 class Sent:
@@ -29,7 +30,8 @@ class Sent:
         self.request = (str(request), path, query, body)
         if self.error:
             raise self.error
-        return {"there": True}
+        metadata = {"name": "regcred", "namespace": "team-a", "uid": "u", "resourceVersion": "1"}
+        return {"kind": "Secret", "metadata": metadata, "type": "there"}
 
 
 def objects(sent: Sent, dry_run: bool = False) -> Objects:
@@ -40,12 +42,12 @@ def objects(sent: Sent, dry_run: bool = False) -> Objects:
 def test_create_and_patch_say_who_writes_and_whether_it_is_a_dry_run(dry_run: bool) -> None:
     query = {"fieldManager": "pullpass.registry", **({"dryRun": "All"} if dry_run else {})}
     sent = Sent()
-    objects(sent, dry_run).create("team-a", {"kind": "Secret"})
+    objects(sent, dry_run).create("team-a", NEW)
     assert sent.request == (
         "create secrets in namespace team-a",
         "/api/v1/namespaces/team-a/secrets",
         query,
-        {"kind": "Secret"},
+        NEW,
     )
     objects(sent, dry_run).patch("team-a", "regcred", SEEN, {"data": {}})
     assert sent.request == (
@@ -95,7 +97,9 @@ def test_a_delete_is_guarded_and_its_dry_run_stands_in_the_body_where_it_counts(
 
 
 def test_an_object_that_is_not_there_is_none_and_other_refusals_are_told() -> None:
-    assert objects(Sent()).get("team-a", "regcred") == {"there": True}
+    found = objects(Sent()).get("team-a", "regcred")
+    assert found is not None
+    assert found["type"] == "there"
     assert objects(Sent(RequestError("gone", NOT_FOUND, 404))).get("team-a", "regcred") is None
     with pytest.raises(RequestError, match="no"):
         objects(Sent(RequestError("no", REFUSED, 400))).get("team-a", "regcred")

@@ -15,6 +15,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api imp
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Evictor
@@ -43,17 +44,17 @@ class Server:
         self.sent.append((str(request), path, query, body))
         if request.reads:
             if request.verb == "list":
-                return {"items": []}
+                return {"kind": f"{KINDS[request.resource]}List", "items": []}
             if self.item is None:
                 raise error(refusals.NOT_FOUND, 404)
-            return self.item
+            return {"kind": "Pod", **self.item}
         if self.answers:
-            return self.answers.pop(0)(self) or {}
+            return self.answers.pop(0)(self) or as_made(body)
         return self.obey(request, body)
 
     def obey(self, request: Request, body: Any) -> dict[str, Any]:
         if request.verb == "create" and request.resource == "pods":
-            self.item = {**body, "metadata": {**body["metadata"], "uid": "uid-2", "resourceVersion": "1"}}
+            self.item = as_made(body)
             return self.item
         guard = (body.get("deleteOptions") or body)["preconditions"]
         if self.item is None:
@@ -66,6 +67,11 @@ class Server:
     @property
     def writes(self) -> list[str]:
         return [request.partition(" ")[0] for request, *_rest in self.sent if not request.startswith(("get", "list"))]
+
+
+def as_made(body: Any) -> dict[str, Any]:
+    metadata = {**(body.get("metadata") or {}), "uid": "uid-2", "resourceVersion": "1"}
+    return {"kind": "Pod", **body, "metadata": metadata}
 
 
 def pod_item(version: str, reason: str = "ImagePullBackOff") -> dict[str, Any]:
@@ -235,7 +241,7 @@ def test_an_object_is_made_anew_only_once_the_old_one_is_gone() -> None:
             if request.verb == "get" and len(looks) < 3:
                 looks.append(request)
                 assert real is not None
-                return real
+                return {"kind": "Pod", **real}
             return asked(request, *rest, **more)
 
         server.send = send  # type: ignore[method-assign]

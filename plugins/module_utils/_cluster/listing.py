@@ -6,8 +6,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import (
+    checked_items,
+    kept,
+    malformed,
+    place_of,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import EXPIRED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import EXPIRED, MALFORMED, Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 
@@ -19,6 +25,8 @@ PAGE = 500
 _STARTS = 3
 
 Item = t.TypeVar("Item")
+# namespace (None: not known), name (may be empty) and what is wrong, for one malformed item of a list
+Spoiled = t.Callable[[t.Optional[str], str, RequestError], None]
 
 
 def list_all(
@@ -28,15 +36,18 @@ def list_all(
     selectors: Mapping[str, str] | None = None,
     accept: str = JSON,
     namespace: str | None = None,
+    spoiled: Spoiled | None = None,
 ) -> list[Item]:
     """``keep(item)`` for all items of a resource (its plural name), in one namespace or in all.
 
     ``selectors`` may hold fieldSelector and labelSelector. When the continue token has expired (410), the list starts
-    again, twice. Raises RequestError or ClusterError.
+    again, twice. A malformed item is left out and handed to ``spoiled``; without that it is an error of the whole list.
+    Raises RequestError or ClusterError.
     """
+    read = _Reader(api, Request("list", resource, namespace), keep, spoiled or _raise)
     for _start in range(_STARTS):
         try:
-            return _pages(api, Request("list", resource, namespace), keep, selectors or {}, accept)
+            return read.pages(selectors or {}, accept)
         except RequestError as error:
             if error.kind != EXPIRED:
                 raise
@@ -45,16 +56,39 @@ def list_all(
     )
 
 
-def _pages(
-    api: Api, request: Request, keep: Callable[[dict[str, t.Any]], Item], selectors: Mapping[str, str], accept: str
-) -> list[Item]:
-    path = resource_path(request.resource, request.namespace)
-    kept: list[Item] = []
-    query: dict[str, str | int] = {"limit": PAGE, **selectors}
-    while True:
-        page = api.send(request, path, query, accept=accept)
-        kept += [keep(item) for item in page.get("items") or []]
-        token = (page.get("metadata") or {}).get("continue")
-        if not token:
-            return kept
-        query["continue"] = token
+class _Reader(t.Generic[Item]):
+    def __init__(self, api: Api, request: Request, keep: Callable[[dict[str, t.Any]], Item], spoiled: Spoiled) -> None:
+        self._api = api
+        self._request = request
+        self._keep = keep
+        self._spoiled = spoiled
+
+    def pages(self, selectors: Mapping[str, str], accept: str) -> list[Item]:
+        path = resource_path(self._request.resource, self._request.namespace)
+        found: list[Item] = []
+        query: dict[str, str | int] = {"limit": PAGE, **selectors}
+        while True:
+            page = self._api.send(self._request, path, query, accept=accept)
+            found += self._items(page)
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return found
+            if not isinstance(token, str) or token == query.get("continue"):
+                raise malformed(f"the list of {self._request.resource} does not continue")
+            query["continue"] = token
+
+    def _items(self, page: dict[str, t.Any]) -> list[Item]:
+        resource, namespace = self._request.resource, self._request.namespace
+        found: list[Item] = []
+        for item in checked_items(page, resource):
+            try:
+                found.append(kept(item, page, resource, namespace, self._keep))
+            except RequestError as error:
+                if error.kind != MALFORMED:
+                    raise
+                self._spoiled(*place_of(item, namespace), error)
+        return found
+
+
+def _raise(_namespace: str | None, _name: str, error: RequestError) -> None:
+    raise error

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, NOT_FOUND, Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
@@ -25,7 +26,6 @@ if t.TYPE_CHECKING:
 FEW = 3
 # Only by exact name: what the cluster itself runs there breaks, or leaks, with a credential too many
 _SYSTEM = ("kube-*", "openshift", "openshift-*")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def _one_by_one(api: Api, wanted: Wanted, workers: int) -> Chosen:
 
 def _read(api: Api, name: str) -> Namespace | None:
     try:
-        return _namespace(api.send(Request("get", "namespaces", None, name), resource_path("namespaces", name=name)))
+        found = api.send(Request("get", "namespaces", None, name), resource_path("namespaces", name=name))
+        return _namespace(checked_object(found, "namespaces", None, name))
     except RequestError as error:
         if error.kind == NOT_FOUND:
             return None
@@ -162,7 +163,7 @@ def is_glob(pattern: str) -> bool:
 def _check_pattern(option: str, pattern: str) -> None:
     if not pattern.strip():
         raise InputError(f"{option} holds an empty text. Give names or globs; an empty list selects nothing, ['*'] all.")
-    if not is_glob(pattern) and not _NAME.fullmatch(pattern):
+    if not is_glob(pattern) and not is_name("namespaces", pattern):
         raise InputError(
             f"{option} holds '{shown(pattern)}', which can be no namespace: lower case letters, digits and '-', at most 63."
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
@@ -33,23 +34,30 @@ class Objects:
     dry_run: bool
 
     def get(self, namespace: str, name: str) -> dict[str, t.Any] | None:
-        """The object, or None when it is not there."""
+        """The object, or None when it is not there. A name that no object can have is not asked for.
+
+        Raises RequestError, also for an answer that is not this object (MALFORMED).
+        """
         try:
-            return self.api.send(Request("get", self.resource, namespace, name), self._path(namespace, name))
+            found = self.api.send(Request("get", self.resource, namespace, name), self._path(namespace, name))
         except RequestError as error:
             if error.kind == NOT_FOUND:
                 return None
             raise
+        return checked_object(found, self.resource, namespace, name)
 
     def create(self, namespace: str, body: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """The object as the server made it."""
-        return self.api.send(Request("create", self.resource, namespace), self._path(namespace), self._query(), body)
+        made = self.api.send(Request("create", self.resource, namespace), self._path(namespace), self._query(), body)
+        return checked_object(made, self.resource, namespace, body["metadata"]["name"], self.dry_run)
 
-    def patch(self, namespace: str, name: str, seen: Seen, changes: Mapping[str, t.Any]) -> None:
-        """A JSON merge patch, refused (409) unless the object is still the one that was seen."""
+    def patch(self, namespace: str, name: str, seen: Seen, changes: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """A JSON merge patch, refused (409) unless the object is still the one that was seen. Gives the patched object."""
         guard = {"uid": seen.uid, "resourceVersion": seen.resource_version}
         body = {**changes, "metadata": {**changes.get("metadata", {}), **guard}}
-        self.api.send(Request("patch", self.resource, namespace, name), self._path(namespace, name), self._query(), body)
+        request = Request("patch", self.resource, namespace, name)
+        patched = self.api.send(request, self._path(namespace, name), self._query(), body)
+        return checked_object(patched, self.resource, namespace, name, self.dry_run)
 
     def delete(self, namespace: str, name: str, seen: Seen, propagation: str | None = None) -> None:
         """``propagation`` is what becomes of what it owns: Background, Foreground, Orphan; None for what its kind does."""
@@ -65,7 +73,7 @@ class Objects:
             "deleteOptions": self._delete_options(seen),
         }
         request = Request("create", f"{self.resource}/eviction", namespace, name)
-        self.api.send(request, f"{self._path(namespace, name)}/eviction", self._query(), body)
+        self.api.send(request, self._path(namespace, name, "eviction"), self._query(), body)
 
     def _delete_options(self, seen: Seen) -> dict[str, t.Any]:
         # the query parameter dryRun is ignored as soon as there is a body, and then this deletes: it has to be in the body
@@ -76,8 +84,8 @@ class Objects:
             **({"dryRun": ["All"]} if self.dry_run else {}),
         }
 
-    def _path(self, namespace: str, name: str | None = None) -> str:
-        return resource_path(self.resource, namespace, name)
+    def _path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+        return resource_path(self.resource, namespace, name, subresource)
 
     def _query(self) -> dict[str, str | int]:
         return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if self.dry_run else {})}

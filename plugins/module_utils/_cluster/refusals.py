@@ -31,6 +31,8 @@ EXPIRED = "expired"
 THROTTLED = "throttled"
 BUDGET = "budget"
 UNDECIDED = "undecided"
+# a success whose body is not the object or list that was asked for
+MALFORMED = "malformed"
 
 _UNAUTHORISED = re.compile(
     r'User "(?P<user>[^"]*)" cannot \S+ (?:resource|path) '

@@ -9,7 +9,13 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import FIELD_MANAGER
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, NOT_FOUND, REFUSED, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
+    CONFLICT,
+    MALFORMED,
+    NOT_FOUND,
+    REFUSED,
+    UNDECIDED,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
 
 if t.TYPE_CHECKING:
@@ -47,17 +53,27 @@ class Lasting:
 
 
 def replace_object(
-    objects: Objects, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any], lasting: Lasting | None = None
+    objects: Objects,
+    namespace: str,
+    name: str,
+    seen: Seen,
+    body: Mapping[str, t.Any],
+    lasting: Lasting | None = None,
+    objection: Callable[[Mapping[str, t.Any]], str] | None = None,
 ) -> Mapping[str, t.Any] | None:
     """Tries the new object by a dry run, deletes the old one and creates the new one; the old one comes back if that fails.
 
+    ``objection`` looks at the object that the dry run returned, which has another name: a text says why nothing is deleted.
     Gives the new object, None for a dry run. Raises RequestError: a conflict when the object is no longer the one that was
     seen, else what was in the way.
     """
     old = objects.get(namespace, name)
     if old is None or old["metadata"]["resourceVersion"] != seen.resource_version:
         raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
-    _try_out(objects, namespace, name, body)
+    trial = _try_out(objects, namespace, name, body)
+    why = objection(trial) if objection else ""
+    if why:
+        raise RequestError(f"the old one was not touched: {why}", REFUSED, 0)
     if lasting and not objects.dry_run:
         return _replace_lasting(objects, namespace, name, seen, body, lasting)
     objects.delete(namespace, name, seen, *([lasting.propagation] if lasting else []))
@@ -146,11 +162,14 @@ def _create_one_of(
     raise _PutBack(f"the new one was refused, the old one is back: {made}")
 
 
-def _try_out(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> None:
-    """Under another name, since the old one is still there; to a quota that makes one more. Names of Jobs end at 63."""
+def _try_out(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
+    """What the server would make of it.
+
+    Under another name, since the old one is still there; to a quota that makes one more. Names of Jobs end at 63.
+    """
     trial = {**body, "metadata": {**body["metadata"], "name": f"{name[:50].rstrip('.-')}-dry-run"}}
     try:
-        replace(objects, dry_run=True).create(namespace, trial)
+        return replace(objects, dry_run=True).create(namespace, trial)
     except RequestError as error:
         raise RequestError(
             f"a trial of the new one, beside the old one, was refused: {error}", error.kind, error.status
@@ -187,7 +206,7 @@ def _create_surely(objects: Objects, namespace: str, name: str, body: Mapping[st
                     return now
                 raise
             trouble = error
-            if error.kind != UNDECIDED:
+            if error.kind not in (UNDECIDED, MALFORMED):
                 break
         except PullpassError as error:
             trouble = error

@@ -8,6 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image, shown_username
@@ -223,6 +224,12 @@ def _absent(pod: FoundPod, secrets: PodSecrets) -> str:
             return f"no pull secret: the Pod has none. {secrets.unknown}"
         return f"no pull secret: neither the Pod nor its {account} names one. Link one, then replace the Pod."
     if secrets.missing:
+        impossible = [name for name in secrets.missing if not is_name("secrets", name)]
+        if impossible:
+            return (
+                f"missing Secret: no Secret can have the name {listed(impossible, 3)} in its imagePullSecrets. "
+                "Correct it where the Pod is defined."
+            )
         one = len(secrets.missing) == 1
         return (
             f"missing Secret: {listed(secrets.missing, 3)} {'does' if one else 'do'} not exist in namespace {pod.namespace}. "

@@ -8,6 +8,7 @@ import fnmatch
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import (
     ImageReference,
@@ -161,7 +162,8 @@ class NamespaceTeller:
             unknown = self._unknown(namespace, name)
             if unknown:
                 return absent_row(name, None, unknown)
-            remedy = f", but {users} names it: create it, or take its name out there" if users else ""
+            create = "create it, or take" if is_name("secrets", name) else "no Secret can have this name: take"
+            remedy = f", but {users} names it: {create} its name out there" if users else ""
             return absent_row(name, False, f"it does not exist{remedy}.")
         notes = [_BLOCKS.format(listed(blocks, 3))] if blocks else []
         if secret.document is None:

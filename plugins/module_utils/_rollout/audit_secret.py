@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import KUBELET, Problem
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import (
@@ -179,6 +179,7 @@ def _expires(secret: FoundSecret, document: ReadDocument | None) -> str | None:
 
 def _moment(text: str | None) -> datetime | None:
     try:
-        return datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError:
+        # a tenant may write the first or the last day of the calendar, which has no UTC time in every zone
+        return datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%S%z").astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, MALFORMED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
     KEYS,
@@ -97,7 +99,7 @@ class Surveyor:
         self._by_type = True
         unlisted = found.unlisted.setdefault("secrets", {})
         for kind in KEYS:
-            secrets, refused = self._list("secrets", self._read_secret, {"fieldSelector": f"type={kind}"})
+            secrets, refused = self._list("secrets", self._read_secret, fields_equal({"type": kind}))
             found.secrets.update({(one.namespace, one.name): one for one in secrets})
             unlisted.update(refused)
 
@@ -109,6 +111,9 @@ class Surveyor:
             for one in (*found.accounts.get(namespace, ()), *found.pods.get(namespace, ())):
                 named += one.pull_secrets
             for name in dict.fromkeys(named):
+                # no Secret can have such a name: it is missing, as it is to the kubelet
+                if not is_name("secrets", name):
+                    continue
                 if (namespace, name) not in found.secrets and name not in self._asked:
                     wanted.setdefault(name, []).append(namespace)
         if len(wanted) <= _NAMED_LISTS:
@@ -131,9 +136,11 @@ class Surveyor:
         found.unread.update({key: refused[key[0]] for key in wanted if key[0] in refused})
 
     def secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
-        """Secrets of any type: name -> the namespaces to look in."""
+        """Secrets of any type: name -> the namespaces to look in. A name that no Secret can have is missing unasked."""
         reads: list[tuple[str, str]] = []
         for name, namespaces in wanted.items():
+            if not is_name("secrets", name):
+                continue
             listed = self._named_in_cluster(name) if self._whole and len(namespaces) > 1 else None
             if listed is None:
                 reads += [(namespace, name) for namespace in namespaces]
@@ -149,9 +156,9 @@ class Surveyor:
 
     def _named_in_cluster(self, name: str) -> list[FoundSecret] | None:
         try:
-            return list_all(self._api, "secrets", self._read_secret, {"fieldSelector": f"metadata.name={name}"})
+            return list_all(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
         except RequestError as error:
-            if error.kind != FORBIDDEN:
+            if error.kind not in (FORBIDDEN, MALFORMED):
                 raise
             return None
 

@@ -49,7 +49,7 @@ def _refusal(error: RequestError, check_mode: bool) -> tuple[str, str]:
 
 def accepted(canary: Canary, target: Target, admitted: Admitted) -> Attempt:
     """The attempt for a Pod that a dry run took."""
-    told = useless(admitted) or changes(canary, admitted)
+    told = useless(canary, admitted) or changes(canary, admitted)
     message = "check mode: the server would take the Pod; whether its image can be pulled is not proven"
     return Attempt(target.namespace, target.node, UNPROVEN, f"{message}; {told}" if told else message, notable=bool(told))
 

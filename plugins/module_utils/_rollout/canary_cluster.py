@@ -13,11 +13,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
     CONFLICT,
     FORBIDDEN,
+    MALFORMED,
     NOT_FOUND,
     UNDECIDED,
     Request,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal, labels_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_leftovers import TABLE, Leftover, leftovers
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import LABEL, SMALL, manifest
@@ -98,16 +100,16 @@ class CanaryCluster:
         """Name -> each Pod of this run, and namespace -> why none could be listed there."""
 
         def read(namespace: str | None) -> list[Item]:
-            return list_all(self._api, "pods", _itself, {"labelSelector": self._label}, namespace=namespace)
+            return list_all(self._api, "pods", _itself, self._label, namespace=namespace)
 
         found, refused = self._per_namespace(read, namespaces)
         return {item["metadata"]["name"]: item for items in found for item in items}, refused
 
     def events(self, namespace: str, uid: str) -> list[Event]:
         """Those about one Pod, none where they cannot be read."""
-        selectors = {"fieldSelector": f"involvedObject.uid={uid}"}
         try:
-            return list_all(self._api, "events", found_event, selectors, namespace=namespace)
+            selector = fields_equal({"involvedObject.uid": uid})
+            return list_all(self._api, "events", found_event, selector, namespace=namespace, spoiled=_left_out)
         except (ClusterError, RequestError):
             return []
 
@@ -124,7 +126,7 @@ class CanaryCluster:
                         return "" if error.kind == NOT_FOUND else str(error)
                     trouble = str(error)
                 time.sleep(pause)
-                now = self._named(namespace, name, LABEL)
+                now = self._named(namespace, name, {})
                 if now is None or now["metadata"]["uid"] != seen.uid:
                     return ""
                 seen = seen_in(now)
@@ -133,8 +135,8 @@ class CanaryCluster:
         return trouble
 
     @property
-    def _label(self) -> str:
-        return f"{LABEL}={self._canary.run}"
+    def _label(self) -> dict[str, str]:
+        return labels_equal({LABEL: self._canary.run})
 
     def _may_pass(self, error: RequestError) -> bool:
         if self._pods.dry_run:
@@ -149,8 +151,8 @@ class CanaryCluster:
         except RequestError as error:
             raise RequestError(f"whether the Pod was created is not known: {error}", UNDECIDED, error.status) from None
 
-    def _named(self, namespace: str, name: str, label: str) -> Item | None:
-        selectors = {"labelSelector": label, "fieldSelector": f"metadata.name={name}"}
+    def _named(self, namespace: str, name: str, label: Mapping[str, str]) -> Item | None:
+        selectors = {**label, **fields_equal({"metadata.name": name})}
         found = list_all(self._api, "pods", _itself, selectors, namespace=namespace)
         return found[0] if found else None
 
@@ -162,7 +164,7 @@ class CanaryCluster:
             try:
                 return [[one for one in read(None) if _namespace(one) in namespaces]], {}
             except RequestError as error:
-                if error.kind != FORBIDDEN:
+                if error.kind not in (FORBIDDEN, MALFORMED):
                     raise
                 self._whole = False
 
@@ -183,6 +185,10 @@ def seen_in(item: Mapping[str, t.Any]) -> Seen:
 
 def _itself(item: Item) -> Item:
     return item
+
+
+def _left_out(_namespace: str | None, _name: str, _error: RequestError) -> None:
+    """A malformed event is no evidence."""
 
 
 def _namespace(one: Leftover | Item) -> str:

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import CONTAINER, POLICY
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import CONTAINER, LABEL, POLICY
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -25,21 +25,32 @@ class Admitted:
     policy: str
     account: str
     secrets: tuple[str, ...]
+    run: str
 
 
 def admitted_pod(item: Mapping[str, t.Any]) -> Admitted:
     spec = item["spec"]
-    container: Mapping[str, t.Any] = next((one for one in spec["containers"] if one["name"] == CONTAINER), {})
+    container: Mapping[str, t.Any] = next((one for one in spec.get("containers") or () if one["name"] == CONTAINER), {})
     return Admitted(
         image=container.get("image") or "",
         policy=container.get("imagePullPolicy") or "",
         account=spec.get("serviceAccountName") or "",
         secrets=tuple(one["name"] for one in spec.get("imagePullSecrets") or () if one.get("name")),
+        run=(item["metadata"].get("labels") or {}).get(LABEL, ""),
     )
 
 
-def useless(admitted: Admitted) -> str:
+def useless(canary: Canary, admitted: Admitted) -> str:
     """Why this Pod can prove nothing, or an empty text."""
+    if admitted.run != canary.run:
+        return f"something in the cluster removed or changed label {LABEL} of the Pod, by which it is found. Exempt such Pods"
+    lost = [name for name in canary.secrets if name not in admitted.secrets]
+    if lost:
+        now = listed(admitted.secrets, 5) or "none"
+        return (
+            f"something in the cluster changed the pull Secrets of the Pod into {now}, so that nothing would be proven of "
+            f"{listed(lost, 5)}. Exempt Pods with label {LABEL}"
+        )
     if admitted.policy == POLICY:
         return ""
     return (

@@ -10,7 +10,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import QUOTA, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import MALFORMED, QUOTA, UNDECIDED
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_attempt import decided, refused
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster, seen_in
@@ -152,12 +152,15 @@ class CanaryRun:
         except RequestError as error:
             if error.kind == QUOTA:
                 return Full(error)
-            if error.kind != UNDECIDED:
+            if error.kind not in (UNDECIDED, MALFORMED):
                 self._begun.pop(target.name)
             return refused(target, error, check_mode=False)
         admitted = admitted_pod(item)
-        if useless(admitted):
-            return Attempt(target.namespace, target.node, FAILED, useless(admitted))
+        why = useless(self.canary, admitted)
+        if why:
+            # now: without its label it could not be found again
+            self.troubles += self._remove([(target, seen_in(item))])
+            return Attempt(target.namespace, target.node, FAILED, why)
         return Alive(target, seen_in(item), admitted, time.monotonic())
 
     def _look(self) -> None:

@@ -145,7 +145,7 @@ def _container(status: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
 
 
 def _image(pod: Mapping[str, t.Any]) -> str:
-    return next((one.get("image") or "" for one in pod["spec"]["containers"] if one["name"] == CONTAINER), "")
+    return next((one.get("image") or "" for one in pod["spec"].get("containers") or () if one["name"] == CONTAINER), "")
 
 
 def _is_past_the_pull(container: Mapping[str, t.Any]) -> bool:

@@ -9,16 +9,19 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
     CONFLICT,
     FORBIDDEN,
+    MALFORMED,
     NOT_FOUND,
     TERMINATING,
     UNDECIDED,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.admission import changed_by_admission
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
@@ -104,46 +107,59 @@ class CarryOut(t.Generic[Stored]):
             step = self.plan(stored)
             if step.write is None:
                 # what a broken connection left open turns out to be done
-                return unsure if unsure and step.action == "unchanged" else step
+                return _found_done(unsure, step) if unsure and step.action == "unchanged" else step
             if tries == _TRIES or undecided == _UNDECIDED_TRIES:
                 return Step("failed", f"gave up after {tries} tries, each overtaken by another writer or broken off: {trouble}")
-            trouble = self._try(subject, step)
+            answer = self._try(subject, step)
             tries += 1
-            if trouble is None:
-                return step
+            if not isinstance(answer, RequestError):
+                return self._confirmed(step, answer)
+            trouble = answer
             if trouble.kind == FORBIDDEN and self.objects.dry_run:
                 return replace(step, message=_joined(step.message, f"not checked by the server: {trouble}"))
             if not _passes(trouble, step):
                 raise trouble
-            if trouble.kind == UNDECIDED:
+            if trouble.kind in (UNDECIDED, MALFORMED):
                 unsure = step
                 undecided += 1
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tries)))
             stored = self._read(subject)
 
-    def _try(self, subject: Subject[Stored], step: Step) -> RequestError | None:
+    def _try(self, subject: Subject[Stored], step: Step) -> Mapping[str, t.Any] | RequestError | None:
+        """The object that the server returned, None where the write returns none."""
         try:
-            self._send(subject, step)
+            return self._send(subject, step)
         except RequestError as error:
             return error
-        return None
+
+    def _confirmed(self, step: Step, answer: Mapping[str, t.Any] | None) -> Step:
+        """The step, failed where admission on the server changed what was written."""
+        changed = self._changed(step, answer)
+        return replace(step, action="failed", message=changed, written=True) if changed else step
+
+    def _changed(self, step: Step, answer: Mapping[str, t.Any] | None) -> str:
+        if answer is None or step.write is None:
+            return ""
+        return changed_by_admission(step.write.body, answer, self.plan(self.parse(answer)))
 
     def _read(self, subject: Subject[Stored]) -> Stored | None:
         item = self.objects.get(subject.namespace, subject.name)
         return None if item is None else self.parse(item)
 
-    def _send(self, subject: Subject[Stored], step: Step) -> None:
+    def _send(self, subject: Subject[Stored], step: Step) -> Mapping[str, t.Any] | None:
         write = step.write
         if write is None:
-            return
+            return None
         if write.verb == "create":
-            self.objects.create(subject.namespace, write.body)
-        elif write.seen is not None and write.verb == "patch":
-            self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
-        elif write.seen is not None and write.verb == "replace":
-            replace_object(self.objects, subject.namespace, subject.name, write.seen, write.body)
-        elif write.seen is not None:
+            return self.objects.create(subject.namespace, write.body)
+        if write.seen is not None and write.verb == "patch":
+            return self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
+        if write.seen is not None and write.verb == "replace":
+            place = (subject.namespace, subject.name)
+            return replace_object(self.objects, *place, write.seen, write.body, objection=partial(self._changed, step))
+        if write.seen is not None:
             self.objects.delete(subject.namespace, subject.name, write.seen)
+        return None
 
     def _told(self, error: RequestError) -> Step:
         if error.kind == TERMINATING:
@@ -156,7 +172,15 @@ class CarryOut(t.Generic[Stored]):
 def _passes(trouble: RequestError, step: Step) -> bool:
     """Whether the object has changed, or may have, so that it is to be read and planned again."""
     vanished = trouble.kind == NOT_FOUND and step.write is not None and step.write.verb != "create"
-    return vanished or trouble.kind in (CONFLICT, UNDECIDED)
+    return vanished or trouble.kind in (CONFLICT, UNDECIDED, MALFORMED)
+
+
+def _found_done(unsure: Step, now: Step) -> Step:
+    """The step whose answer was lost, now that the object has been read again and needs no change."""
+    if not now.message:
+        return unsure
+    changed = f"admission on the server changed what was written: {now.message}"
+    return replace(unsure, action="failed", message=changed, written=True)
 
 
 def _joined(first: str, second: str) -> str:

@@ -62,7 +62,8 @@ class FleetSecret:
         found = list_named(self._api, RESOURCE, stored_secret, wanted.name) if self._lists(prune) else None
         if prune and found is None:
             raise InputError(
-                "prune needs the right to list Secrets in all namespaces, which is missing. Grant it, or leave prune out."
+                "prune needs a list of the Secrets in all namespaces, and the server does not give it: the right to list them is "
+                "missing, or the list is malformed. Grant the right, or leave prune out."
             )
         if prune and not chosen.namespaces:
             raise InputError(

@@ -12,6 +12,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome, of_kind
@@ -41,7 +42,7 @@ class ReadByList(Objects):
         except RequestError as error:
             if error.kind != FORBIDDEN:
                 raise
-        found = list_all(self.api, self.resource, dict, {"fieldSelector": f"metadata.name={name}"}, namespace=namespace)
+        found = list_all(self.api, self.resource, dict, fields_equal({"metadata.name": name}), namespace=namespace)
         return found[0] if found else None
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal, labels_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Done, Evictor
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate, Turn
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, Follower
@@ -121,7 +123,8 @@ class Recovery:
     def _await(self, fate: Fate, uid: str | None, owner: str | None, before: StuckPod | None = None) -> None:
         if self._seconds and fate.pod:
             paused = before is not None and not before.just_tried
-            selector = ("fieldSelector", f"metadata.name={fate.pod.name}") if uid else self._labels_of_next(fate.pod, owner)
+            named = next(iter(fields_equal({"metadata.name": fate.pod.name}).items()))
+            selector = named if uid else self._labels_of_next(fate.pod, owner)
             fate.awaited = Awaited(fate.namespace, uid, owner, before, selector, paused)
             self._follower.awaited.append(fate.awaited)
 
@@ -130,7 +133,10 @@ class Recovery:
         found = self._survey.successor(pod).owner
         if found is None or found.owner.uid != owner or not found.selector:
             return None
-        return ("labelSelector", ",".join(f"{name}={value}" for name, value in sorted(found.selector.items())))
+        try:
+            return next(iter(labels_equal(found.selector).items()))
+        except RequestError:  # then all Pods of the namespace are listed
+            return None
 
     def _replace(self) -> None:
         bare = [fate for fate in self._fates if fate.action == REPLACE_POD]

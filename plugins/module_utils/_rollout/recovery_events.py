@@ -40,7 +40,7 @@ def with_events(api: Api, pods: Sequence[StuckPod], workers: int) -> list[StuckP
 
     def read(namespace: str) -> list[tuple[str, str, str]]:
         try:
-            return list_all(api, "events", _event, _FAILED_PULLS, namespace=namespace)
+            return list_all(api, "events", _event, _FAILED_PULLS, namespace=namespace, spoiled=_left_out)
         except RequestError:  # they are only evidence: without the right to read them it goes without
             return []
 
@@ -71,3 +71,7 @@ def _event(item: Mapping[str, t.Any]) -> tuple[str, str, str]:
     """When it was last seen, of which Pod (uid), and what it says."""
     when = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp") or ""
     return str(when), str((item.get("involvedObject") or {}).get("uid") or ""), str(item.get("message") or "")
+
+
+def _left_out(_namespace: str | None, _name: str, _error: RequestError) -> None:
+    """A malformed event is no evidence."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import typing as t
 from dataclasses import dataclass, fields, replace
 
@@ -22,6 +23,8 @@ if t.TYPE_CHECKING:
 MIRROR = "kubernetes.io/config.mirror"
 _REVISION = "controller-revision-hash"
 _FAILURES = "batch.kubernetes.io/job-index-failure-count"
+# a tenant may write anything there, and int() fails on some digits of other scripts and on thousands of them
+_COUNT = re.compile(r"[0-9]{1,9}")
 # groups of the controllers that come with Kubernetes; others have kinds of the same names
 _BUILT_IN = ("", "apps", "batch")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
@@ -118,7 +121,7 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
         labels=labels,
         revision=labels.get(_REVISION, ""),
         told_at=_told_at(metadata),
-        failures=int(failures) if failures.isdigit() else 0,
+        failures=int(failures) if _COUNT.fullmatch(failures) else 0,
         ended={one["name"]: _ended(one) for one in states},
         crashed=crashed,
     )

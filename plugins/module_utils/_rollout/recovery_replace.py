@@ -14,6 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, FORBIDDEN, REFUSED, TERMINATING
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import labels_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import Done
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import stuck_pod
@@ -83,8 +84,7 @@ class Replacer:
         if item is None or item["metadata"]["uid"] != owner.uid:
             return Done("left", "its Job went away by itself")
         facts = job_facts(item)
-        selector = ",".join(f"{name}={value}" for name, value in facts.selector.items())
-        selectors = {"labelSelector": selector} if selector else None
+        selectors = labels_equal(facts.selector) if facts.selector else None
         pods = list_all(self._api, "pods", lambda one: one, selectors, namespace=namespace)
         own = [pod for pod in pods if any(one.get("uid") == owner.uid for one in pod["metadata"].get("ownerReferences") or ())]
         why = job_may_not_be_replaced(item, facts, own)

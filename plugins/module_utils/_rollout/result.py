@@ -37,7 +37,7 @@ def told(
         if show_all or outcome.step.action not in QUIET or outcome.step.warning
     ]
     return {
-        "changed": any(counts[action] for action in CHANGED),
+        "changed": any(counts[action] for action in CHANGED) or any(outcome.step.written for outcome in outcomes),
         "failed": bool(failures),
         "msg": _sentence(counts, actions, failures, row),
         "summary": {action: counts[action] for action in actions},

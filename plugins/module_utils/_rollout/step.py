@@ -32,6 +32,7 @@ class Step:
     """``action`` is the word for the result; without ``write`` there is nothing to do.
 
     ``before`` and ``after`` are for --diff and hold no secret. ``warning`` needs a person's eye though nothing failed.
+    ``written``: it was sent, though the action does not say so.
     ``awaited`` marks a failure that may mend itself in a moment, ``stale`` an object that kubelets may go on to use as it was.
     """
 
@@ -44,3 +45,4 @@ class Step:
     warning: str = ""
     awaited: bool = False
     stale: bool = False
+    written: bool = False

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, MALFORMED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
@@ -48,14 +50,25 @@ def closed_outcomes(chosen: Chosen, name: str, check_mode: bool) -> list[Outcome
 def list_named(
     api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str
 ) -> dict[str, Subject[Stored]] | None:
-    """Namespace -> Subject for each object of this name in the cluster; None where that may not be listed."""
+    """Namespace -> Subject for each object of this name in the cluster; None where that may not, or cannot, be listed.
+
+    A malformed object is left to be read by itself, so that its error is that of its namespace.
+    """
+    spoiled: dict[str, Subject[Stored]] = {}
+
+    def read_alone(namespace: str | None, _name: str, error: RequestError) -> None:
+        if namespace is None:
+            raise error
+        spoiled[namespace] = Subject(namespace, name)
+
     try:
-        listed = list_all(api, resource, lambda item: _subject(item, parse), {"fieldSelector": f"metadata.name={name}"})
+        selector = fields_equal({"metadata.name": name})
+        listed = list_all(api, resource, lambda item: _subject(item, parse), selector, spoiled=read_alone)
     except RequestError as error:
-        if error.kind != FORBIDDEN:
+        if error.kind not in (FORBIDDEN, MALFORMED):
             raise
         return None
-    return {subject.namespace: subject for subject in listed}
+    return {**{subject.namespace: subject for subject in listed}, **spoiled}
 
 
 def subjects_in(chosen: Chosen, name: str, found: dict[str, Subject[Stored]] | None) -> list[Subject[Stored]]:
@@ -101,34 +114,54 @@ def list_in(
     selectors: Mapping[str, str] | None = None,
     accept: str = JSON,
 ) -> tuple[list[Item], dict[str, RequestError]]:
-    """``keep(item)`` for the items in these namespaces, and namespace -> why nothing in it may be listed.
+    """``keep(item)`` for the items in these namespaces, and namespace -> why something in it could not be listed.
 
-    ``whole``: by one list of the cluster, if that is allowed; else by one of each namespace. Raises ClusterError, and
-    RequestError for what one list of the cluster could not do for another reason than a missing right.
+    ``whole``: by one list of the cluster, if that is allowed and well-formed; else by one of each namespace. Raises
+    ClusterError, and RequestError for what one list of the cluster could not do for another reason.
     """
-    wanted = frozenset(namespaces)
-
-    def keep_wanted(item: dict[str, t.Any]) -> list[Item]:
-        return [keep(item)] if item["metadata"]["namespace"] in wanted else []
-
-    def read(namespace: str | None) -> list[Item]:
-        return [item for kept in list_all(api, resource, keep_wanted, selectors, accept, namespace) for item in kept]
-
-    def try_read(namespace: str) -> list[Item] | RequestError:
+    lists = _Lists(api, resource, keep, frozenset(namespaces), selectors, accept)
+    if whole and namespaces:
         try:
-            return read(namespace)
+            return lists.read(None), lists.malformed
+        except RequestError as error:
+            if error.kind not in (FORBIDDEN, MALFORMED):
+                raise
+    answers = dict(zip(namespaces, for_each(namespaces, lists.try_read, workers)))
+    found = [item for answer in answers.values() if not isinstance(answer, RequestError) for item in answer]
+    refused = {namespace: answer for namespace, answer in answers.items() if isinstance(answer, RequestError)}
+    return found, {**lists.malformed, **refused}
+
+
+@dataclass(frozen=True)
+class _Lists(t.Generic[Item]):
+    """Lists of one resource. ``malformed``: namespace -> what is wrong with an object in it."""
+
+    api: Api
+    resource: str
+    keep: Callable[[dict[str, t.Any]], Item]
+    wanted: frozenset[str]
+    selectors: Mapping[str, str] | None
+    accept: str
+    malformed: dict[str, RequestError] = field(default_factory=dict)
+
+    def read(self, namespace: str | None) -> list[Item]:
+        parts = list_all(self.api, self.resource, self._keep_wanted, self.selectors, self.accept, namespace, self._note)
+        return [item for part in parts for item in part]
+
+    def try_read(self, namespace: str) -> list[Item] | RequestError:
+        try:
+            return self.read(namespace)
         except RequestError as error:
             return error
 
-    if whole and namespaces:
-        try:
-            return read(None), {}
-        except RequestError as error:
-            if error.kind != FORBIDDEN:
-                raise
-    answers = dict(zip(namespaces, for_each(namespaces, try_read, workers)))
-    found = [item for answer in answers.values() if not isinstance(answer, RequestError) for item in answer]
-    return found, {namespace: answer for namespace, answer in answers.items() if isinstance(answer, RequestError)}
+    def _keep_wanted(self, item: dict[str, t.Any]) -> list[Item]:
+        return [self.keep(item)] if item["metadata"]["namespace"] in self.wanted else []
+
+    def _note(self, namespace: str | None, _name: str, error: RequestError) -> None:
+        if namespace is None:
+            raise error
+        if namespace in self.wanted:
+            self.malformed[namespace] = error
 
 
 def _subject(item: Mapping[str, t.Any], parse: Callable[[Mapping[str, t.Any]], Stored]) -> Subject[Stored]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
@@ -44,14 +45,13 @@ class Query:
     def selectors(self) -> dict[str, str]:
         """What the server filters by."""
         names = {entry.name for entry in self.entries}
-        fields = [f"metadata.name={name}" for name in names if len(names) == 1 and not is_glob(name)]
-        if self.kind == "Pod" and not fields:  # one that is named is there, be it over or not
-            fields.append(_UNFINISHED)
+        fields: dict[str, str] = {}
+        if len(names) == 1 and not is_glob(*names):
+            fields = fields_equal({"metadata.name": next(iter(names))})
+        elif self.kind == "Pod":  # one that is named exists, finished or not
+            fields = {"fieldSelector": _UNFINISHED}
         label = self.entries[0].selector
-        return {
-            **({"fieldSelector": ",".join(fields)} if fields else {}),
-            **({"labelSelector": label} if label else {}),
-        }
+        return {**fields, **({"labelSelector": label} if label else {})}
 
     @property
     def whole(self) -> bool:

@@ -1,0 +1,179 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Answers of the API server compared with what was asked for: an object or list of this kind, with a name, and typed fields.
+
+A proxy, an aggregated API or a broken server can answer anything. What is wrong with one answer is a RequestError (MALFORMED)
+about that answer alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import MALFORMED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import CLUSTER_WIDE, KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.shapes import (
+    ANY,
+    ENCODED,
+    FLAG,
+    NUMBER,
+    OBJECT,
+    PARTIAL,
+    SHAPES,
+    TEXT,
+    TEXTS,
+    Each,
+    Fields,
+    Shape,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PARTIAL_LIST = "PartialObjectMetadataList"
+# the event recorder makes names out of those of other objects, and nothing asks for an event by its name
+_NAMED_FREELY = ("events",)
+# the keys of a Secret that are read
+_PULL_KEYS = ".docker"
+
+Item = t.TypeVar("Item")
+
+
+def checked_object(
+    item: t.Any, resource: str, namespace: str | None, name: str | None = None, dry_run: bool = False
+) -> dict[str, t.Any]:
+    """The object, if it is the one that was asked for. Fields that are null are taken out, as the API means them.
+
+    The answer to a dry run may have no resourceVersion; then it is an empty text. Raises RequestError (MALFORMED).
+    """
+    kind = KINDS.get(resource, resource)
+    if not isinstance(item, dict) or item.get("kind") != kind:
+        raise malformed(f"the answer is not a {kind}, but {_what(item)}")
+    if dry_run and isinstance(item.get("metadata"), dict):
+        for field in ("uid", "resourceVersion"):
+            item["metadata"].setdefault(field, "")
+    _check_item(item, resource, SHAPES[resource], namespace)
+    found = item["metadata"]["name"]
+    if name is not None and found != name:
+        raise malformed(f"the answer is another {kind}, '{shown(found, 80)}'")
+    return item
+
+
+def checked_items(page: t.Any, resource: str) -> list[t.Any]:
+    """The items of a list, unchecked. Raises RequestError (MALFORMED) for what is not a list of this resource."""
+    kind = f"{KINDS.get(resource, resource)}List"
+    if not isinstance(page, dict) or page.get("kind") not in (kind, PARTIAL_LIST):
+        raise malformed(f"the answer is not a {kind}, but {_what(page)}")
+    items, metadata = page.get("items"), page.get("metadata")
+    if not isinstance(items, (list, type(None))) or not isinstance(metadata, (dict, type(None))):
+        raise malformed(f"the answer is a {kind} whose items or metadata have another type")
+    return items or []
+
+
+def kept(
+    item: t.Any, page: Mapping[str, t.Any], resource: str, namespace: str | None, keep: Callable[[dict[str, t.Any]], Item]
+) -> Item:
+    """``keep(item)`` for one item of a list. Raises RequestError (MALFORMED) for an item that is not an object of this kind."""
+    shape = PARTIAL if page.get("kind") == PARTIAL_LIST else SHAPES[resource]
+    _check_item(item, resource, shape, namespace)
+    return keep(item)
+
+
+def place_of(item: t.Any, namespace: str | None) -> tuple[str | None, str]:
+    """Namespace and name of an item that is malformed, as far as they can be believed: None, and an empty text."""
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    found = metadata if isinstance(metadata, dict) else {}
+    place, name = found.get("namespace") if namespace is None else namespace, found.get("name")
+    return place if is_name("namespaces", place) else None, name if is_name("secrets", name) else ""
+
+
+def malformed(message: str) -> RequestError:
+    return RequestError(f"{message}. Check what is between this machine and the API server, and aggregated APIs", MALFORMED, 200)
+
+
+def _check_item(item: t.Any, resource: str, shape: Fields, namespace: str | None) -> None:
+    kind = KINDS.get(resource, resource)
+    wrong = _wrong(item, shape, "")
+    if wrong:
+        raise malformed(f"the answer holds a malformed {kind}{_named(item)}: {wrong}")
+    metadata = item["metadata"]
+    if resource not in _NAMED_FREELY and not is_name(resource, metadata["name"]):
+        raise malformed(f"the answer holds a {kind} with a name that no {kind} can have, '{shown(metadata['name'], 80)}'")
+    if resource in CLUSTER_WIDE:
+        return
+    place = metadata.get("namespace")
+    if not is_name("namespaces", place) or namespace not in (None, place):
+        raise malformed(f"the answer holds {kind} {shown(metadata['name'], 80)} of another namespace, '{shown(str(place), 80)}'")
+
+
+def _named(item: t.Any) -> str:
+    namespace, name = place_of(item, None)
+    return f" {namespace or '?'}/{name or '?'}" if namespace or name else ""
+
+
+def _what(answer: t.Any) -> str:
+    if isinstance(answer, dict):
+        kind = answer.get("kind")
+        return f"of kind '{shown(kind, 60)}'" if isinstance(kind, str) else "without a kind"
+    return "no object"
+
+
+def _wrong(value: t.Any, shape: Shape, path: str) -> str:
+    """What is wrong with the value, in words without any part of it; an empty text for nothing. Takes null fields out."""
+    if isinstance(shape, Fields):
+        return _wrong_fields(value, shape, path)
+    if isinstance(shape, Each):
+        if not isinstance(value, list):
+            return f"{path} is not a list"
+        wrongs = (_wrong(one, shape.entry, f"{path}[{number}]") for number, one in enumerate(value))
+        return next((wrong for wrong in wrongs if wrong), "")
+    return "" if _LEAVES[shape](value) else f"{path} is not {shape}"
+
+
+def _wrong_fields(value: t.Any, shape: Fields, path: str) -> str:
+    if not isinstance(value, dict):
+        return f"{path or 'it'} is not a mapping"
+    prefix = f"{path}." if path else ""
+    for name, within in shape.types.items():
+        if name not in value:
+            continue
+        if value[name] is None:
+            del value[name]
+            continue
+        wrong = _wrong(value[name], within, prefix + name)
+        if wrong:
+            return wrong
+    missing = [name for name in shape.required if name not in value]
+    return f"{prefix}{missing[0]} is missing" if missing else ""
+
+
+def _is_texts(value: t.Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+def _is_encoded(value: t.Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    for key, text in value.items():
+        if not key.startswith(_PULL_KEYS) or text is None:
+            continue
+        try:
+            base64.b64decode(text)
+        except (ValueError, TypeError):
+            return False
+    return True
+
+
+_LEAVES: Mapping[str, Callable[[t.Any], bool]] = {
+    TEXT: lambda value: isinstance(value, str),
+    NUMBER: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    FLAG: lambda value: isinstance(value, bool),
+    OBJECT: lambda value: isinstance(value, dict),
+    ANY: lambda _value: True,
+    TEXTS: _is_texts,
+    ENCODED: _is_encoded,
+}

@@ -1,0 +1,199 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The fields of each kind of object that this collection reads, with their types (kubernetes.io API reference). Data only."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEXT, NUMBER, FLAG, OBJECT, ANY = "text", "a number", "true or false", "a mapping", "anything"
+# a mapping of texts, and one whose pull credentials are in base64
+TEXTS, ENCODED = "a mapping of texts", "a mapping of base64 texts"
+
+
+@dataclass(frozen=True)
+class Fields:
+    """A mapping: the type of each field that is read. Other fields are not looked at."""
+
+    types: Mapping[str, Shape]
+    required: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Each:
+    """A list, all of whose entries have one type."""
+
+    entry: Shape
+
+
+Shape = t.Union[str, Fields, Each]
+
+_OWNER = Fields({"apiVersion": TEXT, "kind": TEXT, "name": TEXT, "uid": TEXT, "controller": FLAG})
+_WRITER = Fields(
+    {
+        "manager": TEXT,
+        "operation": TEXT,
+        "time": TEXT,
+        "subresource": TEXT,
+        "fieldsV1": Fields({"f:status": OBJECT, "f:metadata": OBJECT, "f:spec": OBJECT}),
+    }
+)
+METADATA = Fields(
+    {
+        "name": TEXT,
+        "namespace": TEXT,
+        "uid": TEXT,
+        "resourceVersion": TEXT,
+        "creationTimestamp": TEXT,
+        "deletionTimestamp": TEXT,
+        "labels": TEXTS,
+        "annotations": TEXTS,
+        "finalizers": Each(TEXT),
+        "ownerReferences": Each(_OWNER),
+        "managedFields": Each(_WRITER),
+    },
+    ("name", "uid", "resourceVersion"),
+)
+_CONDITIONS = Each(Fields({"type": TEXT, "status": TEXT, "reason": TEXT, "message": TEXT}))
+_SELECTOR = Fields(
+    {"matchLabels": TEXTS, "matchExpressions": Each(Fields({"key": TEXT, "operator": TEXT, "values": Each(TEXT)}))}
+)
+_REFERENCES = Each(Fields({"name": TEXT}))
+_CONTAINERS = Each(Fields({"name": TEXT, "image": TEXT, "imagePullPolicy": TEXT}, ("name",)))
+_POD_FIELDS: dict[str, Shape] = {
+    "serviceAccountName": TEXT,
+    "nodeName": TEXT,
+    "imagePullSecrets": _REFERENCES,
+    "initContainers": _CONTAINERS,
+    "containers": _CONTAINERS,
+    "ephemeralContainers": _CONTAINERS,
+    "volumes": Each(Fields({"name": TEXT}, ("name",))),
+}
+_STATE = Fields(
+    {
+        "waiting": Fields({"reason": TEXT, "message": TEXT}),
+        "running": OBJECT,
+        "terminated": Fields({"reason": TEXT, "message": TEXT, "finishedAt": TEXT, "exitCode": NUMBER}),
+    }
+)
+_STATUSES = Each(
+    Fields(
+        {
+            "name": TEXT,
+            "image": TEXT,
+            "imageID": TEXT,
+            "containerID": TEXT,
+            "restartCount": NUMBER,
+            "state": _STATE,
+            "lastState": _STATE,
+        },
+        ("name",),
+    )
+)
+_POD = Fields(
+    {
+        "metadata": METADATA,
+        "spec": Fields(_POD_FIELDS),
+        "status": Fields(
+            {
+                "phase": TEXT,
+                "reason": TEXT,
+                "message": TEXT,
+                "conditions": _CONDITIONS,
+                "initContainerStatuses": _STATUSES,
+                "containerStatuses": _STATUSES,
+                "ephemeralContainerStatuses": _STATUSES,
+            }
+        ),
+    },
+    ("metadata", "spec"),
+)
+_TEMPLATE = Fields({"metadata": Fields({"labels": TEXTS, "annotations": TEXTS}), "spec": Fields(_POD_FIELDS)})
+_RULES = Each(
+    Fields(
+        {
+            "action": TEXT,
+            "onPodConditions": Each(Fields({"type": TEXT, "status": TEXT})),
+            "onExitCodes": Fields({"operator": TEXT, "values": Each(NUMBER)}),
+        }
+    )
+)
+_WORKLOAD_SPEC: dict[str, Shape] = {
+    "template": _TEMPLATE,
+    "selector": _SELECTOR,
+    "replicas": NUMBER,
+    "paused": FLAG,
+    "suspend": FLAG,
+    "podManagementPolicy": TEXT,
+    "updateStrategy": Fields({"type": TEXT, "rollingUpdate": Fields({"partition": NUMBER})}),
+    "ordinals": Fields({"start": NUMBER}),
+    "backoffLimit": NUMBER,
+    "backoffLimitPerIndex": NUMBER,
+    "managedBy": TEXT,
+    "manualSelector": FLAG,
+    "podFailurePolicy": Fields({"rules": _RULES}),
+}
+_WORKLOAD_STATUS = Fields(
+    {"updateRevision": TEXT, "replicas": NUMBER, "failed": NUMBER, "succeeded": NUMBER, "conditions": _CONDITIONS}
+)
+
+
+def _object(types: Mapping[str, Shape]) -> Fields:
+    return Fields({"metadata": METADATA, **types}, ("metadata",))
+
+
+def _workload(spec: Mapping[str, Shape]) -> Fields:
+    return Fields({"metadata": METADATA, "spec": Fields(spec), "status": _WORKLOAD_STATUS}, ("metadata", "spec"))
+
+
+# all that is asked of a list of metadata
+PARTIAL = _object({})
+# plural name of a resource -> its object
+SHAPES: Mapping[str, Fields] = {
+    "secrets": _object({"type": TEXT, "immutable": FLAG, "data": ENCODED}),
+    "serviceaccounts": _object({"imagePullSecrets": _REFERENCES}),
+    "pods": _POD,
+    "namespaces": PARTIAL,
+    "nodes": _object(
+        {
+            "spec": Fields({"taints": Each(Fields({"key": TEXT, "value": TEXT, "effect": TEXT})), "unschedulable": FLAG}),
+            "status": Fields({"conditions": _CONDITIONS, "nodeInfo": Fields({"operatingSystem": TEXT})}),
+        }
+    ),
+    "events": _object(
+        {
+            "reason": TEXT,
+            "message": TEXT,
+            "type": TEXT,
+            "lastTimestamp": TEXT,
+            "eventTime": TEXT,
+            "involvedObject": Fields({"uid": TEXT, "fieldPath": TEXT}),
+        }
+    ),
+    "poddisruptionbudgets": _object(
+        {
+            "spec": Fields({"selector": _SELECTOR}),
+            "status": Fields(
+                {
+                    "currentHealthy": NUMBER,
+                    "desiredHealthy": NUMBER,
+                    "expectedPods": NUMBER,
+                    "conditions": _CONDITIONS,
+                }
+            ),
+        }
+    ),
+    "cronjobs": _workload(
+        {
+            **_WORKLOAD_SPEC,
+            "concurrencyPolicy": TEXT,
+            "jobTemplate": Fields({"spec": Fields({"template": _TEMPLATE})}),
+        }
+    ),
+    "replicationcontrollers": _workload({**_WORKLOAD_SPEC, "selector": TEXTS}),
+    **{resource: _workload(_WORKLOAD_SPEC) for resource in ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs")},
+}
