@@ -12,7 +12,13 @@ import typing as t
 from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import THROTTLED, UNDECIDED, Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
+    MALFORMED,
+    THROTTLED,
+    UNDECIDED,
+    Request,
+    refusal,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_body
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError, Unreachable
 
@@ -93,17 +99,21 @@ class Api:
     def _once(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> dict[str, t.Any]:
         answer = self._exchange(request, url, body, accept)
         if answer.status < 300:
-            return self._decoded(answer.data)
+            return self._decoded(request, answer.data)
         error = refusal(request, self._connection.server, answer.status, answer.data)
         if isinstance(error, RequestError) and (error.kind == THROTTLED or (error.kind == UNDECIDED and request.reads)):
             error.pause = _retry_after(answer.headers)
         raise error
 
-    def _decoded(self, body: bytes) -> dict[str, t.Any]:
+    def _decoded(self, request: Request, body: bytes) -> dict[str, t.Any]:
         try:
             decoded = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded = None
+        if not isinstance(decoded, dict) and self._reached:
+            # a write may have been done all the same
+            kind = MALFORMED if request.reads else UNDECIDED
+            raise RequestError(f"{self._connection.server} answered '{request}' with something that is no JSON object", kind, 200)
         if not isinstance(decoded, dict):
             raise ClusterError(f"{self._connection.server} does not answer like an API server. Check the address and the proxy.")
         self._reached = True
@@ -156,4 +166,4 @@ class Api:
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     text = headers.get("Retry-After") or ""
-    return float(text) if text.isdigit() else 0.0
+    return float(text) if text.isascii() and text.isdigit() else 0.0

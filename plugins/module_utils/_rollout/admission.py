@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import read_stored_document
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY
 from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed, shown
 
 if t.TYPE_CHECKING:
@@ -34,7 +37,7 @@ def changed_by_admission(written: Mapping[str, t.Any], answer: Mapping[str, t.An
 
 
 class _Difference(t.NamedTuple):
-    """``lost``: an entry of a list is gone, perhaps one of somebody else's, which no plan asks for."""
+    """``lost``: an entry of a list or document is gone, perhaps one of somebody else's, which no plan asks for."""
 
     text: str
     lost: bool = False
@@ -56,12 +59,21 @@ def _differences(written: t.Any, answer: t.Any, path: tuple[str, ...]) -> Iterat
     elif written is None and path[-1] == "imagePullSecrets" and answer:
         yield _Difference(f"{path[-1]} is now [{listed(_names(answer))}]")
     elif written != answer and (written or answer):
-        yield _Difference(f"{_field(path)} {_now(path, answer)}")
+        yield _Difference(f"{_field(path)} {_now(path, answer)}", path == ("data", KEY) and _loses_entries(written, answer))
 
 
 def _names(references: t.Any) -> list[str]:
     entries = references if isinstance(references, list) else []
     return [str(one.get("name") or "") for one in entries if isinstance(one, dict)]
+
+
+def _loses_entries(written: t.Any, answer: t.Any) -> bool:
+    before, after = (_entries(one) for one in (written, answer))
+    return any(after.get(key) != entry for key, entry in before.items())
+
+
+def _entries(encoded: t.Any) -> Mapping[str, t.Any]:
+    return read_stored_document(base64.b64decode(encoded)).entries if isinstance(encoded, str) else {}
 
 
 def _field(path: tuple[str, ...]) -> str:
