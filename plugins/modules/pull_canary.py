@@ -15,6 +15,8 @@ description:
     meshes. Where a LimitRange wants other resources, it gets those.
   - Tells apart why there is no proof, such as admission policies, quotas, a LimitRange, a missing ServiceAccount, no node with
     room, nodes that were skipped, or a time-out. A place that fails does not stop the others.
+  - Where admission changes the pull policy of the Pod, or takes away one of O(secrets) or its label, nothing would be proven. The
+    action is C(failed), and the Pod is removed at once.
   - Its Pods are removed whatever happens. Those of a run that was killed are removed by a later run in the same namespaces, once
     they are past their own deadline, which is O(timeout) and half a minute after their creation.
 author:

@@ -13,6 +13,8 @@ description:
     no write.
   - The document for one registry is byte for byte the one of C(kubectl create secret docker-registry).
   - A namespace that fails does not stop the others. The module does the rest, then fails and says for each what was in the way.
+  - The object that the server returns after each write is compared with the plan. Where a mutating admission policy or a webhook
+    changed the data, the type or the labels, the action is C(failed) and the message says what was changed.
   - Never returns a password, nor anything that one could be read from.
 author:
   - pullpass.registry maintainers (@pullpass)

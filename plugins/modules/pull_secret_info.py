@@ -11,6 +11,8 @@ description:
     requests, and changes nothing.
   - Tells for each Secret what the kubelet can use of it and what not, and why; for each image which credential of which Secret
     would be tried, in order; and for each Pod that is stuck on a pull the cause in words.
+  - A name in C(imagePullSecrets) that no Secret can have, such as C(../other/secrets/x), is reported as missing. It is never sent
+    to the server.
   - Never returns a password, nor anything that one could be read from. A user name that is itself a token, or
     may be one, is C((hidden)).
 author:

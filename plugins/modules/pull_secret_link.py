@@ -17,6 +17,8 @@ description:
     no entry of anybody else is lost and their order stays.
   - Lists what is there once for each kind and writes only what differs, many at a time. With nothing to change it sends no write.
     A workload is written, and so rolls out, at most once in a run, however many secrets and entries concern it.
+  - The object that the server returns after each write is compared with the plan. Where a mutating admission policy or a webhook
+    changed the list, the action is C(failed) and the message says what the list is now.
   - An object that fails does not stop the others. The module does the rest, then fails and says for each what was in the way.
 author:
   - pullpass.registry maintainers (@pullpass)

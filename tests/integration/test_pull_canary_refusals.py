@@ -53,6 +53,18 @@ def test_podsecurity_refuses_only_what_something_else_made_of_the_pod(c2: Access
     assert row["seconds"] is None
 
 
+def test_pull_secrets_that_the_cluster_replaces_leave_nothing_to_prove(c2: Access, ansible: Ansible, prefix: str) -> None:
+    ready(c2, prefix)
+    with rewriting(c2, prefix, "/spec/imagePullSecrets", [{"name": "robbed"}]):
+        row = only(canary(ansible, c2.connection, [prefix], IMAGE, secrets=["regcred"], fails=True))
+        checked = canary(ansible, c2.connection, [prefix], IMAGE, "--check", secrets=["regcred"])
+
+    assert (row["action"], row["pulled"]) == ("failed", None)
+    assert "changed the pull Secrets of the Pod into robbed, so that nothing would be proven of regcred" in row["message"]
+    assert "changed the pull Secrets of the Pod into robbed" in only(checked)["message"]
+    assert canaries(c2, prefix) == []
+
+
 def test_a_service_account_and_a_limit_range_are_named(c2: Access, ansible: Ansible, prefix: str) -> None:
     ready(c2, prefix)
     restricted(c2, prefix)

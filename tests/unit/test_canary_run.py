@@ -51,6 +51,8 @@ class Cluster:
         self.on_look: Hook = nothing
         self.on_remove: Hook = nothing
         self.lose_answers = False
+        self.kind = refusals.UNDECIDED
+        self.labels: dict[str, str] | None = None
         self.stays = ""
         self.secrets: list[dict[str, str]] = []
         self.told_events: list[Event] = []
@@ -66,11 +68,13 @@ class Cluster:
             pod["metadata"].update(namespace=target.namespace, uid=target.name, resourceVersion=str(next(self._versions)))
             pod["spec"].update(nodeName="worker-1", imagePullSecrets=self.secrets)
             pod["status"] = {"phase": "Pending", "containerStatuses": [{"name": "canary", "state": self.state}]}
+            if self.labels is not None:
+                pod["metadata"]["labels"] = self.labels
             self.pods[target.name] = pod
             self.made.append(target.name)
             self.most_at_once = max(self.most_at_once, len(self.pods))
         if self.lose_answers:
-            raise RequestError("the connection broke", refusals.UNDECIDED, 0)
+            raise RequestError("the connection broke", self.kind, 0)
         return pod
 
     def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Any], dict[str, RequestError]]:
@@ -122,6 +126,25 @@ def test_every_pod_is_judged_and_taken_away() -> None:
     assert len(looks) == 1
     assert cluster.pods == {}
     assert run.troubles == []
+
+
+@pytest.mark.parametrize("labels", [{}, {"pullpass.registry/canary": "another"}])
+def test_a_pod_that_lost_its_label_is_removed_at_once_since_no_look_would_find_it(labels: dict[str, str]) -> None:
+    cluster = Cluster(THROUGH)
+    cluster.labels = labels
+    actions, run = ran(cluster, targets(3))
+    assert actions == ["failed"] * 3
+    assert all("label pullpass.registry/canary" in attempt.message for attempt in run._done)
+    assert (cluster.pods, run.troubles) == ({}, [])
+
+
+def test_an_answer_that_is_no_pod_leaves_none_behind() -> None:
+    """It may have been created all the same."""
+    cluster = Cluster(THROUGH)
+    cluster.lose_answers, cluster.kind = True, refusals.MALFORMED
+    actions, run = ran(cluster, targets(2))
+    assert actions == ["failed"] * 2
+    assert (cluster.pods, run.troubles) == ({}, [])
 
 
 def test_no_more_than_a_hundred_are_there_at_a_time() -> None:

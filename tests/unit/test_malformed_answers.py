@@ -30,7 +30,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_f
     found_pod,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import found_node
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import admitted_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import found_event, judge
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
@@ -324,6 +326,28 @@ def test_an_item_without_a_place_makes_the_run_ask_namespace_by_namespace(server
 
     server.override = answer
     assert {name: run(server) for name, run in RUNS.items()} == good
+
+
+TABLES: list[Any] = [
+    *ANSWERS[7:],
+    {"kind": "Table", "rows": [{}]},
+    {"kind": "Table", "rows": [{"cells": [], "object": None}]},
+    {"kind": "Table", "rows": [{"cells": None, "object": {"metadata": {}}}]},
+    {"kind": "Table", "columnDefinitions": [5]},
+    {"kind": "Table", "rows": [{"cells": [], "object": {"metadata": {**meta("web"), "namespace": "../x"}}}]},
+    {"kind": "Table", "rows": [{"cells": [], "object": {"metadata": {**meta("web"), "annotations": ["x"]}}}]},
+    {"kind": "Table", "columnDefinitions": [{"name": "Age"}], "rows": [{"cells": [], "object": {"metadata": meta("web")}}]},
+]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=range(len(TABLES)))
+def test_a_table_that_is_none_bars_its_namespaces_and_ends_no_run(server: RecordingServer, table: Any) -> None:
+    canary = Canary("run", "reg.io/app", "default", [], None, 20)
+    server.override = lambda _method, path, _body: table if "labelSelector" in path else None
+    cluster = CanaryCluster(server.api(), canary, whole=True, workers=2, check_mode=False)
+    found, refused = cluster.leftovers(list(PLACES))
+    assert found == []
+    assert set(refused) <= set(PLACES)
 
 
 def test_a_list_that_never_ends_is_an_error(server: RecordingServer) -> None:

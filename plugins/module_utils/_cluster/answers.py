@@ -22,9 +22,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.shapes 
     OBJECT,
     PARTIAL,
     SHAPES,
+    TABLE,
     TEXT,
     TEXTS,
-    Each,
     Fields,
     Shape,
 )
@@ -83,6 +83,16 @@ def kept(
     return keep(item)
 
 
+def checked_table(table: t.Any, resource: str, namespace: str | None) -> dict[str, t.Any]:
+    """A list as a table, whose rows hold the metadata of their object. Raises RequestError (MALFORMED)."""
+    wrong = _wrong(table, TABLE) if isinstance(table, dict) and table.get("kind") == "Table" else "it is none"
+    if wrong:
+        raise malformed(f"the answer is not a table of {resource}: {wrong.strip('. ')}")
+    for row in table.get("rows") or ():
+        _check_item(row["object"], resource, PARTIAL, namespace)
+    return dict(table)
+
+
 def place_of(item: t.Any, namespace: str | None) -> tuple[str | None, str]:
     """Namespace and name of an item that is malformed, as far as they can be believed: None, and an empty text."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
@@ -97,9 +107,9 @@ def malformed(message: str) -> RequestError:
 
 def _check_item(item: t.Any, resource: str, shape: Fields, namespace: str | None) -> None:
     kind = KINDS.get(resource, resource)
-    wrong = _wrong(item, shape, "")
+    wrong = _wrong(item, shape)
     if wrong:
-        raise malformed(f"the answer holds a malformed {kind}{_named(item)}: {wrong}")
+        raise malformed(f"the answer holds a malformed {kind}{_named(item)}: {wrong.strip('. ')}")
     metadata = item["metadata"]
     if resource not in _NAMED_FREELY and not is_name(resource, metadata["name"]):
         raise malformed(f"the answer holds a {kind} with a name that no {kind} can have, '{shown(metadata['name'], 80)}'")
@@ -122,33 +132,35 @@ def _what(answer: t.Any) -> str:
     return "no object"
 
 
-def _wrong(value: t.Any, shape: Shape, path: str) -> str:
-    """What is wrong with the value, in words without any part of it; an empty text for nothing. Takes null fields out."""
+def _wrong(value: t.Any, shape: Shape) -> str:
+    """What is wrong with the value: the field and the type it should have, or an empty text. Takes null fields out."""
+    if isinstance(shape, str):
+        return "" if _LEAVES[shape](value) else f" is not {shape}"
     if isinstance(shape, Fields):
-        return _wrong_fields(value, shape, path)
-    if isinstance(shape, Each):
-        if not isinstance(value, list):
-            return f"{path} is not a list"
-        wrongs = (_wrong(one, shape.entry, f"{path}[{number}]") for number, one in enumerate(value))
-        return next((wrong for wrong in wrongs if wrong), "")
-    return "" if _LEAVES[shape](value) else f"{path} is not {shape}"
+        return _wrong_fields(value, shape)
+    if not isinstance(value, list):
+        return " is not a list"
+    for number, one in enumerate(value):
+        wrong = _wrong(one, shape.entry)
+        if wrong:
+            return f"[{number}]{wrong}"
+    return ""
 
 
-def _wrong_fields(value: t.Any, shape: Fields, path: str) -> str:
+def _wrong_fields(value: t.Any, shape: Fields) -> str:
     if not isinstance(value, dict):
-        return f"{path or 'it'} is not a mapping"
-    prefix = f"{path}." if path else ""
+        return " is not a mapping"
     for name, within in shape.types.items():
         if name not in value:
             continue
         if value[name] is None:
             del value[name]
             continue
-        wrong = _wrong(value[name], within, prefix + name)
+        wrong = _wrong(value[name], within)
         if wrong:
-            return wrong
+            return f".{name}{wrong}"
     missing = [name for name in shape.required if name not in value]
-    return f"{prefix}{missing[0]} is missing" if missing else ""
+    return f".{missing[0]} is missing" if missing else ""
 
 
 def _is_texts(value: t.Any) -> bool:

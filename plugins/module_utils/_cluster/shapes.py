@@ -152,6 +152,13 @@ def _workload(spec: Mapping[str, Shape]) -> Fields:
 
 # all that is asked of a list of metadata
 PARTIAL = _object({})
+# a list as a table, whose rows hold the metadata
+TABLE = Fields(
+    {
+        "columnDefinitions": Each(Fields({"name": TEXT})),
+        "rows": Each(Fields({"cells": Each(ANY), "object": Fields({"metadata": OBJECT}, ("metadata",))}, ("cells", "object"))),
+    }
+)
 # plural name of a resource -> its object
 SHAPES: Mapping[str, Fields] = {
     "secrets": _object({"type": TEXT, "immutable": FLAG, "data": ENCODED}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_table
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import FEW
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
@@ -61,7 +62,8 @@ class CanaryCluster:
 
         def read(namespace: str | None) -> list[Leftover]:
             path = resource_path("pods", namespace)
-            return leftovers(self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE))
+            table = self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE)
+            return leftovers(checked_table(table, "pods", namespace))
 
         found, refused = self._per_namespace(read, namespaces)
         return [one for some in found for one in some], refused

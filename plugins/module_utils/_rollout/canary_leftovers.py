@@ -47,7 +47,8 @@ def _rows(table: Mapping[str, t.Any]) -> Iterator[tuple[str, Mapping[str, t.Any]
     names = [column.get("name") for column in table.get("columnDefinitions") or ()]
     place = names.index("Age") if "Age" in names else None
     for row in table.get("rows") or ():
-        yield ("" if place is None else str(row["cells"][place])), row["object"]["metadata"]
+        cells = row["cells"]
+        yield ("" if place is None or place >= len(cells) else str(cells[place])), row["object"]["metadata"]
 
 
 def _is_past_its_deadline(age: str, metadata: Mapping[str, t.Any]) -> bool:
