@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -60,15 +61,19 @@ def policy(prefix: str, name: str, variables_type: str = "JSONPatch") -> list[di
 
 
 @pytest.fixture
-def mutated(c2: Access, prefix: str) -> dict[str, str]:
+def mutated(c2: Access, prefix: str) -> Iterator[dict[str, str]]:
     """Namespaces by the policy that changes something in each, and one, ``free``, without a policy. All are in force."""
     places = {name: f"{prefix}-{name}" for name in (*POLICIES, "free")}
     c2.make_namespaces(places.values())
     c2.wait_for_accounts(places.values())
     c2.apply(*[deployment(place) for place in places.values()])
     c2.apply(*[manifest for name in POLICIES for manifest in policy(prefix, name)])
-    wait_for(c2, places)
-    return places
+    try:
+        wait_for(c2, places)
+        yield places
+    finally:
+        names = [f"{prefix}-{name}" for name in POLICIES]
+        c2.kubectl("delete", "mutatingadmissionpolicybinding,mutatingadmissionpolicy", *names, "--wait=false")
 
 
 def wait_for(access: Access, places: dict[str, str]) -> None:
@@ -111,7 +116,7 @@ def test_what_a_mutating_policy_changes_is_a_failure_that_says_what(
     secret = {
         "pullpass.registry.pull_secret": {
             **c2.connection,
-            "name": "regcred",
+            "name": "mutated",
             "registries": [registry],
             "namespaces": [f"{prefix}-*"],
             "results": "all",
@@ -121,7 +126,7 @@ def test_what_a_mutating_policy_changes_is_a_failure_that_says_what(
     links = {
         "pullpass.registry.pull_secret_link": {
             **c2.connection,
-            "secrets": ["regcred"],
+            "secrets": ["mutated"],
             "namespaces": [f"{prefix}-*"],
             "service_accounts": ["default"],
             "workloads": [{"kind": "Deployment", "name": "web"}],
@@ -150,14 +155,14 @@ def test_what_a_mutating_policy_changes_is_a_failure_that_says_what(
     # one write for each object in each mode, and nothing is read again
     sent = [event for event in audit.requests() if event["verb"] in ("create", "patch")]
     assert len(sent) == 2 * (len(mutated) + 2 * len(mutated))
-    assert not [event for event in audit.requests() if event["verb"] == "get" and event["objectRef"].get("name") == "regcred"]
+    assert not [event for event in audit.requests() if event["verb"] == "get" and event["objectRef"].get("name") == "mutated"]
 
 
 def test_a_stripped_owner_label_is_a_failure_in_the_next_run_as_well(
     c2: Access, ansible: Ansible, registry: dict[str, Any], mutated: dict[str, str]
 ) -> None:
     """Without the label the Secret looks like somebody else's with the desired content, which is unchanged but warned of."""
-    options = {**c2.connection, "name": "regcred", "registries": [registry], "namespaces": [mutated["owner"]], "results": "all"}
+    options = {**c2.connection, "name": "mutated", "registries": [registry], "namespaces": [mutated["owner"]], "results": "all"}
     first = {"pullpass.registry.pull_secret": options, "ignore_errors": True}
     adopting = {"pullpass.registry.pull_secret": {**options, "adopt": True}, "ignore_errors": True}
 

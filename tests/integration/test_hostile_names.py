@@ -26,7 +26,8 @@ NAMES = (
 
 
 def owner(name: str) -> list[dict[str, Any]]:
-    return [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "4f1c", "controller": True}]
+    # a version that does not exist: the garbage collector cannot look for the owner, and keeps the Pod
+    return [{"apiVersion": "apps/v9", "kind": "ReplicaSet", "name": name, "uid": "4f1c", "controller": True}]
 
 
 def attack(access: Access, lab: Lab, tenant: str, victim: str, other: str) -> list[str]:
@@ -74,7 +75,7 @@ def test_names_from_a_tenant_lead_nowhere_and_change_no_other_row(c2: Access, la
         "registry_ca_cert": str(lab.ca),
         "allow_addresses": ["127.0.0.0/8"],
     }
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"pullpass.registry.pull_secret_info": {**places}},
         {"pullpass.registry.pull_recovery": {**places, "results": "all", "wait": False}, "check_mode": True},
         {"pullpass.registry.image_access_info": {**access, "pod": "web-0"}},

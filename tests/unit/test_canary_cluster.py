@@ -17,7 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 TARGET = Target("team-a", "pullpass-canary-run-1")
-MADE = {
+MADE: dict[str, Any] = {
     "kind": "Pod",
     "metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"},
     "spec": {"containers": []},

@@ -156,7 +156,7 @@ SAMPLES: dict[str, Json] = {
         "spec": {"selector": SELECTOR},
         "status": {"currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1, "conditions": CONDITIONS},
     },
-    "replicationcontrollers": {**WORKLOAD, "spec": {**WORKLOAD["spec"], "selector": {"a": "b"}}},  # type: ignore[dict-item]
+    "replicationcontrollers": {**WORKLOAD, "spec": {**WORKLOAD["spec"], "selector": {"a": "b"}}},
     **{name: WORKLOAD for name in ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs")},
 }
 
@@ -268,7 +268,8 @@ RUNS: dict[str, Callable[[RecordingServer], dict[str, Any]]] = {
 def test_a_malformed_item_is_an_error_of_its_namespace_alone(server: RecordingServer, resource: str, named: bool) -> None:
     run = RUNS[resource]
     good, audited_before = run(server), audited(server)
-    for value in (5, [], {}, {"name": 5}):
+    wrong: list[Any] = [5, [], {}, {"name": 5}]
+    for value in wrong:
         if named:
             spoiled: Any = spoilt(server.objects[resource][1], ("metadata", "labels"), [value])
         else:

@@ -98,7 +98,7 @@ def place_of(item: t.Any, namespace: str | None) -> tuple[str | None, str]:
     metadata = item.get("metadata") if isinstance(item, dict) else None
     found = metadata if isinstance(metadata, dict) else {}
     place, name = found.get("namespace") if namespace is None else namespace, found.get("name")
-    return place if is_name("namespaces", place) else None, name if is_name("secrets", name) else ""
+    return str(place) if is_name("namespaces", place) else None, str(name) if is_name("secrets", name) else ""
 
 
 def malformed(message: str) -> RequestError:
