@@ -148,7 +148,9 @@ images:
       type: str
       returned: always
     attempts:
-      description: The credentials that were tried, in the kubelet's order, up to the first that works.
+      description:
+        - The credentials that were tried, in the kubelet's order, up to the first that works.
+        - At most 16 are tried for one image, and no further one after ten times O(registry_timeout).
       type: list
       elements: dict
       returned: always
@@ -173,6 +175,10 @@ images:
           description: Status of the answer that decided, or none.
           type: int
           returned: always
+    untried:
+      description: How many further credentials match the image and were not tried, if no credential before them can pull it.
+      type: int
+      returned: always
 logins:
   description: What was found out for each credential that no image was asked for with, in the order of O(registries), or sorted.
   returned: success

@@ -23,7 +23,7 @@ from verify_support import WRONG, TokenLog, asking, attempts, auths, entry, play
 from ansible_run import Ansible
 from cluster_access import Access, wait_until
 from lab import Lab
-from registry_servers import RecordingProxy, Registry, Reply, Request, basic, error, login
+from registry_servers import RecordingProxy, Registry, Reply, Request, basic, error, login, manifest
 from registry_servers.fixtures import Serving
 
 pytest_plugins = ["registry_servers.fixtures"]
@@ -198,7 +198,7 @@ def test_every_source_of_credentials(lab: Lab, ansible: Ansible, tmp_path: Path)
 def test_docker_hub_is_asked_where_the_caller_says(serve: Serving, ansible: Ansible) -> None:
     """Under all of its names, and nobody else is."""
     hub = serve(
-        Registry(basic(), takes("someone", PASSWORD), images={"library/nginx:latest": Reply(200), "team/app:2": Reply(200)})
+        Registry(basic(), takes("someone", PASSWORD), images={"library/nginx:latest": manifest(), "team/app:2": manifest()})
     )
     proxy = serve.proxy(RecordingProxy(RecordingProxy.answer))
     credential = {
@@ -306,7 +306,7 @@ def test_hundreds_of_images(serve: Serving, ansible: Ansible) -> None:
 
     def slow(_request: Request) -> Reply:
         time.sleep(seconds)
-        return Reply(200)
+        return manifest()
 
     server = serve(Registry(basic(), takes(*SOMEBODY), script={f"/v2/team/app/manifests/{n}": slow for n in range(count)}))
     credential = {

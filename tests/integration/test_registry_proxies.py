@@ -62,7 +62,7 @@ def test_a_redirect_through_a_proxy(serve: Serving, client: Client, proxy: Recor
     server = serve(registry)
     image(client(server.authority, allow=["127.0.0.2"]), server.authority)
     assert proxy.tunnels[-1] == elsewhere.authority
-    assert len(elsewhere.requests) == 1
+    assert len(elsewhere.requests) >= 1
     assert elsewhere.with_credentials == []
 
 

@@ -19,7 +19,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_ans
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
-from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, granting, login
+from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest
 from registry_servers.client import LOGIN, USER, Client, image
 from registry_servers.serving import Serving
 
@@ -70,7 +70,7 @@ def test_a_wrong_login_with_many_images_is_one_attempt(serve: Serving, client: C
 
 
 def test_a_right_login_is_tried_once_as_well(serve: Serving, client: Client) -> None:
-    images = {f"team/app{number % 10}:{number}": Reply(200) for number in range(200)}
+    images = {f"team/app{number % 10}:{number}": manifest() for number in range(200)}
     server = serve(Registry(basic(), lambda one: one == CREDENTIAL, images))
     registries = client(server.authority)
     found = for_each(list(images), lambda name: image(registries, server.authority, name), WORKERS)
@@ -83,7 +83,7 @@ def test_a_right_login_is_tried_once_as_well(serve: Serving, client: Client) -> 
 def test_one_token_for_each_scope(serve: Serving, client: Client, tells: bool) -> None:
     tokens = TokenServer((CREDENTIAL,), granting("pull", "push")) if tells else TokenServer((CREDENTIAL,))
     token_server = serve(tokens)
-    images = {f"team/app{number % 10}:{number}": Reply(200) for number in range(200)}
+    images = {f"team/app{number % 10}:{number}": manifest() for number in range(200)}
     server = serve(Registry(f'Bearer realm="{token_server.origin}/token"', tokens.accepts, images))
     registries = client(server.authority, realms=[token_server.authority])
     found = for_each(list(images), lambda name: image(registries, server.authority, name), WORKERS)
@@ -106,7 +106,7 @@ def test_sixteen_at_once_and_one_at_a_time(serve: Serving, client: Client) -> No
             busy[0] -= 1
         return plain(request)
 
-    images = {f"team/app{number % 10}:{number}": Reply(200) for number in range(200)}
+    images = {f"team/app{number % 10}:{number}": manifest() for number in range(200)}
     tokens = TokenServer((CREDENTIAL,))
     token_server = serve(tokens)
     plain = Registry(f'Bearer realm="{token_server.origin}/token"', tokens.accepts, images)
@@ -174,7 +174,7 @@ def test_nothing_is_left_open(serve: Serving, client: Client, kind: str) -> None
             return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz"
         if kind == "endless":
             return (b"HTTP/1.1 500 No\r\n\r\n", *[b"x" * 65536] * 40)
-        return Reply(200)
+        return manifest()
 
     server = serve(answer)
     exchange = Exchange(settings(None if kind == "untrusted" else str(client.ca)))

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
@@ -16,7 +18,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
-from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, granting, jwt, login
+from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, granting, jwt, login, manifest
 from registry_servers.client import LOGIN, PASSWORD, USER, Client, image
 from registry_servers.serving import Serving
 
@@ -251,6 +253,58 @@ def test_a_scope_of_its_own_that_names_no_repository_is_kept(serve: Serving, cli
     ]
 
 
+def rewriting(bearer: Bearer, scope: str, service: str = "the service") -> None:
+    """A front end with other paths than the registry behind it, whose tokens name its own repositories."""
+    refusal = f'Bearer realm="{bearer.token_server.origin}/token",service="{service}",scope="{scope}",error="insufficient_scope"'
+
+    def answer(request: Request) -> Reply:
+        asked = [one.target for one in bearer.token_server.requests if one.authorization == GOOD]
+        inside = any("scope=repository%3Abehind%2Fapp%3Apull" in target for target in asked)
+        return manifest() if inside else error(401, "UNAUTHORIZED", "other scope", ("WWW-Authenticate", refusal))
+
+    bearer.registry.script = {MANIFEST: answer}
+
+
+def test_a_registry_that_names_another_scope_is_followed_once_with_both(serve: Serving, client: Client) -> None:
+    """containerd asks so. A login with every right was called denied before."""
+    for door in ({}, {"/v2/": Reply(200, body={})}):
+        bearer = Bearer(serve, client, TokenServer((GOOD,), granting("pull", "push")))
+        rewriting(bearer, "repository:behind/app:pull")
+        bearer.registry.script = {**bearer.registry.script, **door}
+        found = bearer.image()
+        said(found, "pullable")
+        assert found.can_push is True
+        scopes = [parse_qs(urlsplit(one.target).query).get("scope") for one in bearer.token_server.requests]
+        assert scopes == [
+            None,
+            ["repository:team/app:pull"],
+            ["repository:team/app:pull", "repository:behind/app:pull"],
+            ["repository:team/app:pull", "repository:behind/app:pull,push"],
+        ]
+        said(bearer.login(), "unverifiable" if door else "accepted")
+        nobody = Bearer(serve, client, TokenServer((None,)))
+        rewriting(nobody, "repository:behind/app:pull")
+        said(nobody.image(user=None), "no_credentials")
+
+
+@pytest.mark.parametrize(
+    ("scope", "service", "verdict", "requests"),
+    [
+        ("repository:team/app:pull", "the service", "denied", 2),
+        ("repository:never/app:pull", "the service", "denied", 3),
+        ("", "the service", "denied", 2),
+        ("repository:behind/app:pull", "another service", "unverifiable", 2),
+        (" ".join(f"repository:a{number}:pull" for number in range(50)), "the service", "denied", 2),
+        (f"repository:{'a' * 5000}:pull", "the service", "denied", 2),
+    ],
+)
+def test_scopes_that_lead_nowhere(serve: Serving, client: Client, scope: str, service: str, verdict: str, requests: int) -> None:
+    bearer = Bearer(serve, client, TokenServer((GOOD,)))
+    rewriting(bearer, scope, service)
+    said(bearer.image(), verdict, bearer.server.authority)
+    assert len(bearer.token_server.requests) == requests
+
+
 def test_anybody_may_have_a_token_for_a_public_image(serve: Serving, client: Client) -> None:
     bearer = Bearer(serve, client)
     said(bearer.image(user=None), "anonymous")
@@ -328,7 +382,7 @@ def test_too_many_requests(serve: Serving, client: Client, header: Sequence[tupl
 
 def test_the_allowance_is_told(serve: Serving, client: Client) -> None:
     limits = (("ratelimit-limit", "100;w=21600"), ("RateLimit-Remaining", "19;w=21600"))
-    server = serve(basic_registry(images={"team/app:1.0": Reply(200, limits)}))
+    server = serve(basic_registry(images={"team/app:1.0": Reply(200, limits, {"schemaVersion": 2})}))
     said(image(client(server.authority), server.authority), "pullable", "19 of 100 pulls left in 6 hours")
 
 
@@ -471,6 +525,55 @@ def test_head_is_refused_and_get_is_not(serve: Serving, client: Client, status: 
     said(image(client(server.authority), server.authority), "pullable")
 
 
+UNREAD = {
+    "nothing there": (Reply(200), error(404, "MANIFEST_UNKNOWN", "unknown"), "not_found", "no such tag"),
+    "no right": (Reply(200), error(403, "DENIED", "go away"), "denied", "go away"),
+    "breaks": (Reply(200), Reply(502), "unreachable", "502"),
+    "hangs up": (Reply(200), b"", "unreachable", "does not answer"),
+    "empty": (Reply(200), Reply(200), "unverifiable", "not a manifest"),
+    "text": (Reply(200), Reply(200, body=b"ok"), "unverifiable", "not a manifest"),
+    "a list": (Reply(200), Reply(200, body=[]), "unverifiable", "not a manifest"),
+    "a page": (Reply(200), Reply(200, (("Content-Type", "text/html"),), b"<html>"), "unverifiable", "web page"),
+    "digest alone": (Reply(200, (("Docker-Content-Digest", "sha256:x"),)), error(404), "not_found", "404"),
+    "403 and 502": (Reply(403), Reply(502), "denied", "403"),
+    "403 and nothing": (Reply(403), b"", "denied", "403"),
+    "403 and 429": (Reply(403), Reply(429), "denied", "403"),
+    "403 and 401": (Reply(403), error(401, "UNAUTHORIZED", "really not"), "denied", "really not"),
+    "404 and 502": (Reply(404), Reply(502), "unreachable", "502"),
+    "405 and 502": (Reply(405), Reply(502), "unreachable", "502"),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_what_head_alone_does_not_decide(serve: Serving, client: Client, case: str) -> None:
+    head, get, verdict, words = UNREAD[case]
+    server = serve(basic_registry(script={f"HEAD {MANIFEST}": head, f"GET {MANIFEST}": get}))
+    said(image(client(server.authority), server.authority), verdict, words)
+    assert [one.method for one in server.asked(MANIFEST)] == ["HEAD", "GET"]
+
+
+def test_a_manifest_without_a_digest_in_its_header_is_read(serve: Serving, client: Client) -> None:
+    body = b'{"schemaVersion": 2}'
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    images = {f"team/app:{name}": Reply(200, (), body) for name in ("1.0", digest, f"sha256:{'0' * 64}")}
+    server = serve(basic_registry(images=images))
+    for name in ("team/app:1.0", f"team/app@{digest}"):
+        found = image(client(server.authority), server.authority, name)
+        said(found, "pullable")
+        assert found.digest == digest
+    said(image(client(server.authority), server.authority, f"team/app@sha256:{'0' * 64}"), "unverifiable", "another digest")
+    # more than is read of an answer is a manifest nevertheless
+    large = serve(basic_registry(images={"team/app:1.0": Reply(200, (), b'{"x": "' + b"x" * 1100000 + b'"}')}))
+    said(image(client(large.authority), large.authority), "pullable")
+
+
+def test_a_login_that_a_web_page_takes(serve: Serving, client: Client) -> None:
+    page = Reply(200, (("Content-Type", "text/html"),), b"<html>welcome</html>")
+    server = serve(basic_registry())
+    server.answer = lambda request: page if request.authorization else basic_registry()(request)
+    said(client(server.authority).check_login(server.authority, LOGIN), "unverifiable", "web page")
+
+
 @pytest.mark.parametrize("challenge", ["NTLM", "Negotiate abc=", 'Digest realm="x", nonce="y"', "", "@", 'Basic" realm="'])
 def test_a_registry_that_asks_for_something_else(serve: Serving, client: Client, challenge: str) -> None:
     server = serve(Registry(challenge, lambda _authorization: False))
@@ -528,10 +631,10 @@ def test_a_web_site_that_answers_200_to_everything_is_no_registry(serve: Serving
 
 def test_a_digest_that_is_none_is_not_passed_on(serve: Serving, client: Client) -> None:
     for wrong in ("sha256:xyz", "<script>", f"sha256:{'0' * 500}", ""):
-        server = serve(basic_registry(images={"team/app:1.0": Reply(200, (("Docker-Content-Digest", wrong),))}))
+        server = serve(basic_registry(images={"team/app:1.0": Reply(200, (("Docker-Content-Digest", wrong),), b"{}")}))
         found = image(client(server.authority), server.authority)
         said(found, "pullable")
-        assert found.digest is None
+        assert found.digest == f"sha256:{hashlib.sha256(b'{}').hexdigest()}"
 
 
 @pytest.mark.parametrize("user", ["puller+robot", "robot$name", "üser", "a b", "AWS"])
@@ -565,7 +668,7 @@ def test_docker_hub_goes_by_other_names(serve: Serving, client: Client, names: N
         Registry(
             'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"',
             tokens.accepts,
-            {"library/busybox:latest": Reply(200)},
+            {"library/busybox:latest": manifest()},
         ),
         "registry-1.docker.io",
     )

@@ -12,7 +12,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row, pushers
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images, verify_logins
 
-from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, granting, login
+from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest
 from registry_servers.client import LOGIN, PASSWORD, USER, Client
 from registry_servers.serving import Serving
 
@@ -153,7 +153,7 @@ def test_absent_images_are_obstacles_and_silent_registries_are_doubts(serve: Ser
 def test_who_may_push_is_warned_of_once(serve: Serving, client: Client) -> None:
     tokens = TokenServer((GOOD,), granting("pull", "push"))
     token_server = serve(tokens)
-    images = {"team/app:1.0": Reply(200), "team/more:1": Reply(200)}
+    images = {"team/app:1.0": manifest(), "team/more:1": manifest()}
     server = serve(Registry(f'Bearer realm="{token_server.origin}/t"', tokens.accepts, images))
     registries = client(server.authority, realms=[token_server.authority])
     keyring = kubelet_keyring([secret("a", {server.authority: LOGIN})])

@@ -8,7 +8,7 @@ takes them with `pytest_plugins`.
 from .network import Names, Wire
 from .proxy import RecordingProxy
 from .recording import Answer, RecordingServer, Reply, Request, error
-from .registry import DIGEST, Registry, TokenServer, basic, granting, jwt, login
+from .registry import DIGEST, Registry, TokenServer, basic, granting, jwt, login, manifest
 
 __all__ = [
     "DIGEST",
@@ -26,4 +26,5 @@ __all__ = [
     "granting",
     "jwt",
     "login",
+    "manifest",
 ]

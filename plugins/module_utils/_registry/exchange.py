@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import Network
 
-_LONGEST_BODY = 1024 * 1024
+LONGEST_BODY = 1024 * 1024
 _AGENT = "pullpass.registry"
 
 
@@ -50,6 +50,7 @@ class Answer:
     body: bytes = field(repr=False)
     astray: bool = False
     authorization: str | None = field(default=None, repr=False)
+    method: str = "GET"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Exchange:
             except urllib.error.HTTPError as error:
                 response = error
             with contextlib.closing(response):
-                return Answer(response.status or 0, response.headers, response.read(_LONGEST_BODY), request.astray, authorization)
+                body = response.read(LONGEST_BODY)
+                return Answer(response.status or 0, response.headers, body, request.astray, authorization, method)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise no_answer(error, request.reached, self._timeout) from None
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
     NOT_FOUND,
     REJECTED,
     UNDECIDED,
+    UNVERIFIABLE,
     Finding,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
@@ -29,6 +31,10 @@ if t.TYPE_CHECKING:
 
 # Of several refusals the one that came furthest tells most
 _FURTHEST = (NOT_FOUND, DENIED, REJECTED)
+# A Secret is written by a tenant, and holds as many credentials as he likes
+MOST_ATTEMPTS = 16
+# how many times the time-out of one request all attempts for one image may take together
+_PATIENCE = 10
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ImageAccess:
-    """What became of one image. Without a matching credential there are no ``attempts``: it was asked for as anybody."""
+    """What became of one image. Without a matching credential there are no ``attempts``: it was asked for as anybody.
+
+    ``untried`` is how many further credentials match it that were not tried.
+    """
 
     image: ImageReference
     finding: Finding
     attempts: tuple[Attempt, ...] = ()
+    untried: int = 0
 
     @property
     def pullable(self) -> bool:
@@ -71,22 +81,33 @@ def _check(registries: Registries, keyring: Keyring, image: ImageReference) -> I
     if not matches:
         return ImageAccess(image, registries.check_image(asked, None))
     attempts: list[Attempt] = []
-    for match in matches:
+    give_up = time.monotonic() + _PATIENCE * registries.timeout
+    for match in matches[:MOST_ATTEMPTS]:
+        if attempts and time.monotonic() > give_up:
+            break
         # containerd pulls as anybody where the user name is empty
         login = (match.username, match.password) if match.username else None
         attempts.append(Attempt(match, registries.check_image(asked, login)))
         if attempts[-1].finding.verdict in GOOD:
             break
-    return ImageAccess(image, _overall([attempt.finding for attempt in attempts]), tuple(attempts))
+    good = attempts[-1].finding.verdict in GOOD
+    untried = 0 if good else len(matches) - len(attempts)
+    return ImageAccess(image, _overall([attempt.finding for attempt in attempts], untried), tuple(attempts), untried)
 
 
-def _overall(findings: Sequence[Finding]) -> Finding:
+def _overall(findings: Sequence[Finding], untried: int) -> Finding:
     """What the kubelet would come to: the last one where that is good. One that nothing is known of may have been."""
     last = findings[-1]
     if last.verdict in GOOD:
         if len(findings) == 1:
             return last
         return replace(last, message=f"{last.message} Before it the kubelet tries {len(findings) - 1} in vain.")
+    if untried:
+        told = (
+            f"none of the {len(findings)} credentials that were tried can pull it, and {untried} more were not tried: the most "
+            f"is {MOST_ATTEMPTS} for one image, for {_PATIENCE} times registry_timeout. Remove the credentials that are wrong."
+        )
+        return Finding(UNVERIFIABLE, f"{told} The first one: {findings[0].message}", findings[0].http_status)
     undecided = [finding for finding in findings if finding.verdict in UNDECIDED]
     ranked = sorted(findings, key=lambda one: _FURTHEST.index(one.verdict) if one.verdict in _FURTHEST else len(_FURTHEST))
     return (undecided or ranked)[0]

@@ -27,11 +27,15 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer, Exchange
 
 BASE = "/v2/"
 # containerd prefers them in this order as well (core/remotes/docker/auth/parse.go)
 _SCHEMES = ("bearer", "basic")
+# beyond that it is nothing that a registry has reason to ask for
+_MOST_SCOPES, _LONGEST_SCOPE = 4, 512
 
 
 @dataclass
@@ -89,6 +93,27 @@ class Server:
             if refusal:
                 raise Decided(Finding(UNVERIFIABLE, f"no credential was sent to {self.name}: {refusal}.", answer.status))
         return found
+
+    def other_scopes(self, challenge: Challenge, answer: Answer, asked: Sequence[str]) -> list[str]:
+        """What a 401 to a token for the scopes ``asked`` names beside them, for the same service; containerd asks for both.
+
+        A registry behind a front end that rewrites paths has another name for a repository. Raises Decided where the 401 is
+        for another service: a token for that one is not asked for, so nothing is known.
+        """
+        if answer.status != 401 or challenge.scheme != "bearer":
+            return []
+        offered = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
+        bearer = next((one.parameters for one in offered if one.scheme == "bearer"), {})
+        named = [scope for scope in dict.fromkeys(bearer.get("scope", "").split()) if scope not in asked]
+        if not named or len(named) > _MOST_SCOPES or any(len(scope) > _LONGEST_SCOPE for scope in named):
+            return []
+        if bearer.get("service", "") != challenge.parameters.get("service", ""):
+            told = (
+                f"{self.name} asks for a token of another service at this image than at {BASE}, and none was asked for. Give the "
+                "host that serves the image as endpoint."
+            )
+            raise Decided(Finding(UNVERIFIABLE, told, answer.status))
+        return named
 
     def _ask(self) -> Challenge | None:
         answer = self.send("GET", BASE)

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import re
 import threading
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.manifest import ManifestRequest
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.once import Once
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import (
     allowance,
@@ -20,9 +20,10 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusa
     rejected,
     token_refused,
     unexpected,
+    web_page,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import BASE
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import granted, pull_scope
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import granted, pull_scope, scope_repository
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.tokens import Tokens
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
     ACCEPTED,
@@ -35,16 +36,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
 )
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
-
-# what containerd takes (core/remotes/docker/resolver.go)
-_MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*"
-)
-_DIGEST = re.compile(r"[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}")
 
 
 class Session:
@@ -73,7 +69,7 @@ class Session:
         if self._end is not None:
             return self._end
         try:
-            finding = self._check_image(repository, f"/v2/{repository}/manifests/{reference}")
+            finding = self._check_image(ManifestRequest(repository, reference))
         except Decided as decided:
             finding = decided.finding
         if finding.verdict == REJECTED:
@@ -92,57 +88,67 @@ class Session:
             answer = self._server.send("GET", BASE, f"Bearer {self._tokens.token(challenge)}")
             if answer.status in (401, 403):
                 raise Decided(token_refused(name, answer))
-            if answer.status != 200:
-                raise Decided(unexpected(name, answer))
+            self._check_inside(answer)
         return Finding(ACCEPTED, f"{name} accepts the credential.", 200)
 
     def _log_in(self) -> None:
         answer = self._server.send("GET", BASE, self._basic)
         if answer.status in (401, 403):
             raise Decided(rejected(self._server.name, answer))
+        self._check_inside(answer)
+
+    def _check_inside(self, answer: Answer) -> None:
+        """Raises Decided where what /v2/ says to a login is not what a registry says."""
         if answer.status != 200:
             raise Decided(unexpected(self._server.name, answer))
+        if is_web_page(answer) and answer.body.strip():
+            raise Decided(web_page(self._server.name, answer))
 
-    def _check_image(self, repository: str, path: str) -> Finding:
+    def _check_image(self, wanted: ManifestRequest) -> Finding:
         challenge = self._server.challenge()
-        authorization = self._authorization(challenge, repository)
-        answer = self._read(path, authorization)
+        scopes = [pull_scope(wanted.repository)]
+        authorization = self._authorization(challenge, scopes)
+        answer = wanted.send(self._server, authorization)
         if challenge is None and answer.status == 401:
             challenge = self._server.wanted(answer)
-            authorization, answer = self._open_at_the_door(challenge, repository, path, answer)
-        if answer.status in (403, 404):
-            # the answer to HEAD has no body to say why; some registries know no HEAD at all
-            answer = self._server.send("GET", path, authorization, _MANIFESTS)
+            authorization, answer = self._open_at_the_door(challenge, scopes, wanted, answer)
+        more = self._server.other_scopes(challenge, answer, scopes) if challenge else []
+        if more and authorization:
+            scopes += more
+            authorization = self._authorization(challenge, scopes)
+            answer = wanted.send(self._server, authorization)
         if answer.status == 200 and not is_web_page(answer):
-            return self._pullable(answer, challenge, repository)
+            return self._pullable(wanted.digest(self._server, answer), answer, challenge, scopes)
         if self._basic and not authorization and answer.status in (401, 403):
             return not_asked(self._server.name, answer)
-        return refused(self._server.name, repository, answer, anonymous=not (self._basic and authorization))
+        return refused(self._server.name, wanted.repository, answer, anonymous=not (self._basic and authorization))
 
-    def _authorization(self, challenge: Challenge | None, repository: str) -> str | None:
+    def _authorization(self, challenge: Challenge | None, scopes: Sequence[str]) -> str | None:
         """For a manifest, where /v2/ asks for it."""
         if challenge is None:
             return None
         if challenge.scheme == "bearer":
-            return f"Bearer {self._tokens.token(challenge, pull_scope(repository))}"
+            return f"Bearer {self._tokens.token(challenge, *scopes)}"
         if self._basic:
             self._logged_in()
         return self._basic
 
-    def _open_at_the_door(self, challenge: Challenge, repository: str, path: str, answer: Answer) -> tuple[str | None, Answer]:
+    def _open_at_the_door(
+        self, challenge: Challenge, scopes: Sequence[str], wanted: ManifestRequest, answer: Answer
+    ) -> tuple[str | None, Answer]:
         """What is sent, and what comes, for a manifest that alone is asked for with a credential; ``answer`` came without."""
         if challenge.scheme == "bearer":
-            authorization = self._authorization(challenge, repository)
-            return authorization, self._read(path, authorization)
-        return self._basic, self._read_with_login(path) if self._basic else answer
+            authorization = self._authorization(challenge, scopes)
+            return authorization, wanted.send(self._server, authorization)
+        return self._basic, self._read_with_login(wanted) if self._basic else answer
 
-    def _read_with_login(self, path: str) -> Answer:
+    def _read_with_login(self, wanted: ManifestRequest) -> Answer:
         """With Basic. As long as nothing else has shown that the login is good, one image is asked for at a time."""
         with self._gate if not self._accepted else contextlib.nullcontext():
             if self._end is not None:
                 raise Decided(self._end)
             try:
-                answer = self._read(path, self._basic)
+                answer = wanted.send(self._server, self._basic)
             except Decided as decided:
                 if not self._accepted and decided.finding.http_status is None:
                     # nobody answers: the others would wait one after the other
@@ -154,32 +160,31 @@ class Session:
             self._accepted = self._accepted or answer.status < 400
             return answer
 
-    def _read(self, path: str, authorization: str | None) -> Answer:
-        answer = self._server.send("HEAD", path, authorization, _MANIFESTS)
-        return self._server.send("GET", path, authorization, _MANIFESTS) if answer.status == 405 else answer
-
-    def _pullable(self, answer: Answer, challenge: Challenge | None, repository: str) -> Finding:
-        digest = answer.headers.get("Docker-Content-Digest") or ""
+    def _pullable(self, digest: str | None, answer: Answer, challenge: Challenge | None, scopes: Sequence[str]) -> Finding:
         found = Finding(
             PULLABLE,
             f"the credential can pull it{allowance(answer)}.",
             answer.status,
-            digest if _DIGEST.fullmatch(digest) else None,
-            self._can_push(challenge, repository),
+            digest,
+            self._can_push(challenge, scopes),
         )
         if self._basic and challenge:
             return found
         told = "anybody can pull it: the registry asks for no credential" if self._basic else "anybody can pull it"
         return replace(found, verdict=ANONYMOUS, message=f"{told}{allowance(answer)}.")
 
-    def _can_push(self, challenge: Challenge | None, repository: str) -> bool | None:
-        """By the grant of a token that is asked to allow it, where tokens of this registry tell what they grant."""
-        if not self._basic or challenge is None or challenge.scheme != "bearer":
+    def _can_push(self, challenge: Challenge | None, scopes: Sequence[str]) -> bool | None:
+        """By the grant of a token that is asked to allow it, where tokens of this registry tell what they grant.
+
+        The last of ``scopes`` is the one that the registry itself named.
+        """
+        repository = scope_repository(scopes[-1])
+        if not self._basic or challenge is None or challenge.scheme != "bearer" or not repository:
             return None
         try:
-            if granted(self._tokens.token(challenge, pull_scope(repository)), repository) is None:
+            if granted(self._tokens.token(challenge, *scopes), repository) is None:
                 return None
-            grants = granted(self._tokens.token(challenge, pull_scope(repository, "push")), repository)
+            grants = granted(self._tokens.token(challenge, *scopes[:-1], pull_scope(repository, "push")), repository)
         except Decided:
             return None
         return None if grants is None else not grants.isdisjoint(("push", "*"))

@@ -39,6 +39,12 @@ def pull_scope(repository: str, *more: str) -> str:
     return f"repository:{repository}:{','.join(('pull', *more))}"
 
 
+def scope_repository(scope: str) -> str:
+    """The repository that a scope is for, empty where it is for something else."""
+    kind, _colon, rest = scope.partition(":")
+    return rest.rpartition(":")[0] if kind.partition("(")[0] == "repository" else ""
+
+
 def token_in(body: bytes) -> str:
     """The token in an answer; ValueError, whose message says what is there instead."""
     try:

@@ -27,29 +27,29 @@ class Tokens:
         self._server = server
         self._basic = basic
         self._accepted = basic is None
-        self._kept: dict[str, Once[str]] = {}
+        self._kept: dict[tuple[str, ...], Once[str]] = {}
         self._lock = threading.Lock()
 
-    def token(self, challenge: Challenge, scope: str = "") -> str:
-        """One request for each scope, however many threads ask. Raises Decided where there is none.
+    def token(self, challenge: Challenge, *scopes: str) -> str:
+        """One request for the same scopes, however many threads ask. Raises Decided where there is none.
 
         A login is tried without a scope before it is used for one, as ``docker login`` does. It alone shows whether it is good:
         with a scope some token servers (ghcr.io, gcr.io, GitLab's) refuse a good login for a repository that is not its own.
         """
-        if scope and not self._accepted:
+        if scopes and not self._accepted:
             self.token(challenge)
             self._accepted = True
         with self._lock:
-            if scope not in self._kept:
-                self._kept[scope] = Once(lambda: self._request(challenge, scope), _FRESH)
-            once = self._kept[scope]
+            if scopes not in self._kept:
+                self._kept[scopes] = Once(lambda: self._request(challenge, scopes), _FRESH)
+            once = self._kept[scopes]
         return once()
 
-    def _request(self, challenge: Challenge, scope: str) -> str:
+    def _request(self, challenge: Challenge, scopes: tuple[str, ...]) -> str:
         name = self._server.name
-        answer = self._server.ask_for_token(token_url(challenge.parameters, [scope] if scope else []), self._basic)
+        answer = self._server.ask_for_token(token_url(challenge.parameters, scopes), self._basic)
         if answer.status in (401, 403):
-            wrong = self._basic and not scope
+            wrong = self._basic and not scopes
             raise Decided(rejected(name, answer) if wrong else no_right(name, answer, anonymous=self._basic is None))
         if answer.status != 200:
             raise Decided(unexpected(f"the token server of {name}", answer))

@@ -31,6 +31,7 @@ def image_row(access: ImageAccess) -> dict[str, t.Any]:
         "can_push": finding.can_push,
         "message": image_message(access, finding),
         "attempts": [_attempt_row(attempt) for attempt in access.attempts],
+        "untried": access.untried,
     }
 
 
