@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
@@ -187,6 +188,24 @@ def test_a_new_file_takes_the_place_of_none_that_another_program_has_made(tmp_pa
         LoginFile(str(path), None).change(lambda text: edit("") + text, PLAIN, False)
     assert path.read_text() == "other"
     assert os.listdir(tmp_path) == ["config.json"]
+
+
+def test_another_task_may_take_an_unlocked_writer_for_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It removes the new file of a task that went on without the lock."""
+    path = tmp_path / "config.json"
+    file = LoginFile(str(path), None)
+    look, seen = file._is_still, []
+
+    def swept(*arguments: Any) -> bool:
+        seen.append(look(*arguments))
+        if len(seen) == 1:
+            (left,) = (one for one in tmp_path.iterdir() if one != path)
+            left.unlink()
+        return seen[-1]
+
+    monkeypatch.setattr(file, "_is_still", swept)
+    assert file.change(lambda text: text + "new", PLAIN, False)["changed"] is True
+    assert (path.read_text(), len(seen), os.listdir(tmp_path)) == ("new", 2, ["config.json"])
 
 
 def test_an_edit_is_planned_again_where_a_link_leads_elsewhere(tmp_path: Path) -> None:

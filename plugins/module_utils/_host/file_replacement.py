@@ -52,12 +52,17 @@ class Replacement:
             file.flush()
             os.fsync(descriptor)
 
-    def put_in_place(self) -> None:
+    def put_in_place(self) -> bool:
+        """False where another task took a file of ours for one that a killed writer left."""
         while self._prepared:
-            os.rename(*self._prepared[0], src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            try:
+                os.rename(*self._prepared[0], src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            except FileNotFoundError:
+                return False
             self._prepared.pop(0)
         with contextlib.suppress(OSError):  # not every file system can
             os.fsync(self._folder)
+        return True
 
     def _keep_extended(self, name: str, descriptor: int, attributes: Attributes) -> None:
         """From the file that has the name, if there still is one."""

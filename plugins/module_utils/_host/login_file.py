@@ -112,9 +112,8 @@ class LoginFile:
             if saved:
                 replacement.prepare(saved, text, None, Attributes(mode=0o600))
             replacement.prepare(place.name, edited, info, attributes)
-            if not self._is_still(place, text, info):
+            if not self._is_still(place, text, info) or not replacement.put_in_place():
                 return None
-            replacement.put_in_place()
         return {**done, "changed": True, "backup_file": saved and os.path.join(place.folder, saved)}
 
     def _content(self, place: Place) -> tuple[str, os.stat_result | None]:
