@@ -61,6 +61,9 @@ class Runner(AnsibleModule):
         self._debug = False
         self._shell = None
 
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        """ansible-core 2.17 logs each exception of a program, which the caller of ours gets anyway."""
+
 
 class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **_options: t.Any) -> list[dict[str, str]]:

@@ -82,6 +82,11 @@ def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, to
     assert not is_running(process)
 
 
+def test_a_program_that_is_missing(programs: Path) -> None:
+    (told,) = LookupModule().run([{**QUESTION, "credential_helper": "missing"}])
+    assert "docker-credential-missing cannot be run" in told["problem"]
+
+
 def test_all_questions_have_one_deadline(programs: Path) -> None:
     """A file may name any number of registries."""
     program(programs, "sleep 600")
