@@ -5,18 +5,25 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.account import Account, account_named, own_account
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import (
+    SECONDS,
+    Account,
+    account_named,
+    as_account,
+    own_account,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS, LoginFormat
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import login_path
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LOGIN_OPTIONS: dict[str, t.Any] = {
     # no path: Ansible would put the home of whoever runs the task in the place of '~', not that of user
@@ -27,13 +34,22 @@ LOGIN_OPTIONS: dict[str, t.Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class LoginPlace:
-    """The file, what kind it is, and as whom it is dealt with."""
+    """The file, its kind, and the account with whose rights the work is done."""
 
     file: LoginFile
     kind: LoginFormat
     account: Account
+    left: float = SECONDS
+
+    def as_account(self, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        """As the function of this name; the account has one time for all calls together."""
+        began = time.monotonic()
+        try:
+            return as_account(self.account, work, self.left)
+        finally:
+            self.left -= time.monotonic() - began
 
 
 def open_logins(params: Mapping[str, t.Any]) -> LoginPlace:

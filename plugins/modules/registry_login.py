@@ -235,7 +235,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.account import as_account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes, attributes_option
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
@@ -303,7 +302,7 @@ def path_of_config_file(given: str | None, place: LoginPlace) -> str | None:
 def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
     entries = module.params["registries"]
     # whatever file the options name, the account reads it itself
-    registries = as_account(place.account, lambda: {"keys": registries_option(module)})["keys"]
+    registries = place.as_account(lambda: {"keys": registries_option(module)})["keys"]
     usernames = [None] * len(registries) if entries is None else [entry["username"] for entry in entries]
     keys = [place.kind.key(registry) for registry in registries]
     return [Wish(key, username=username) for key, username in zip(keys, usernames)]
@@ -312,7 +311,7 @@ def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
 def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], dict[str, t.Any]]:
     """What to store, once the registries have accepted it, and what they said."""
     # whatever file and helper the options name, the account reads and asks it itself
-    given = as_account(place.account, lambda: {"credentials": list(map(asdict, credentials_option(module)))})["credentials"]
+    given = place.as_account(lambda: {"credentials": list(map(asdict, credentials_option(module)))})["credentials"]
     credentials = [Credential(**one) for one in given]
     announce(module, credentials, REMEDY)
     keys = [place.kind.key(one.registry) for one in credentials]
@@ -330,7 +329,7 @@ def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[l
         if good and place.kind.identity_tokens and has_token_server(registries, login)
     ]
     if asked:
-        stored = as_account(place.account, lambda: look(place.file, keeper, asked))
+        stored = place.as_account(lambda: look(place.file, keeper, asked))
         wanted = [
             with_identity_token(registries, login, StoredLogin(**stored[key])) if key in asked else login
             for key, login in zip(keys, wanted)
@@ -387,7 +386,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
         wishes = logouts(module, place)
     else:
         wishes, found = logins(module, place, keeper)
-    done = as_account(place.account, lambda: settle(place.file, keeper, wishes, attributes, params["backup"]))
+    done = place.as_account(lambda: settle(place.file, keeper, wishes, attributes, params["backup"]))
     for warning in warnings(place, wishes, attributes, done):
         module.warn(warning)
     verified = [row["verdict"] == ACCEPTED for row in found["logins"]] if found else [None] * len(wishes)

@@ -115,7 +115,6 @@ logins:
 
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._host.account import as_account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_survey import survey
 from ansible_collections.pullpass.registry.plugins.module_utils._login_options import LOGIN_OPTIONS, open_logins
@@ -125,7 +124,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._module import P
 def flow(module: PullpassModule) -> dict[str, t.Any]:
     place = open_logins(module.params)
     helpers = CredentialHelpers(module)
-    found = as_account(place.account, lambda: survey(place.file, place.kind, helpers))
+    found = place.as_account(lambda: survey(place.file, place.kind, helpers))
     return {"changed": False, "path": place.file.path, **found}
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule, Runner
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import in_child
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 
 QUESTION = {"registry": "r.example.com", "credential_helper": "lab"}
@@ -85,6 +87,26 @@ def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, to
 def test_a_program_that_is_missing(programs: Path) -> None:
     (told,) = LookupModule().run([{**QUESTION, "credential_helper": "missing"}])
     assert "docker-credential-missing cannot be run" in told["problem"]
+
+
+def test_an_endless_line_is_no_message(programs: Path) -> None:
+    """A search for secrets in it took longer than anybody waits."""
+    program(programs, "head -c 1000000 /dev/zero | tr '\\0' '='; echo; exit 1")
+    began = time.monotonic()
+    with pytest.raises(InputError, match="it ends with 1, and its text may hold a secret"):
+        CredentialHelpers(Runner()).store("lab", "r.example.com", "bot", "Zauberwort")
+    assert time.monotonic() - began < 5
+
+
+def test_no_credential_is_none_whatever_the_secrets_are(programs: Path) -> None:
+    program(programs, "echo 'credentials not found in native keychain'; exit 1")
+
+    def asked() -> bool:
+        remember_secrets(["native"])
+        return CredentialHelpers(Runner()).find("lab", "r.example.com") is None
+
+    # what is remembered there is forgotten with the process
+    assert in_child(asked, seconds=10.0)
 
 
 def test_all_questions_have_one_deadline(programs: Path) -> None:

@@ -54,6 +54,8 @@ _NOT_FOUND = "credentials not found in native keychain"
 _SECONDS = 30.0
 _SECONDS_TOGETHER = 120.0
 _MOST_BYTES = 1024 * 1024
+# characters of an error that is shown; what is longer is no message
+_LONGEST_LINE = 500
 # the same in the longest form that JSON has for it
 _MOST_BYTES_AS_JSON = 8 * _MOST_BYTES
 # words beside which a helper may show a secret, and texts that look like one
@@ -88,7 +90,7 @@ class CredentialHelpers:
         name = _program(suffix)
         code, output, errors = self._run(name, "get", server, server)
         if code:
-            raise _failure(name, server, _reason(code, output, errors))
+            raise _failure(name, server, code, output, errors)
         username, secret = _answer(name, server, output)
         remember_secrets([secret])
         if not secret:
@@ -100,9 +102,9 @@ class CredentialHelpers:
         name = _program(suffix)
         code, output, errors = self._run(name, "get", server, server)
         if code:
-            if _reason(code, output, errors) == _NOT_FOUND:
+            if _is_missing(output, errors):
                 return None
-            raise _failure(name, server, _reason(code, output, errors))
+            raise _failure(name, server, code, output, errors)
         username, secret = _answer(name, server, output)
         remember_secrets([secret])
         # older ones of Debian answer so for what they have not
@@ -124,7 +126,7 @@ class CredentialHelpers:
         # docker's own client sends this word, too
         code, output, errors = self._run(name, "list", "unused", "its list")
         if code:
-            raise _failure(name, "its list", _reason(code, output, errors))
+            raise _failure(name, "its list", code, output, errors)
         try:
             answer = json.loads(output)
         except (ValueError, RecursionError):
@@ -238,16 +240,21 @@ def _program(suffix: str) -> str:
 def _reason(code: int, output: str, errors: str) -> str:
     """The helper's own line, unless it may hold (a part of) a secret."""
     lines = [text for text in (output.strip(), errors.strip()) if text]
-    told = next((text for text in lines if not _MAY_HOLD_SECRET.search(text)), None)
+    told = next((text for text in lines if len(text) <= _LONGEST_LINE and not _MAY_HOLD_SECRET.search(text)), None)
     if told is not None:
         return foreign_text(told)
     return f"it ends with {code}" + (", and its text may hold a secret, so that it is not shown" if lines else "")
 
 
-def _failure(name: str, server: str, told: str) -> InputError:
-    if told == _NOT_FOUND:
+def _is_missing(output: str, errors: str) -> bool:
+    """The one text that the protocol knows, before anything is masked in it."""
+    return (output.strip() or errors.strip()) == _NOT_FOUND
+
+
+def _failure(name: str, server: str, code: int, output: str, errors: str) -> InputError:
+    if _is_missing(output, errors):
         return InputError(f"{name} has no credential for {shown(server)}. Log in to it on this machine, as this user.")
-    return InputError(f"{name} failed for {shown(server)}: {told}")
+    return InputError(f"{name} failed for {shown(server)}: {_reason(code, output, errors)}")
 
 
 def _answer(name: str, server: str, output: str) -> tuple[str, str]:

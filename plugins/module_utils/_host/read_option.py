@@ -55,25 +55,30 @@ def other_owner(path: str) -> bool:
     return owners.other is not None
 
 
+class _OtherOwner(Exception):
+    """Ends a walk at the first step that root does not own: beyond it, a file system of the account may never answer."""
+
+
 class _Owners:
-    """Sees a way, refuses nothing, and keeps the first owner on it that is not root."""
+    """Sees a way up to the first owner that is not root."""
 
     def __init__(self) -> None:
         self.other: Account | None = None
 
     def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
-        if info.st_uid != 0 and self.other is None:
+        if info.st_uid != 0:
             self.other = account_of(info.st_uid, info.st_gid)
+            raise _OtherOwner
 
     def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
         """Whoever owns the file alone can put nothing there but what is his own."""
 
 
 def _place(path: str, owners: _Owners, stack: contextlib.ExitStack) -> Place | None:
-    """None for what is not a plain file, which read_text has the words for."""
+    """None behind another owner, and for what is not a plain file, which read_text has the words for."""
     try:
         return stack.enter_context(open_place(os.path.join(os.getcwd(), path), owners))
-    except (InputError, ValueError):
+    except (InputError, ValueError, _OtherOwner):
         return None
 
 
