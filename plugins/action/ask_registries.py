@@ -6,12 +6,15 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
+from ansible_collections.pullpass.registry.plugins.plugin_utils.last_resort import guarded
 from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import (
     Answers,
     failure,
     judged,
     login_rows,
     obstacles,
+    secrets_in,
     together,
 )
 
@@ -31,6 +34,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
+        return guarded(lambda: self._answers(result, task_vars))
+
+    def _answers(self, result: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         self._variables = task_vars
         asks, undecided = self._task.args["asks"], self._task.args.get("undecided", "warn")
         answers = Answers(self._task.args.get("answers") or {})
@@ -85,7 +91,8 @@ class ActionModule(ActionBase):
         try:
             reply = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._variables)
         except AnsibleError as error:
-            return {"msg": f"the registries cannot be asked on the controller: {error}"}
+            remember_secrets(secrets_in(arguments))
+            return {"msg": f"the registries cannot be asked on the controller: {foreign_text(str(error))}"}
         for warning in reply.get("warnings") or ():
             # a text, or from ansible-core 2.19 on what holds one
             Display().warning(str(getattr(getattr(warning, "event", None), "msg", warning)))

@@ -44,9 +44,12 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.plugins.lookup import LookupBase
+from ansible.release import __version__
+from ansible_collections.pullpass.registry.plugins.module_utils._core_version import core_problem
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+from ansible_collections.pullpass.registry.plugins.module_utils._unexpected import unexpected_words
 
 # seconds
 TOGETHER = 600.0
@@ -67,6 +70,17 @@ class Runner(AnsibleModule):
 
 class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **_options: t.Any) -> list[dict[str, str]]:
+        problem = core_problem(__version__)
+        try:
+            if not problem:
+                return self._logins(terms)
+        except AnsibleLookupError:
+            raise
+        except Exception as error:  # the last resort: its text may hold a password, and Ansible would show it
+            problem = unexpected_words(error)
+        raise AnsibleLookupError(f"helper_logins: {problem}")
+
+    def _logins(self, terms: list[t.Any]) -> list[dict[str, str]]:
         helpers = CredentialHelpers(Runner(), together=TOGETHER)
         answers: dict[tuple[str, str], dict[str, str]] = {}
         told = []

@@ -15,11 +15,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule
 
 _MOST_WORKERS = 64
+_LONGEST_TIMEOUT = 86400
+_SHORTEST_SECRET = 4
 
 CONNECTION_OPTIONS: dict[str, t.Any] = {
     "kubeconfig": {"type": "list", "elements": "path"},
@@ -55,9 +58,11 @@ def open_api(module: PullpassModule) -> Api:
     params = module.params
     workers, timeout = params["workers"], params["request_timeout"]
     check_workers(workers)
-    if timeout <= 0:
-        raise InputError(f"request_timeout is {timeout}. Expected seconds, more than 0.")
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise InputError(f"request_timeout is {timeout:g}. Expected seconds, more than 0 and at most {_LONGEST_TIMEOUT}.")
     api = Api(resolve_target(params, os.environ), workers, timeout)
+    # a shorter one would mask parts of ordinary words
+    mark_secrets(module, (secret for secret in api.secrets if len(secret) >= _SHORTEST_SECRET))
     module.so_far = lambda: {"cluster": api.identity, "api_requests": api.requests}
     for warning in api.warnings:
         module.warn(warning)

@@ -25,6 +25,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import read_option
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -138,7 +139,7 @@ def _document(params: Mapping[str, t.Any]) -> tuple[str, str, str]:
     config = params["config"]
     if config is None:
         read = read_option("config_file", params["config_file"])
-        return f"config_file {params['config_file']}", read.text, read.refusal
+        return f"config_file {shown_path(params['config_file'])}", read.text, read.refusal
     if isinstance(config, dict):
         try:
             return "config", json.dumps(config), ""

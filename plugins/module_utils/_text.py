@@ -12,6 +12,17 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+NOT_A_PATH = "(a value that does not look like a path and is not shown)"
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# the last two are "@" to software that normalises Unicode
+_USER_INFORMATION = re.compile(r"(?s).*(?:@|%40|\uff20|\ufe6b)")
+_LONGEST_PATH = 400
+_PATH = re.compile(r"[^\x00-\x1f\x7f{}\[\]<>\"'`|\u2028\u2029]+")
+# PEM, URLs, a login before a host, JSON, PEM and YAML in base64 (JWTs too), "key: value", and long runs as keys have them
+_CONTENT = re.compile(r"-----|://|:[^/]*@|(?:^|[./])(?:eyJ|LS0tLS|YXBpVm)|: |[A-Za-z0-9+=_-]{90}")
+
+
 def shown(text: str, limit: int = 200) -> str:
     """``text`` on one line: control and format characters become ``?``, and what is beyond ``limit`` is cut."""
     flat = " ".join(text.split()) if text.isprintable() else "".join(_visible(char) for char in text)
@@ -31,11 +42,36 @@ def in_words(reasons: Sequence[str], most: int = 10, limit: int = 600) -> str:
 
 
 def shown_url(url: str, limit: int = 200) -> str:
-    """``url`` for a message, without the user information before its host (RFC 3986, 3.2.1), which can hold a password."""
-    scheme, slashes, rest = url.partition("://")
-    authority = re.match(r"[^/?#]*", rest if slashes else url)
-    user, at, _host = (authority[0] if authority else "").rpartition("@")
-    return shown(url.replace(user + at, "", 1) if at else url, limit)
+    """``url`` for a message, without what can hold a login: user information, query and fragment.
+
+    A password that is not percent-encoded may hold ``/``, ``?`` or ``#``, and the scheme may be misspelt. So everything
+    before the last ``@`` goes, not only what RFC 3986 calls user information.
+    """
+    scheme = _SCHEME.match(url)
+    start = scheme[0] if scheme else ""
+    place = _USER_INFORMATION.sub("", url[len(start) :])
+    bare = re.split(r"[?#]", place, maxsplit=1)[0]
+    return shown(start + bare + ("…" if bare != place else ""), limit)
+
+
+def has_user_information(url: str) -> bool:
+    """Whether a user, or a user and a password, stands in ``url``, also in a malformed one."""
+    return bool(_USER_INFORMATION.search(url))
+
+
+def is_plausible_path(text: str) -> bool:
+    """Whether ``text`` looks like the path of a file, and not like a document, a key or a URL."""
+    return len(text) <= _LONGEST_PATH and bool(_PATH.fullmatch(text)) and not _CONTENT.search(text)
+
+
+def shown_path(path: object, limit: int = _LONGEST_PATH) -> str:
+    """``path`` for a message. A document or a key is often pasted where its path belongs: it is not repeated."""
+    return shown(path, limit) if isinstance(path, str) and is_plausible_path(path) else NOT_A_PATH
+
+
+def no_path_words(option: str) -> str:
+    """For a value of ``option`` that is_plausible_path does not accept and that names no file."""
+    return f"{option} does not look like a path, and its value is not shown. Give the path of a file, not what the file holds."
 
 
 def _visible(char: str) -> str:

@@ -334,6 +334,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
 
 OPTIONS: dict[str, t.Any] = {
     "names": {"type": "list", "elements": "str"},
@@ -358,7 +359,8 @@ def check_options(params: dict[str, t.Any]) -> None:
         folder = os.path.dirname(os.path.abspath(path))
         if os.path.isdir(path) or not os.path.isdir(folder):
             raise InputError(
-                f"output_file {path} is a folder, or {folder} is none. Give the path of a file in a folder that is there."
+                f"output_file {shown_path(path)} is a folder, or the folder that it names does not exist. Give the path of a "
+                "file in a folder that exists."
             )
 
 

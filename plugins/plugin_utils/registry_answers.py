@@ -100,6 +100,20 @@ def _proves(image: Mapping[str, t.Any], login: Mapping[str, t.Any]) -> bool:
     )
 
 
+def secrets_in(arguments: Mapping[str, t.Any]) -> list[str]:
+    """What must not be shown of the options of image_access_info: passwords, and all that a docker config holds."""
+    passwords = [entry.get("password") for entry in arguments.get("registries") or () if isinstance(entry, Mapping)]
+    return [*_leaves(passwords), *_leaves(arguments.get("config"))]
+
+
+def _leaves(value: t.Any) -> list[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [leaf for one in value for leaf in _leaves(one)]
+    return [] if value is None else [str(value)]
+
+
 def failure(reply: Mapping[str, t.Any]) -> Rows:
     """For what came without rows."""
     return [{"verdict": "failed", "message": str(reply.get("msg") or "the registries could not be asked")}]

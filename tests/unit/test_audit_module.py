@@ -63,7 +63,7 @@ def test_the_samples_have_what_is_returned() -> None:
         ({"service_accounts": ["A"]}, "can be no object's name"),
         ({"images": ["Reg/App"]}, "image 'Reg/App'"),
         ({"output_file": "/"}, "is a folder"),
-        ({"output_file": "/not/there/audit.json"}, "/not/there is none"),
+        ({"output_file": "/not/there/audit.json"}, "the folder that it names does not exist"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], word: str) -> None:

@@ -121,10 +121,10 @@ def test_as_many_connections_are_kept_as_there_are_workers() -> None:
         pytest.param("a: [", ("is not YAML at line", "Is it encrypted"), id="not YAML"),
         pytest.param("$ANSIBLE_VAULT;1.1\n\t%", ("is not YAML", "Is it encrypted"), id="encrypted"),
         pytest.param("\udcff", ("is not YAML",), id="not text"),
-        pytest.param("", ("is no kubeconfig", "expected a mapping with clusters"), id="empty"),
-        pytest.param("- a", ("is no kubeconfig",), id="list"),
-        pytest.param("contexts: prod", ("is no kubeconfig",), id="contexts are no list"),
-        pytest.param("{}", ("has no current context", "none is there"), id="nothing in it"),
+        pytest.param("", ("is not a kubeconfig", "expected a mapping with clusters"), id="empty"),
+        pytest.param("- a", ("is not a kubeconfig",), id="list"),
+        pytest.param("contexts: prod", ("is not a kubeconfig",), id="contexts are no list"),
+        pytest.param("{}", ("has no current context", "(there is none)"), id="nothing in it"),
         pytest.param("contexts: [{name: a}, {name: b}]", ("no current context", "one of: a, b"), id="no current context"),
         pytest.param("current-context: x\ncontexts: [{name: a}]", ("has no context 'x'", "It has: a"), id="unknown one"),
         pytest.param("current-context: 7\ncontexts: [{name: 8}]", ("7",), id="names that YAML takes for numbers"),
@@ -177,20 +177,20 @@ def test_an_exec_plugin_that_is_not_installed_is_an_error(tmp_path: Path) -> Non
     assert "plugin" in message
 
 
+@pytest.mark.parametrize("missing", [True, False])
 @pytest.mark.parametrize("field", ["ca_cert", "client_cert"])
-def test_tls_files_that_cannot_be_read_are_told_for_their_server(field: str, tmp_path: Path) -> None:
+def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(field: str, missing: bool, tmp_path: Path) -> None:
     bad = tmp_path / "bad.pem"
-    bad.write_text("no certificate", encoding="utf-8")
+    if not missing:
+        bad.write_text(f"no certificate but {TOKEN}", encoding="utf-8")
     rest: dict[str, Any] = {"client_cert": str(bad), "client_key": str(bad)} if field == "client_cert" else {"ca_cert": str(bad)}
     target = Target(host=SERVER, api_key=None if field == "client_cert" else TOKEN, **rest)
-    try:
-        message = None
-        made = connect(target, 4)
-    except InputError as error:
-        message = str(error)
-    # where the client reads them only at the first connection, _cluster/api tells it
-    told = message is not None and message.startswith(f"the TLS files of {SERVER} cannot be used: ")
-    assert told or str(bad) in made.pool.connection_pool_kw.values()
+    with pytest.raises(InputError) as caught:
+        connect(target, 4)
+    told = f"{field} {bad} cannot be read where this task runs: No such file or directory." if missing else f"{field} "
+    assert str(caught.value).startswith(told)
+    assert missing or "PEM form" in str(caught.value)
+    assert TOKEN not in str(caught.value)
 
 
 def test_in_cluster_outside_a_pod_says_so() -> None:

@@ -154,7 +154,7 @@ def test_truth_in_a_variable(text: str, expected: bool) -> None:
         pytest.param({"host": HOST}, (HOST, "no credential", "Add api_key"), id="host without credential"),
         pytest.param({"host": HOST, "client_cert": "/c"}, ("only one of", "needs both"), id="certificate without key"),
         pytest.param({"host": HOST, "client_key": "/k"}, ("only one of", "needs both"), id="key without certificate"),
-        pytest.param({"host": "api:6443", "api_key": TOKEN}, ("'api:6443' is no URL", "https://api:6443"), id="no scheme"),
+        pytest.param({"host": "api:6443", "api_key": TOKEN}, ("'api:6443' is not a URL", "https://host[:port]"), id="no scheme"),
         pytest.param(
             {"host": HOST, "api_key": TOKEN, "impersonate_groups": ["g"]},
             ("impersonate_groups", "without impersonate_user", "needs the user"),

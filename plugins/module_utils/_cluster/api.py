@@ -12,6 +12,7 @@ import typing as t
 from urllib.parse import urlencode
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.connection_failure import failure_words, is_untrusted
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
     MALFORMED,
     THROTTLED,
@@ -19,7 +20,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusal
     Request,
     refusal,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_body
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_body
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError, Unreachable
 
 if t.TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Api:
     def identity(self) -> dict[str, str | None]:
         """``server`` and ``context`` (None without a kubeconfig), as modules return them."""
         return {"server": self._connection.server, "context": self._connection.context}
+
+    @property
+    def secrets(self) -> list[str]:
+        """The token or password of this connection."""
+        return self._connection.secrets
 
     @property
     def warnings(self) -> list[str]:
@@ -136,17 +142,18 @@ class Api:
                 retries=False,
                 redirect=False,
             )
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._broken(request, error) from None
-        except OSError as error:  # certificate files are read at the first connection
-            raise ClusterError(f"{self._connection.server}: TLS files cannot be used: {foreign_text(str(error))}") from None
+        except ValueError as error:
+            # a library refuses to send it, and repeats it: a header perhaps, with the token in it
+            server = self._connection.server
+            raise ClusterError(f"the request '{request}' to {server} cannot be sent ({type(error).__name__}).") from None
 
     def _broken(self, request: Request, error: Exception) -> Exception:
-        server = self._connection.server
-        reason = foreign_text(str(error))
-        if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in reason:
+        server, reason = self._connection.server, failure_words(error, self._timeout)
+        if is_untrusted(error):
             return ClusterError(
-                f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or mend the "
+                f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or correct the "
                 "certificate-authority of the kubeconfig."
             )
         if isinstance(error, urllib3.exceptions.SSLError) and not self._reached:
@@ -154,7 +161,6 @@ class Api:
         if isinstance(error, urllib3.exceptions.ProxyError):
             return ClusterError(f"the proxy on the way to {server} failed: {reason}. Check proxy and no_proxy.")
         if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
-            reason = reason.rpartition("Failed to establish a new connection: ")[2]
             unreachable = Unreachable(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
             # nothing was sent; a server that did answer before may be restarting
             unreachable.pause = 0.0 if self._reached else None

@@ -1,29 +1,42 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""From a Target to an authenticated connection.
-
-How to authenticate (exec plugins, OIDC, certificates) is the kubernetes client's.
-"""
+"""From a Target to an authenticated connection: an HTTP pool of the kubernetes client, and the headers that say who we are."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import base64
+import importlib.util
 import sys
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth import (
+    TokenFile,
+    authorization_of,
+    bearer,
+    impersonation_of,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_exec import ExecPlugin
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import Context, read_context
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import impersonation_headers
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.tls_files import (
+    check_authority,
+    check_pair,
+    check_readable,
+    kept,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import proxy_of, server_url
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
 
 try:
     import kubernetes
     import urllib3
-    import yaml
+    import yaml  # noqa: F401 - read_context needs it
 except ImportError as error:
     _IMPORT_ERROR: ImportError | None = error
 else:
@@ -31,66 +44,186 @@ else:
 
 LOWEST_CLIENT = (24, 2, 0)
 USER_AGENT = "pullpass.registry"
+_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class Connection:
-    """An urllib3 pool with the TLS settings of the cluster, and the headers that say who we are."""
+    """An urllib3 pool with the TLS settings of the cluster, and the headers of each request."""
 
-    def __init__(self, configuration: t.Any, context: str | None, target: Target) -> None:
-        self._configuration = configuration
-        self._target = target
-        self.server: str = configuration.host.rstrip("/")
+    def __init__(self, configuration: t.Any, context: str | None, identity: Identity, tls_name: str = "") -> None:
+        self._identity = identity
+        self.server: str = configuration.host
         self.context = context
         self.encrypted = self.server.startswith("https://")
         self.verified = self.encrypted and bool(configuration.verify_ssl)
         if not self.verified:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self.pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
+        if tls_name:
+            self.pool.connection_pool_kw["server_hostname"] = tls_name
+
+    @property
+    def secrets(self) -> list[str]:
+        """What stands in the Authorization header now, also decoded: for masking."""
+        kind, _blank, value = self._identity.authorization().partition(" ")
+        if kind != "Basic":
+            return [value]
+        return [value, base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]]
 
     def headers(self) -> t.Any:
-        """Headers of identity for one request; an expired token is renewed here by the client."""
+        """Headers of identity for one request; an expired token is renewed here. Raises InputError or ClusterError."""
         headers = urllib3.response.HTTPHeaderDict({"User-Agent": USER_AGENT})
-        token = self._configuration.auth_settings().get("BearerToken")
-        if token and token["value"]:
-            headers["Authorization"] = token["value"]
-        if self._target.impersonate_user:
-            headers["Impersonate-User"] = self._target.impersonate_user
-        for group in self._target.impersonate_groups:
-            headers.add("Impersonate-Group", group)
+        authorization = self._identity.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        for name, value in self._identity.impersonation:
+            headers.add(name, value)
         return headers
+
+
+class Identity:
+    """``authorization`` gives the value of that header, empty for none; ``impersonation`` are further headers."""
+
+    def __init__(self, authorization: Callable[[], str] | None, impersonation: list[tuple[str, str]]) -> None:
+        self.authorization: Callable[[], str] = authorization or (lambda: "")
+        self.impersonation = impersonation
 
 
 def connect(target: Target, workers: int) -> Connection:
     """A Connection for up to ``workers`` requests at a time; nothing is sent yet.
 
-    Raises ClusterError where the Python package is missing or too old, InputError for a kubeconfig that does not work.
+    Raises ClusterError where the Python package is missing or too old, or an exec plugin fails; InputError for what cannot
+    be used of the kubeconfig and the options.
     """
     _require_client()
     configuration = kubernetes.client.Configuration()
     configuration.connection_pool_maxsize = workers
-    context = target.context
-    if target.in_cluster:
-        _load_in_cluster(configuration)
-    elif target.host:
-        configuration.host = target.host
-        if target.api_key:
-            configuration.api_key["authorization"] = f"Bearer {target.api_key}"
-        configuration.cert_file, configuration.key_file = target.client_cert, target.client_key
+    context = None if target.in_cluster or target.host else read_context(target.kubeconfig, target.context)
+    if context:
+        _use_context(configuration, context, target)
+    elif target.in_cluster:
+        _use_in_cluster(configuration)
     else:
-        context = _load_kubeconfig(target, configuration)
-    if "@" in (configuration.host or ""):
-        raise InputError("the server of the kubeconfig holds '@'. Give its URL without user and password.")
-    for name in ("proxy", "no_proxy"):
-        if getattr(target, name):
-            setattr(configuration, name, getattr(target, name))
+        _use_host(configuration, target)
+    _use_switches(configuration, target, context)
+    tls_name = context.cluster.text("tls-server-name") if context else ""
+    impersonation = _impersonation(target, context)
+    # the last step, since it may run a program
+    identity = Identity(_authorization(configuration, target, context), impersonation)
+    identity.authorization()
+    try:
+        return Connection(configuration, context.name if context else None, identity, tls_name)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the connection to {configuration.host} cannot be set up: {foreign_text(str(error))}") from None
+
+
+def _use_context(configuration: t.Any, context: Context, target: Target) -> None:
+    cluster, user = context.cluster, context.user
+    url = cluster.text("server")
+    if not url:
+        raise InputError(f"{cluster.where} has no server. Add server: https://... to it.")
+    configuration.host = server_url(f"{cluster.where}: server", url)
+    insecure = cluster.switch("insecure-skip-tls-verify")
+    configuration.verify_ssl = not insecure
+    authority = cluster.content("certificate-authority")
+    if authority and insecure and target.validate_certs is None:
+        raise InputError(
+            f"{cluster.where} has insecure-skip-tls-verify and a certificate-authority, which kubectl refuses, too. Keep one."
+        )
+    if authority:
+        configuration.ssl_ca_cert = cluster.path("certificate-authority") or kept(authority)
+        check_authority(f"{cluster.where}: certificate-authority", configuration.ssl_ca_cert)
+    certificate, key = user.content("client-certificate"), user.content("client-key")
+    if bool(certificate) != bool(key):
+        raise InputError(f"{user.where} has only one of client-certificate and client-key. A client certificate needs both.")
+    if certificate:
+        _use_pair(configuration, f"{user.where}: client-certificate", certificate, key)
+
+
+def _use_pair(configuration: t.Any, name: str, certificate: bytes, key: bytes) -> None:
+    remember_secrets([key])
+    configuration.cert_file, configuration.key_file = kept(certificate), kept(key)
+    check_pair(name, configuration.cert_file, configuration.key_file)
+
+
+def _use_in_cluster(configuration: t.Any) -> None:
+    try:
+        kubernetes.config.load_incluster_config(client_configuration=configuration, try_refresh_token=False)
+    except (kubernetes.config.ConfigException, OSError, ValueError):
+        raise InputError(
+            "in_cluster is true, but this task does not run in a Pod with a ServiceAccount: KUBERNETES_SERVICE_HOST, "
+            f"KUBERNETES_SERVICE_PORT or the files in {_SERVICE_ACCOUNT} are missing."
+        ) from None
+    configuration.api_key.clear()
+
+
+def _use_host(configuration: t.Any, target: Target) -> None:
+    configuration.host = server_url("host", target.host or "")
+    if target.client_cert and target.client_key:
+        for name, path in (("client_cert", target.client_cert), ("client_key", target.client_key)):
+            check_readable(name, path)
+        check_pair("client_cert", target.client_cert, target.client_key)
+        configuration.cert_file, configuration.key_file = target.client_cert, target.client_key
+
+
+def _authorization(configuration: t.Any, target: Target, context: Context | None) -> Callable[[], str] | None:
+    if context is None:
+        if target.in_cluster:
+            return TokenFile("in_cluster: the token", f"{_SERVICE_ACCOUNT}/token")
+        return bearer("api_key", target.api_key) if target.api_key else None
+    authorization = authorization_of(context)
+    if isinstance(authorization, ExecPlugin) and authorization.certificate:
+        name = f"{context.user.where}: the certificate of the exec plugin"
+        _use_pair(configuration, name, authorization.certificate.encode(), authorization.key.encode())
+    return authorization
+
+
+def _use_switches(configuration: t.Any, target: Target, context: Context | None) -> None:
+    """TLS and proxy, where the options of the task come before the kubeconfig, and that before the environment."""
     if target.validate_certs is not None:
         configuration.verify_ssl = target.validate_certs
     if target.ca_cert:
+        check_readable("ca_cert", target.ca_cert)
+        check_authority("ca_cert", target.ca_cert)
         configuration.ssl_ca_cert = target.ca_cert
-    try:
-        return Connection(configuration, context, target)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the TLS files of {shown(str(configuration.host))} cannot be used: {shown(str(error))}") from None
+    own = context.cluster.text("proxy-url") if context else ""
+    if target.no_proxy:
+        configuration.no_proxy = target.no_proxy
+    elif own and not target.proxy:
+        # as kubectl: NO_PROXY of the environment is for the proxies of the environment
+        configuration.no_proxy = None
+    if target.proxy:
+        name, url = "proxy", target.proxy
+    elif own and context:
+        name, url = f"{context.cluster.where}: proxy-url", own
+    else:
+        name, url = "the proxy of the environment (HTTPS_PROXY)", _environment_proxy(configuration) or ""
+    if url:
+        _use_proxy(configuration, name, url)
+
+
+def _environment_proxy(configuration: t.Any) -> str | None:
+    """A host and port without a scheme is common there. What NO_PROXY excepts does not matter."""
+    url, bypass = configuration.proxy, getattr(kubernetes.client.rest, "should_bypass_proxies", None)
+    if not url or (bypass and bypass(configuration.host, no_proxy=configuration.no_proxy or "")):
+        return None
+    return url if "://" in url else f"http://{url}"
+
+
+def _use_proxy(configuration: t.Any, name: str, url: str) -> None:
+    socks = hasattr(kubernetes.client.rest, "is_socks_proxy_url") and importlib.util.find_spec("socks") is not None
+    proxy = proxy_of(name, url, socks)
+    remember_secrets(proxy.secrets)
+    configuration.proxy = proxy.url
+    if proxy.authorization:
+        configuration.proxy_headers = {"Proxy-Authorization": proxy.authorization}
+
+
+def _impersonation(target: Target, context: Context | None) -> list[tuple[str, str]]:
+    """The person of the options, or else that of the kubeconfig: never a mixture of both."""
+    if target.impersonate_user:
+        return impersonation_headers(target.impersonate_user, target.impersonate_groups)
+    return impersonation_of(context.user) if context else []
 
 
 def _require_client() -> None:
@@ -104,74 +237,3 @@ def _require_client() -> None:
     version = tuple(int(part) for part in kubernetes.__version__.split(".")[:3] if part.isdigit())
     if version < LOWEST_CLIENT:
         raise ClusterError(f"{where} has kubernetes {kubernetes.__version__}, which is too old. {remedy}")
-
-
-def _load_in_cluster(configuration: t.Any) -> None:
-    try:
-        kubernetes.config.load_incluster_config(client_configuration=configuration)
-    except kubernetes.config.ConfigException as error:
-        raise InputError(f"in_cluster is true, but this task does not run in a Pod with a ServiceAccount: {error}.") from None
-
-
-def _load_kubeconfig(target: Target, configuration: t.Any) -> str:
-    """Fill the configuration; gives the name of the context that is used."""
-    where = f"kubeconfig {listed(target.kubeconfig)}"
-    contexts, current = _contexts(target.kubeconfig)
-    context = target.context or (current and str(current))
-    if not context:
-        raise InputError(f"{where} has no current context. Give context, one of: {listed(contexts) or 'none is there'}.")
-    if context not in contexts:
-        raise InputError(f"{where} has no context '{shown(context)}'. It has: {listed(contexts) or 'none'}.")
-    with _logged_errors() as told:
-        try:
-            kubernetes.config.load_kube_config(
-                config_file=":".join(target.kubeconfig),
-                context=context,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        except (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{where}, context '{shown(context)}' cannot be used: {shown(str(error))}") from None
-    if not str(configuration.host).startswith(("https://", "http://")):
-        raise InputError(f"{where}, context '{shown(context)}': its cluster has no server URL. Add server: https://... to it.")
-    # the client only logs when an exec plugin or a token refresh fails, and goes on as nobody
-    if told and not configuration.api_key and not configuration.cert_file:
-        raise ClusterError(f"{where}, context '{shown(context)}' gives no credential: {shown(' '.join(told))}")
-    return context
-
-
-def _contexts(paths: tuple[str, ...]) -> tuple[list[str], str | None]:
-    """Names of all contexts, and the current one: the first file that sets it counts, as for kubectl."""
-    names: list[str] = []
-    current: str | None = None
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                content = yaml.safe_load(file)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            mark = getattr(error, "problem_mark", None)
-            place = f" at line {mark.line + 1}" if mark else ""
-            raise InputError(f"kubeconfig {path} is not YAML{place}. Is it encrypted, or another file?") from None
-        if not isinstance(content, dict) or not isinstance(content.get("contexts") or [], list):
-            raise InputError(f"kubeconfig {path} is no kubeconfig: expected a mapping with clusters, contexts and users.")
-        entries = [entry for entry in content.get("contexts") or [] if isinstance(entry, dict)]
-        names += [str(entry["name"]) for entry in entries if entry.get("name")]
-        current = current or content.get("current-context")
-    return names, current
-
-
-@contextlib.contextmanager
-def _logged_errors() -> Iterator[list[str]]:
-    told: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            told.append(record.getMessage())
-
-    collector = Collector(logging.ERROR)
-    root = logging.getLogger()
-    root.addHandler(collector)
-    try:
-        yield told
-    finally:
-        root.removeHandler(collector)

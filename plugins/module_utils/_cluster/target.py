@@ -12,8 +12,16 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import header_value, impersonation_headers
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import server_url
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from ansible_collections.pullpass.registry.plugins.module_utils._text import (
+    is_plausible_path,
+    listed,
+    no_path_words,
+    shown,
+    shown_path,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +45,7 @@ _ENVIRONMENT = {
     "impersonate_groups": "K8S_AUTH_IMPERSONATE_GROUPS",
 }
 _DEFAULT_KUBECONFIG = "~/.kube/config"
+_BEGINNING = 400
 
 
 @dataclass(frozen=True)
@@ -107,13 +116,15 @@ def _truth(variable: str, text: str) -> bool:
         return True
     if word in ("false", "no", "off", "0", "f", "n"):
         return False
-    raise InputError(f"environment variable {variable} is '{text}'. Expected true or false.")
+    raise InputError(f"environment variable {variable} is '{shown(text, 40)}'. Expected true or false.")
 
 
 def _impersonation(source: Mapping[str, t.Any]) -> dict[str, t.Any]:
     user, groups = source.get("impersonate_user"), source.get("impersonate_groups") or []
     if groups and not user:
         raise InputError("impersonate_groups is given without impersonate_user. The API server needs the user as well.")
+    if user:
+        impersonation_headers(user, groups)
     return {"impersonate_user": user, "impersonate_groups": tuple(groups)}
 
 
@@ -130,10 +141,9 @@ def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source:
     client_cert, client_key = values.get("client_cert"), values.get("client_key")
     if not host:
         raise InputError(f"{source} give a credential but no host. Add host: https://..., or use a kubeconfig.")
-    if not host.startswith(("https://", "http://")):
-        raise InputError(f"host '{host}' is no URL. Give it with its scheme, for example https://{host}.")
-    if "@" in host:
-        raise InputError("host holds '@'. Give the URL without user and password, and a token as api_key.")
+    host = server_url("host", host)
+    if api_key:
+        header_value("api_key" if "options" in source else "environment variable K8S_AUTH_API_KEY", api_key)
     if bool(client_cert) != bool(client_key):
         raise InputError(f"{source} give only one of client_cert and client_key. A client certificate needs both.")
     if not api_key and not client_cert:
@@ -188,7 +198,7 @@ def _default_files(from_environment: Mapping[str, t.Any], environment: Mapping[s
     # as for kubectl, what is missing of this variable's list does not matter as long as there is one
     there = [path for path in _split([joined]) if os.path.exists(path)]
     if not there:
-        raise InputError(f"environment variable KUBECONFIG is {joined}, and no such file exists.")
+        raise InputError(f"environment variable KUBECONFIG is {shown_path(joined)}, and no such file exists.")
     return there
 
 
@@ -200,9 +210,13 @@ def _split(paths: Sequence[str]) -> list[str]:
 def _existing(paths: Sequence[str]) -> tuple[str, ...]:
     """The files, every one of them there and readable."""
     files = _split(paths)
+    missing = [path for path in files if not os.path.isfile(path)]
+    if missing:
+        # what a document looks like when it is split at its colons, a person can still read
+        if not all(is_plausible_path(text) for text in (*missing, *(joined[:_BEGINNING] for joined in paths))):
+            raise InputError(no_path_words("kubeconfig"))
+        raise InputError(f"kubeconfig {missing[0]} does not exist on the machine where this task runs (or is no file).")
     for path in files:
-        if not os.path.isfile(path):
-            raise InputError(f"kubeconfig {path} does not exist on the machine where this task runs (or is no file).")
         if not os.access(path, os.R_OK):
-            raise InputError(f"kubeconfig {path} cannot be read by the user that runs this task.")
+            raise InputError(f"kubeconfig {shown_path(path)} cannot be read by the user that runs this task.")
     return tuple(files)

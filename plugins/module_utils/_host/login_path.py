@@ -11,7 +11,7 @@ import os
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def login_path(kind: str, given: str | None, persistent: bool, account: Account,
     else:
         path = _containers_choice(account, environment)
     if not os.path.isabs(path) or "\0" in path or path.endswith("/"):
-        raise InputError(f"path '{shown(path)}' is no absolute path of a file. Give one that begins with '/' or '~/'.")
+        raise InputError(f"path '{shown_path(path)}' is no absolute path of a file. Give one that begins with '/' or '~/'.")
     return path
 
 

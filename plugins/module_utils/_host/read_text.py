@@ -8,6 +8,7 @@ import os
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._text import is_plausible_path, no_path_words, shown_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,17 +24,21 @@ def _open(path: str, flags: int) -> int:
 
 def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open) -> str:
     """The text of the file. Raises InputError that names the option, the path and what to do."""
-    where = f"{option} {path}"
+    where = f"{option} {shown_path(path)}"
     try:
         with open(path, "rb", opener=opener) as file:
             # of a pipe whose writer says nothing there is no content at all
             content = file.read(MOST_BYTES + 1) or b""
     except FileNotFoundError:
+        if not is_plausible_path(path):
+            raise InputError(no_path_words(option)) from None
         raise InputError(
             f"{where} does not exist on the machine where this task runs. Check the path, and which host it is."
         ) from None
     except OSError as error:
         raise InputError(f"{where} cannot be read: {error.strerror}.") from None
+    except ValueError:  # a NUL
+        raise InputError(no_path_words(option)) from None
     if len(content) > MOST_BYTES:
         raise InputError(f"{where} is larger than {MOST_BYTES // 1024 // 1024} MiB. Is it the right file?")
     try:

@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,11 +64,16 @@ class Forbidden(OSError):
 
 def networks_option(option: str, written: Sequence[str]) -> tuple[Network, ...]:
     """Addresses and networks (CIDR) that a person listed. Raises InputError."""
+    return tuple(_network(option, text) for text in written)
+
+
+def _network(option: str, text: str) -> Network:
     try:
-        return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in written)
-    except ValueError as error:
+        return ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
         raise InputError(
-            f"{option}: {shown(str(error))}. Expected addresses or networks, such as 127.0.0.1 or 10.0.0.0/8."
+            f"{option}: '{shown_url(text)}' is not an address or a network. Expected addresses or networks, such as "
+            "127.0.0.1 or 10.0.0.0/8."
         ) from None
 
 

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, HUB_HOSTS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import PORTS, Origin, parse_address
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import has_user_information, shown, shown_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,9 +37,14 @@ def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin
     if endpoint is None:
         server = _HUB_SERVER if host == HUB_NAME else host
         return origin_of(f"{'http' if plain_http else 'https'}://{server}")
+    if has_user_information(endpoint):
+        raise InputError(
+            f"endpoint of {host} holds a user before '@' (it is not shown). Give {shown_url(endpoint)} as the endpoint, and the "
+            "user and password as username and password."
+        )
     text = endpoint.strip()
     url = text if "://" in text else f"{'http' if plain_http else 'https'}://{text}"
-    wrong = f"endpoint of {host}: '{shown(endpoint)}' is not host[:port]. Give the host that is to be asked, without a path."
+    wrong = f"endpoint of {host}: '{shown_url(endpoint)}' is not host[:port]. Give the host that is to be asked, without a path."
     try:
         address = parse_address(url)
     except ValueError as error:
@@ -64,8 +69,8 @@ def realm_refusal(realm: str, registry: Origin, realms: Collection[str]) -> str:
     ``realms`` lists as host (any port) or host:port.
     """
     # a query may hold an account
-    named = f"its token server '{shown(realm.partition('?')[0], 120)}'"
-    if "@" in realm.partition("?")[0]:
+    named = f"its token server '{shown_url(realm.partition('?')[0], 120)}'"
+    if has_user_information(realm.partition("?")[0]):
         return "its token server is named together with a user, which no registry has reason to do"
     try:
         origin = origin_of(realm)
@@ -88,7 +93,7 @@ def realms_option(written: Collection[str]) -> frozenset[str]:
         except ValueError:
             origin = None
         if origin is None or name not in _names(origin):
-            raise InputError(f"realms: '{shown(name)}' is neither host nor host:port. Give the host of the token server.")
+            raise InputError(f"realms: '{shown_url(name)}' is neither host nor host:port. Give the host of the token server.")
     return realms
 
 

@@ -26,7 +26,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.connec
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import no_answer
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.proxy import EnvironmentProxies
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import is_plausible_path, no_path_words, shown, shown_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,8 +209,11 @@ def _context(settings: Settings) -> ssl.SSLContext:
             return _context_of(settings.ca_data)
         return make_context(cafile=settings.ca_cert, validate_certs=settings.validate_certs)
     except (OSError, ValueError) as error:
+        if not is_plausible_path(settings.ca_cert or ""):
+            raise InputError(no_path_words("the CA file of a registry (ca_cert, registry_ca_cert)")) from None
+        reason = getattr(error, "strerror", None) or "it holds no certificate in PEM form"
         raise InputError(
-            f"the CA file '{shown(str(settings.ca_cert))}' cannot be used: {shown(str(error))}. Give the path of a PEM file."
+            f"the CA file {shown_path(settings.ca_cert)} cannot be used: {shown(reason)}. Give a PEM file."
         ) from None
 
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import urllib.error
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import Forbidden
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import origin_of
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_url
@@ -35,11 +36,14 @@ def no_answer(error: Exception, url: str, timeout: float) -> NoAnswer:
 
 
 def _trouble(error: Exception, timeout: float) -> str:
-    told = shown(str(error))
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        # a library refuses to send the request and repeats a part of it: a header with a credential, perhaps
+        return f"cannot be asked: the request cannot be sent ({type(error).__name__}). Check host, port and credential."
+    told = foreign_text(str(error))
     if isinstance(error, (socket.timeout, TimeoutError)):
         return f"did not answer within {timeout:g} seconds. Check network, firewall, proxy and DNS."
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = shown(error.verify_message)
+        reason = foreign_text(error.verify_message)
         return f"has a certificate that is not trusted ({reason}). Give its CA as ca_cert, or mend the certificate."
     if isinstance(error, ssl.SSLError):
         return f"does not speak TLS as it should ({told}). If it is a registry without TLS, set plain_http."
