@@ -82,6 +82,7 @@ def test_a_registry_is_stored_under(written: str, key: str) -> None:
         pytest.param("", ("host is missing", "Give host[:port]"), id="empty"),
         pytest.param("https://", ("host is missing", "Give host[:port]"), id="scheme alone"),
         pytest.param("/team", ("'/team'", "host is missing"), id="path alone"),
+        pytest.param("[0]", ("'[0]'", "not a host name"), id="brackets without an IPv6 address"),
         pytest.param("ftp://reg.io", ("'ftp://reg.io'", "not a host name", "Give host[:port]"), id="other scheme"),
         pytest.param("reg.io:port", ("'reg.io:port'", "not a host name"), id="port is no number"),
         pytest.param("reg.io:65536", ("'reg.io:65536'", "not a host name"), id="port too large"),

@@ -90,12 +90,20 @@ def _without_api_version(path: str) -> str:
     return path
 
 
+def _is_address(host: str) -> bool:
+    """Whether what stands in brackets, if anything does, is an IPv6 address; the kubelet drops such a key otherwise."""
+    try:
+        return not host.startswith("[") or bool(index_key(host))
+    except ValueError:
+        return False
+
+
 def _check_host(written: str, host: str) -> None:
     named = f"registry '{shown(written)}'"
     if not host:
         raise InputError(f"{named}: the host is missing. Give host[:port][/path], for example registry.example.com:5000.")
     match = _HOST.fullmatch(host)
-    if match is None or int(match["port"] or 1) > 65535:
+    if match is None or int(match["port"] or 1) > 65535 or not _is_address(host):
         raise InputError(f"{named}: '{shown(host)}' is not a host name with an optional port. Give host[:port][/path].")
     if match["port"] is None and "." not in host and host != "localhost" and not host.startswith("["):
         raise InputError(

@@ -78,7 +78,7 @@ def _place(path: str, owners: _Owners, stack: contextlib.ExitStack) -> Place | N
     """None behind another owner, and for what is not a plain file, which read_text has the words for."""
     try:
         return stack.enter_context(open_place(os.path.join(os.getcwd(), path), owners))
-    except (InputError, ValueError, _OtherOwner):
+    except (InputError, OSError, ValueError, _OtherOwner):
         return None
 
 
