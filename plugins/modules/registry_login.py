@@ -41,6 +41,27 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  purge_registries:
+    description:
+      - Whether logins that this module stored in the file earlier with this option, and that O(registries) does not name any
+        more, are removed. With O(state=absent) all of them are removed, in addition to those that are named.
+      - The module keeps a list of them beside the file, mode 0600, with the name of the file and C(.pullpass-logins) at its
+        end. It holds registries, user names, O(store) and O(purge_owner), never a password or a hash of one. (docker and podman
+        drop marks in the file itself.)
+      - A login is removed only if it is on the list, and the file or the helper still has it with the same user name and of
+        the same kind. Logins that were there before stay, and those of other users since. Where somebody logged in again as the
+        same user, the module cannot see that, and takes the login for its own.
+      - A login that the module finds as wanted is not added to the list. It is added when its password changes.
+      - A user name that looks like a token is not written down, so that its login is not removed. A warning says so.
+      - Without this option, a list that exists is kept up to date, and nothing else is done with it.
+    type: bool
+    default: false
+  purge_owner:
+    description:
+      - Name for the tasks that log in to the registries together. O(purge_registries) removes only logins of tasks with the same
+        name. Give two tasks with O(purge_registries) for one file different names, or each removes the logins of the other.
+    type: str
+    default: default
   path:
     description:
       - The file, as an absolute path or from C(~/), which is the home of O(user). By default the one that the programs choose
@@ -167,6 +188,11 @@ EXAMPLES = r"""
     store: file
     registries: "{{ pullpass_registries }}"
 
+- name: These registries and no other of those that were stored here before
+  pullpass.registry.registry_login:
+    registries: "{{ pullpass_registries }}"
+    purge_registries: true
+
 - name: Log out
   pullpass.registry.registry_login:
     state: absent
@@ -181,7 +207,7 @@ path:
   type: str
   sample: /root/.docker/config.json
 logins:
-  description: What became of each login.
+  description: What became of each login, first those of O(registries), then those that O(purge_registries) removed.
   returned: always, unless nothing could be planned
   type: list
   elements: dict
@@ -203,6 +229,12 @@ logins:
       type: bool
       returned: always
   sample: [{"registry": "registry.example.com:5000", "username": "ci-bot", "action": "stored", "verified": true}]
+purged:
+  description: Registries whose logins O(purge_registries) removed.
+  returned: always, unless nothing could be planned
+  type: list
+  elements: str
+  sample: [old.example.com]
 backup_file:
   description: The copy of the file as it was.
   returned: with O(backup), when the file was changed
@@ -239,6 +271,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.credential
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes, attributes_option
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import lost_at_boot
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import Purge
 from ansible_collections.pullpass.registry.plugins.module_utils._host.logins import (
     STORED,
     UNCHANGED,
@@ -270,6 +303,8 @@ OPTIONS: dict[str, t.Any] = {
     "group": {"type": "str"},
     "mode": {"type": "raw"},
     "backup": {"type": "bool", "default": False},
+    "purge_registries": {"type": "bool", "default": False},
+    "purge_owner": {"type": "str", "default": "default"},
 }
 CREDENTIALS = {
     **CREDENTIAL_OPTIONS,
@@ -288,8 +323,10 @@ def check_options(params: dict[str, t.Any]) -> None:
         raise InputError("owner and user are both given, and the file of a user belongs to that user. Leave owner out.")
     if not params["store"]:
         raise InputError("store is empty. Give auto, file, or the suffix of a docker-credential-* program.")
-    if params["state"] == "absent" and params["registries"] == []:
-        raise InputError("registries is an empty list. Name the registries to log out of.")
+    if params["state"] == "absent" and params["registries"] == [] and not params["purge_registries"]:
+        raise InputError("registries is an empty list. Name the registries to log out of, or set purge_registries.")
+    if not params["purge_owner"]:
+        raise InputError("purge_owner is empty. Give a name, or leave the option out.")
 
 
 def path_of_config_file(given: str | None, place: LoginPlace) -> str | None:
@@ -350,6 +387,7 @@ def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done
             f"{place.file.path} lies in memory, and the login is lost when the machine starts anew. Set persistent, or give a "
             "path of your own."
         )
+    yield from done["warnings"]
     if done["unlocked"]:
         yield (
             f"the folder of {place.file.path} could not be locked (it is on NFS, or another process holds the lock): two tasks "
@@ -386,13 +424,16 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
         wishes = logouts(module, place)
     else:
         wishes, found = logins(module, place, keeper)
-    done = place.as_account(lambda: settle(place.file, keeper, wishes, attributes, params["backup"]))
+    purge = Purge(place.file, params["purge_registries"], params["purge_owner"])
+    done = place.as_account(lambda: settle(place.file, keeper, wishes, attributes, params["backup"], purge))
     for warning in warnings(place, wishes, attributes, done):
         module.warn(warning)
     verified = [row["verdict"] == ACCEPTED for row in found["logins"]] if found else [None] * len(wishes)
+    verified += [None] * len(done["purged"])
     answer = {
         "changed": done["changed"],
         "path": place.file.path,
+        "purged": done["purged"],
         "logins": [
             {"registry": row["registry"], "username": row["username"], "action": row["action"], "verified": good}
             for row, good in zip(done["rows"], verified)

@@ -53,22 +53,38 @@ class LoginFile:
     ``unlocked``: another task could have changed the file at the same time.
     """
 
-    def __init__(self, path: str, guard: Guard | None) -> None:
+    def __init__(self, path: str, guard: Guard | None, is_locked: bool = False) -> None:
+        """``is_locked``: whoever uses it holds the lock on its folder."""
         self.path = path
         self._guard = guard
+        self._is_locked = is_locked
         self.unlocked = False
         self.refusal = ""
+
+    def beside(self, suffix: str) -> LoginFile:
+        """The file of this name and ``suffix`` where the path leads to, for use while this one is changed. Raises InputError."""
+        with self._told("cannot be read"), open_place(self.path, self._guard) as place:
+            path = os.path.join(place.folder, *place.missing, place.name + suffix)
+        return LoginFile(path, self._guard, is_locked=True)
 
     def read(self) -> tuple[str, os.stat_result | None]:
         """The text, its bytes that are no UTF-8 as lone surrogates, and None for a missing file. Raises InputError."""
         with self._told("cannot be read"), open_place(self.path, self._guard) as place:
             return self._content(place)
 
-    def change(self, edit: Callable[[str], str], attributes: Attributes, backup: bool, create: bool = True) -> dict[str, t.Any]:
+    def change(
+        self,
+        edit: Callable[[str], str],
+        attributes: Attributes,
+        backup: bool,
+        create: bool = True,
+        then: Callable[[], None] = lambda: None,
+    ) -> dict[str, t.Any]:
         """Replace the file by what ``edit`` makes of its text ("" for none). Raises InputError, the file then as it was.
 
         Gives ``changed``, ``backup_file`` and ``attributes``, the differences of these. ``edit`` is called again where another
-        program has changed the file meanwhile. Without ``create`` a missing file is not made.
+        program has changed the file meanwhile. Without ``create`` a missing file is not made. ``then`` is called at the end,
+        while other tasks still wait.
         """
         if not create and self.read()[1] is None:
             edit("")
@@ -78,6 +94,8 @@ class LoginFile:
             for _attempt in range(_MOST_ATTEMPTS):
                 with self._locked(until) as (place, folder):
                     done = self._attempt(place, folder, edit, attributes, backup)
+                    if done is not None:
+                        then()
                 if done is not None:
                     return done
         raise InputError(
@@ -150,7 +168,7 @@ class LoginFile:
         with open_place(self.path, self._guard) as place:
             folder = os.open(".", _FOLDER, dir_fd=place.handle)
             try:
-                if self._lock(folder, until):
+                if not self._is_locked and self._lock(folder, until):
                     remove_leftovers(folder)
                 # while we waited another one may have made the file, or changed the links that lead to it
                 with open_place(self.path, self._guard) as now:

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import LoginFormat
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import Purge
 
 AUTO, FILE = "auto", "file"
 STORED, REMOVED, UNCHANGED = "stored", "removed", "unchanged"
@@ -89,6 +90,31 @@ class Keeper:
         action = REMOVED if forgotten or edited.text != document.text else UNCHANGED
         return edited, Row(key, before or (username and told_user(username)), action, before)
 
+    def store_of(self, document: LoginDocument, key: str) -> str:
+        """Where the login of ``key`` is put: file, or the suffix of a helper."""
+        return self._helper(document, key) or FILE
+
+    def find_recorded(self, document: LoginDocument, key: str, store: str) -> StoredLogin:
+        """The login under just this key, where we once put it; an empty one for none. Raises InputError."""
+        if store == FILE:
+            return document.entries.get(key, StoredLogin())
+        if document.helper(key) != store:
+            return StoredLogin()
+        if self.refusal and self.store != store:
+            raise InputError(f"{self.refusal} Give the file to root.")
+        return _kept(*(self.helpers.find(store, key) or ("", "")))
+
+    def drop(self, document: LoginDocument, key: str, store: str) -> tuple[LoginDocument, Row]:
+        """The document without the login that ``find_recorded`` found. Raises InputError."""
+        before = _user(self.find_recorded(document, key, store))
+        if store != FILE and not self.dry:
+            self.helpers.erase(store, key)
+        entry = document.entries.get(key)
+        edited = document.without([key]) if entry and (store == FILE or entry.empty) else document
+        if edited.helpers.get(key) == self.store:
+            edited = edited.unregistered(key)
+        return edited, Row(key, before, REMOVED, before)
+
     def _helper(self, document: LoginDocument, server: str) -> str:
         """That which gets the login, empty for the file."""
         named = document.helper(server)
@@ -139,29 +165,48 @@ class Wish:
     username: str | None = None
 
 
-def settle(file: LoginFile, keeper: Keeper, wishes: Sequence[Wish], attributes: Attributes, backup: bool) -> dict[str, t.Any]:
-    """Carry the wishes out, and give what was done, in values that JSON can hold. Raises InputError."""
+def settle(
+    file: LoginFile, keeper: Keeper, wishes: Sequence[Wish], attributes: Attributes, backup: bool, purge: Purge
+) -> dict[str, t.Any]:
+    """Carry the wishes out, and give what was done, in values that JSON can hold. Raises InputError.
+
+    ``rows`` are those of the wishes, in order, and after them those of what was purged.
+    """
     rows: list[Row] = []
-    helpers = [OnceAsked(keeper.helpers) for _wish in wishes]
+    helpers, helpers_of_purge = [OnceAsked(keeper.helpers) for _wish in wishes], OnceAsked(keeper.helpers)
 
     def edit(text: str) -> str:
         rows.clear()
         document = LoginDocument(file.path, text, keeper.kind)
+        purge.load()
         for wish, asked in zip(wishes, helpers):
             own = replace(keeper, helpers=asked, refusal=file.refusal)
             if wish.login is None:
                 document, row = own.take(document, wish.key, wish.username)
+                purge.removed(wish.key, wish.username)
             else:
                 document, row = own.put(document, wish.key, wish.login)
+                purge.stored(wish.key, wish.login, own.store_of(document, wish.key), row.action == STORED)
             rows.append(row)
+        own = replace(keeper, helpers=helpers_of_purge, refusal=file.refusal)
+        document, purged = purge.carry_out(own, document, [wish.key for wish in wishes if wish.login])
+        rows.extend(purged)
         return document.text
 
     if keeper.dry:
         done = file.preview(edit, attributes)
     else:
-        done = file.change(edit, attributes, backup, create=any(wish.login for wish in wishes))
-    changed = done["changed"] or any(row.action != UNCHANGED for row in rows)
-    return {**done, "changed": changed, "rows": [asdict(row) for row in rows], "unlocked": file.unlocked}
+        create = any(wish.login for wish in wishes) or purge.has_list()
+        done = file.change(edit, attributes, backup, create, then=purge.save)
+    changed = done["changed"] or purge.changed or any(row.action != UNCHANGED for row in rows)
+    return {
+        **done,
+        "changed": changed,
+        "rows": [asdict(row) for row in rows],
+        "purged": [row.registry for row in rows[len(wishes) :]],
+        "unlocked": file.unlocked,
+        "warnings": purge.warnings,
+    }
 
 
 def look(file: LoginFile, keeper: Keeper, keys: Sequence[str]) -> dict[str, t.Any]:
