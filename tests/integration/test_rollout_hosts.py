@@ -102,8 +102,11 @@ def test_one_login_for_all_then_nothing_to_do(
             **{host: "changed; logins: 2 stored" for host in hosts},
             **{name: f"changed; secrets: 1 created; links: 1 linked; {requests(run, name)} API requests" for name in clusters},
         }
-    assert {path.name for path in after} == {f"{number}{more}.json" for number in range(4) for more in ("", ".more")}
-    assert all(auths(path).keys() == {(other if path.name[0] == "3" else server).authority} for path in after)
+    names = {f"{number}{more}.json" for number in range(4) for more in ("", ".more")}
+    # and beside each the list of what was stored
+    assert {path.name for path in after} == names | {f"{name}.pullpass-logins" for name in names}
+    for path in folder.glob("*.json"):
+        assert auths(path).keys() == {(other if path.name[0] == "3" else server).authority}
     assert [server.authority in access.document(prefix)["auths"] for access in (c2, c3)] == [True, True]
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == after
     assert {counters["changed"] for counters in second.recap.values()} == {0}
