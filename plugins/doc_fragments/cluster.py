@@ -15,6 +15,10 @@ options:
         The switches C(K8S_AUTH_VERIFY_SSL), C(K8S_AUTH_SSL_CA_CERT), C(K8S_AUTH_PROXY) and C(K8S_AUTH_NO_PROXY) count only for
         the cluster that C(K8S_AUTH_HOST) names.
       - An empty text counts as not given.
+      - Each field of a kubeconfig is honoured as by kubectl, or refused. C(tokenFile) comes before C(token), and C(token) counts
+        while the file is missing or empty. C(as), C(as-groups), C(as-uid) and C(as-user-extra) are honoured. An C(auth-provider)
+        other than C(oidc) is refused. The full list is in C(docs/connection.md) of the collection.
+      - What an exec plugin writes is never shown, since it can hold a token.
     type: list
     elements: path
   context:
@@ -23,10 +27,15 @@ options:
       - Given alone, the file is that of C(K8S_AUTH_KUBECONFIG), C(KUBECONFIG) or C(~/.kube/config).
     type: str
   host:
-    description: URL of the API server. Needs a credential beside it.
+    description:
+      - URL of the API server, for example V(https://api.example.com:6443). Needs a credential beside it.
+      - A URL with a user, a query or a fragment is refused.
     type: str
   api_key:
-    description: Bearer token for O(host).
+    description:
+      - Bearer token for O(host).
+      - It is not trimmed. A line break or another control character in it is refused.
+      - Only tokens from files (C(tokenFile), and the ServiceAccount of O(in_cluster)) are trimmed at both ends, as by kubectl.
     type: str
   validate_certs:
     description:
@@ -47,13 +56,18 @@ options:
     type: path
     aliases: [key_file]
   proxy:
-    description: URL of a proxy to the API server, for example V(http://proxy.example.com:3128).
+    description:
+      - URL of a proxy to the API server, for example V(http://proxy.example.com:3128). It may hold a user and a password.
+      - A V(socks5://) proxy needs the Python package PySocks.
     type: str
   no_proxy:
     description: Hosts that are reached without O(proxy), separated by commas.
     type: str
   impersonate_user:
-    description: User to act as; the identity needs the right to impersonate. Also from C(K8S_AUTH_IMPERSONATE_USER).
+    description:
+      - User to act as; the identity needs the right to impersonate. Also from C(K8S_AUTH_IMPERSONATE_USER).
+      - It replaces C(as) of the kubeconfig, with its groups, uid and extra.
+      - Line breaks and white space at an end are refused.
     type: str
   impersonate_groups:
     description: Groups to act as, beside O(impersonate_user). Also from C(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas.
@@ -66,7 +80,7 @@ options:
     type: bool
     default: false
   request_timeout:
-    description: Seconds to wait for a connection, and for each part of an answer.
+    description: Seconds to wait for a connection, and for each part of an answer, at most 86400.
     type: float
     default: 60
   workers:

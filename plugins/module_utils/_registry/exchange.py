@@ -19,7 +19,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 
-from ansible.module_utils.urls import HTTPRedirectHandler, make_context
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import check_literal, connect
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import TimedConnection, TimedTlsConnection
@@ -27,6 +26,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_ans
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.proxy import EnvironmentProxies
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
 from ansible_collections.pullpass.registry.plugins.module_utils._text import is_plausible_path, no_path_words, shown, shown_path
+
+try:
+    from ansible.module_utils.urls import HTTPRedirectHandler, make_context
+except ImportError:
+    # ansible-core before 2.17: this file has to load all the same, so that the module can say so (_core_version.py)
+    from urllib.request import HTTPRedirectHandler  # type: ignore[assignment]
+
+    make_context = None  # type: ignore[assignment]
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
