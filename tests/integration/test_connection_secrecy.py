@@ -10,6 +10,10 @@ from typing import Any
 
 from ansible_run import Ansible
 from cluster_access import Access
+from registry_servers import Reply
+from registry_servers.fixtures import Serving
+
+pytest_plugins = ["registry_servers.fixtures"]
 
 SECRET = "Zauberwort7Zq"
 FILES = {
@@ -21,34 +25,31 @@ FILES = {
 PLUGIN = f'#!/bin/sh\necho \'token={SECRET}\' >&2\necho \'{{"status": {{"token": "{SECRET}"}}}}\'\nexit 3\n'
 
 
-def kubeconfig(folder: Path, name: str, access: Access, user: dict[str, Any], **cluster: Any) -> str:
+def kubeconfig(path: Path, server: str, ca: str, user: dict[str, Any], **cluster: Any) -> str:
     content = {
-        "clusters": [
-            {"name": "c", "cluster": {"server": access.cluster.server, "certificate-authority": str(access.ca), **cluster}}
-        ],
+        "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": ca, **cluster}}],
         "users": [{"name": "u", "user": user}],
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }
-    (folder / name).write_text(json.dumps(content))
-    return str(folder / name)
+    path.write_text(json.dumps(content))
+    return str(path)
 
 
-def cases(access: Access, folder: Path) -> list[tuple[dict[str, Any], dict[str, str], str]]:
+def cases(server: str, ca: str, folder: Path) -> list[tuple[dict[str, Any], dict[str, str], str]]:
     """Options, environment, and what the message says."""
     for name, text in FILES.items():
         (folder / name).write_text(text)
     (folder / "plugin").write_text(PLUGIN)
     (folder / "plugin").chmod(0o755)
-    server, ca = access.cluster.server, str(access.ca)
     host = {"host": server, "ca_cert": ca}
-    good = {**host, "api_key": access.cluster.token}
+    good = {**host, "api_key": "another-token"}
 
     def user(name: str, **fields: Any) -> dict[str, Any]:
-        return {"kubeconfig": kubeconfig(folder, name, access, fields)}
+        return {"kubeconfig": kubeconfig(folder / name, server, ca, fields)}
 
     def cluster(name: str, **fields: Any) -> dict[str, Any]:
-        return {"kubeconfig": kubeconfig(folder, name, access, {"token": SECRET}, **fields)}
+        return {"kubeconfig": kubeconfig(folder / name, server, ca, {"token": SECRET}, **fields)}
 
     def of_exec(**fields: Any) -> dict[str, Any]:
         return {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", **fields}
@@ -57,64 +58,28 @@ def cases(access: Access, folder: Path) -> list[tuple[dict[str, Any], dict[str, 
     key = base64.b64encode(FILES["key.pem"].encode()).decode()
     return [
         ({**host, "api_key": f"{SECRET}\n"}, {}, "api_key ends with a line break"),
-        ({**host, "api_key": f"{SECRET}\r\n"}, {}, "api_key ends with a line break"),
-        ({**host, "api_key": f"a\n{SECRET}"}, {}, "api_key holds a line break or another control character"),
-        ({**host, "api_key": f"{SECRET}\x7f"}, {}, "api_key holds a line break or another control character"),
+        ({**host, "api_key": f"a\0{SECRET}"}, {}, "api_key holds a line break or another control character"),
         ({**host, "api_key": f"{SECRET}ключ"}, {}, "401"),
-        ({}, {"K8S_AUTH_HOST": server, "K8S_AUTH_API_KEY": f"{SECRET}\n"}, "K8S_AUTH_API_KEY ends with a line break"),
+        ({}, {"K8S_AUTH_HOST": server, "K8S_AUTH_API_KEY": f"{SECRET}\r\n"}, "K8S_AUTH_API_KEY ends with a line break"),
         ({**good, "impersonate_user": f"a\r\nX: {SECRET}"}, {}, "impersonate_user holds a line break"),
-        (
-            {**good, "impersonate_user": "a", "impersonate_groups": [f"{SECRET}\n"]},
-            {},
-            "impersonate_groups ends with a line break",
-        ),
-        ({**good, "host": f"https://u:{SECRET}@127.0.0.1"}, {}, "host holds a user before '@'"),
         ({**good, "host": f"https://u:{SECRET}@[::1"}, {}, "host holds a user before '@'"),
-        ({**good, "host": f"https://api?token={SECRET}"}, {}, "holds '?' or '#'"),
-        ({**good, "host": "https://api#"}, {}, "holds '?' or '#'"),
-        ({**good, "host": "https://[::1"}, {}, "no valid host and port"),
-        ({**good, "proxy": "foo"}, {}, "is not the URL of a proxy"),
-        ({**good, "proxy": f"u:{SECRET}@foo:1"}, {}, "is not the URL of a proxy"),
         ({**good, "proxy": f"http://u:{SECRET}@127.0.0.1:1"}, {}, "the proxy on the way to"),
-        ({**good, "proxy": f"socks5://u:{SECRET}@127.0.0.1:1"}, {}, "is a SOCKS proxy"),
-        ({**good}, {"HTTPS_PROXY": f"http://u:{SECRET}@foo:x"}, "the proxy of the environment"),
-        ({**good, "request_timeout": ".nan"}, {}, "request_timeout is nan"),
-        ({**good, "ca_cert": "/does/not/exist"}, {}, "ca_cert /does/not/exist cannot be read"),
-        ({**good, "ca_cert": str(folder / "key.pem")}, {}, "ca_cert holds no certificate"),
+        ({**good, "request_timeout": "nan"}, {}, "request_timeout is nan"),
         ({**good, "ca_cert": FILES["key.pem"]}, {}, "ca_cert does not look like a path"),
-        ({"host": server, "client_cert": ca, "client_key": FILES["key.pem"]}, {}, "client_key does not look like a path"),
         ({"host": server, "client_cert": ca, "key_file": FILES["key.pem"]}, {}, "client_key does not look like a path"),
-        ({"host": server, "client_cert": ca, "client_key": str(folder / "key.pem")}, {}, "cannot be used together"),
         ({"kubeconfig": document}, {}, "kubeconfig does not look like a path"),
-        ({"kubeconfig": [document]}, {}, "kubeconfig does not look like a path"),
-        ({"kubeconfig": f"apiVersion: v1\nusers: [{{name: u, user: {{token: {SECRET}}}}}]\n"}, {}, "does not look like a path"),
-        ({}, {"K8S_AUTH_KUBECONFIG": document}, "kubeconfig does not look like a path"),
         ({"kubeconfig": str(folder / "broken.yml")}, {}, "is not YAML at line 3"),
         (user("token-lf", token=f"{SECRET}\n"), {}, "token ends with a line break"),
-        (user("token-nul", token=f"{SECRET}\0"), {}, "token holds a line break or another control character"),
-        (user("token-number", token=[SECRET]), {}, "token is not text"),
         (user("token-file", tokenFile="token"), {}, "tokenFile holds a line break"),
-        (user("token-none", tokenFile="empty"), {}, "A token is expected in it"),
-        (user("as", token=SECRET, **{"as": f"a\r\nX: {SECRET}"}), {}, "as holds a line break"),
-        (user("key", **{"client-certificate": ca, "client-key-data": f"%%{key}"}), {}, "client-key-data is not base64"),
         (user("cut", **{"client-certificate": ca, "client-key-data": key[:-3]}), {}, "client-key-data is not base64"),
-        (user("pair", **{"client-certificate": ca, "client-key-data": key}), {}, "cannot be used together"),
         (user("exec", exec=of_exec(command=str(folder / "plugin"))), {}, "What it wrote is not shown"),
-        (
-            user("env", exec=of_exec(command="none-such", env=[{"name": "T", "value": SECRET}])),
-            {},
-            "cannot be run where this task",
-        ),
-        (user("gcp", **{"auth-provider": {"name": "gcp", "config": {"access-token": SECRET}}}), {}, "'gcp' is not supported"),
-        (cluster("server", server=f"https://u:{SECRET}@api"), {}, "server holds a user before '@'"),
-        (cluster("proxy", **{"proxy-url": f"http://u:{SECRET}@127.0.0.1:1"}), {}, "the proxy on the way to"),
         (cluster("odd-proxy", **{"proxy-url": f"u:{SECRET}@foo"}), {}, "proxy-url 'foo' is not the URL of a proxy"),
-        (cluster("unknown"), {}, "401"),
     ]
 
 
-def test_no_output_has_a_secret_of_the_connection(c2: Access, ansible: Ansible, tmp_path: Path) -> None:
-    table = cases(c2, tmp_path)
+def test_no_output_has_a_secret_of_the_connection(serve: Serving, ansible: Ansible, tmp_path: Path) -> None:
+    server = serve(lambda _request: Reply(401, body={"kind": "Status", "message": "Unauthorized"}))
+    table = cases(server.origin, str(serve.authority.pem), tmp_path)
     # from a file of variables, as from a vault: a play's own text Ansible shows itself
     (tmp_path / "vars.json").write_text(json.dumps({"given": [options for options, _environment, _words in table]}))
     tasks = [

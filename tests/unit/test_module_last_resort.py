@@ -46,8 +46,11 @@ def _ended(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
         arguments = {"_ansible_remote_tmp": "/tmp", "_ansible_verbosity": 4, **options}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
-        monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda _self, text: logged.append(text))
-        monkeypatch.setattr(basic, "has_journal", False)
+        if hasattr(basic.AnsibleModule, "_log_to_syslog"):
+            monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda _self, text: logged.append(text))
+            monkeypatch.setattr(basic, "has_journal", False)
+        else:  # ansible-core 2.22
+            monkeypatch.setattr(basic._logging, "log_to_system", lambda text, **rest: logged.append(f"{text} {rest}"))
         with pytest.raises(SystemExit):
             _module.run(flow, argument_spec=SPEC)
         out, errors = capfd.readouterr()

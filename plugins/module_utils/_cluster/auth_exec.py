@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import inspect
 import time
 import typing as t
 
@@ -56,10 +57,11 @@ class ExecPlugin:
 
     def _status(self) -> dict[str, t.Any]:
         try:
-            provider = ExecProvider(
-                ConfigNode("exec", self._plugin.fields), self._plugin.folder, ConfigNode("cluster", self._cluster_info())
-            )
-            status = provider.run()
+            arguments = [ConfigNode("exec", self._plugin.fields), self._plugin.folder]
+            # kubernetes 24 does not know provideClusterInfo
+            if "cluster" in inspect.signature(ExecProvider).parameters:
+                arguments.append(ConfigNode("cluster", self._cluster_info()))
+            status = ExecProvider(*arguments).run()
         except OSError as error:
             hint = self._plugin.text("installHint")
             advice = f" Its installHint: {shown(hint, 500)}" if hint else " Install it there, or use another way to log in."
