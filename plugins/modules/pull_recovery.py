@@ -61,6 +61,11 @@ options:
         comes back if the new one is refused. Until one of the two is there, a file with mode 0600 holds the old one, in the
         directory for temporary files of the machine where the task runs, as C(pullpass-pod-NAMESPACE-NAME-*.json) or
         C(pullpass-job-*). It stays if the task is killed or both are refused, and then the error has its path.
+      - Nothing is replaced where the new one would differ. Admission decides by who creates an object, and whoever runs this
+        may be exempt from a policy. So the answer to the trial run is compared with the old one. Where a field of the spec is
+        another one, or a label or annotation is lost or changed, the Pod is C(left) and the message names the fields. The node,
+        the volume of the ServiceAccount's token and added pull secrets may differ. The new object is compared again once it is
+        there. If it differs then, it is removed, the old one is put back, and the task fails.
       - V(bare_pods) are Pods without a controller. Only those none of whose containers ever started, and not those with
         finalizers, ephemeral containers, or containers or volumes that an admission controller has added.
       - V(jobs) are Jobs whose Pods may not be evicted, since one failure is one too many. Only those that have not finished and
@@ -119,7 +124,7 @@ RETURN = r"""
 pods:
   description:
     - The stuck Pods. By default without those that start by themselves, which are only counted; O(results=all) has them too.
-    - A namespace that could not be looked at has a row without a Pod.
+    - A namespace that could not be looked at has a row without a Pod. One that is being deleted has one with O(results=all).
   returned: always, unless nothing could be planned
   type: list
   elements: dict
@@ -151,6 +156,7 @@ pods:
         - C(replaced), it or its Job was made anew.
         - C(left), nothing was done, and the message says why and what would help.
         - C(blocked), a PodDisruptionBudget does not let it go, and a person has to decide.
+        - C(skipped), its namespace is being deleted.
         - C(failed), something else was in the way. Only this makes the task fail, after all the rest was done.
       type: str
       returned: always
@@ -174,7 +180,7 @@ pods:
       message: web-5d9c7b6f4-k8s2p has its images now (phase Running)
       runs: true
 summary:
-  description: How many Pods had each action.
+  description: How many Pods had each action. C(skipped) counts namespaces, and is there only where there are some.
   returned: always, unless nothing could be planned
   type: dict
   sample: {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 0, "failed": 0}

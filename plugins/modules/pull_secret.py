@@ -108,6 +108,14 @@ options:
     description:
       - Whether Secrets of this name and O(owner) are removed from namespaces that are no longer chosen.
       - With V(false) they are reported as C(orphaned), where namespaces are chosen by glob or selector.
+      - The ServiceAccounts that still name a removed Secret are reported, unless O(prune_links) unlinks them.
+    type: bool
+    default: false
+  prune_links:
+    description:
+      - With O(prune), whether ServiceAccounts that name the Secret are unlinked before it is removed.
+      - Where a list belongs to another tool, or cannot be read or written, the Secret stays and is C(refused) or C(failed).
+      - Needs the rights to list, get and patch ServiceAccounts in these namespaces.
     type: bool
     default: false
   refresh_before:
@@ -364,6 +372,7 @@ OPTIONS: dict[str, t.Any] = {
     "recreate": {"type": "bool", "default": False},
     "immutable": {"type": "bool"},
     "prune": {"type": "bool", "default": False},
+    "prune_links": {"type": "bool", "default": False},
     "refresh_before": {"type": "int"},
     "unverified": {
         "type": "list",
@@ -451,7 +460,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     wanted, verification = verified(module, wanted)
     fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
     mark_secrets(module, fleet.secrets)
-    outcomes = fleet.settle(params["prune"], source)
+    outcomes = fleet.settle(params["prune"], params["prune_links"], source)
     answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, params["results"] == "all")
     for warning in warnings(outcomes):
         module.warn(f"Secret {wanted.name} {warning}")

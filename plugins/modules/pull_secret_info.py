@@ -105,7 +105,10 @@ namespaces:
       type: str
       returned: always
     problems:
-      description: What could not be looked at in it, and why.
+      description:
+        - What could not be looked at in it, and why. What begins with C(note:) is only to be known.
+        - ServiceAccounts that name a Secret that does not exist, if it is one of O(names) or is managed by this collection in
+          another of the namespaces.
       type: list
       elements: str
       returned: always

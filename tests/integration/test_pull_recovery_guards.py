@@ -507,6 +507,34 @@ def test_namespaces_that_are_missing_fail_but_for_check_mode(c2: Access, ansible
     assert (failed["summary"]["evicted"], failed["summary"]["failed"]) == (1, 1)
 
 
+def test_pods_of_a_namespace_that_is_being_deleted_do_not_count(c2: Access, ansible: Ansible, prefix: str) -> None:
+    """Before, each run told of `1 left`, with a row that had no Pod."""
+    names = [prefix, f"{prefix}-leaving"]
+    stuck_deployment(c2, names[1])
+    c2.make_namespaces(names[:1])
+    kept = {"metadata": {"name": "kept", "namespace": names[1], "finalizers": ["example.com/kept"]}}
+    c2.core.create_namespaced_config_map(names[1], kept)
+    c2.core.delete_namespace(names[1])
+
+    tasks = [
+        recovery(c2, names, wait=False, results=results, evict=evict, replace=["bare_pods", "jobs"])
+        for results in ("changed", "all")
+        for evict in (True, False)
+    ]
+    audits = [{"pullpass.registry.pull_secret_info": {**c2.connection, "namespaces": names}}]
+    answers = [event["result"] for event in ansible.tasks([*tasks, *audits]).results]
+    c2.core.patch_namespaced_config_map("kept", names[1], {"metadata": {"finalizers": None}})
+
+    for told in answers[:-1]:
+        assert (told["summary"]["left"], told["summary"]["skipped"]) == (0, 1)
+        assert told["msg"] == "1 skipped"
+    assert [row["action"] for told in answers[:2] for row in told["pods"]] == []
+    assert [(row["namespace"], row["action"]) for told in answers[2:4] for row in told["pods"]] == [(names[1], "skipped")] * 2
+    leaving = next(row for row in answers[-1]["namespaces"] if row["namespace"] == names[1])
+    assert leaving["problems"] == ["note: the namespace is being deleted, and was not looked at"]
+    assert leaving["stuck_pods"] == []
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_pod_that_cannot_be_made_anew_is_put_back_or_saved(
     c2: Access, ansible: Ansible, prefix: str, times: int, tmp_path: Any

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from stored_secrets import TYPE, auth, each, entry, put, raw, read, row, rows, task
@@ -225,3 +226,45 @@ def test_a_selection_that_matches_nothing_prunes_nothing(
 
     assert all("would remove the Secret everywhere" in line["result"]["msg"] for line in run.results), run.output
     assert c2.secret(prefix) is not None
+
+
+def test_pruned_secrets_are_unlinked_first_or_their_links_are_reported(
+    c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
+) -> None:
+    """Before, ServiceAccounts named the pruned Secret for ever, and nothing said so."""
+    names = {name: f"{prefix}-{name}" for name in ("chosen", "reported", "linked", "owned", "hidden")}
+    c2.make_namespaces(names.values())
+    c2.wait_for_accounts(names.values())
+
+    def left(*places: str) -> None:
+        for place in places:
+            put(c2, names[place], OLD, labels={"pullpass.registry/owner": prefix})
+            body = {"imagePullSecrets": [{"name": "other"}, {"name": "regcred"}]}
+            c2.core.patch_namespaced_service_account("default", names[place], body)
+
+    def in_chosen(**options: Any) -> dict[str, Any]:
+        return task(c2, names["chosen"], owner=prefix, registries=[registry], prune=True, **options)
+
+    left("reported")
+    (reported,) = each(ansible, [in_chosen()])
+    left("linked", "owned")
+    applied = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "mine", "namespace": names["owned"]}}
+    c2.kubectl("apply", "-f", "-", stdin=json.dumps({**applied, "imagePullSecrets": [{"name": "regcred"}]}))
+    info = {"pullpass.registry.pull_secret_info": {**c2.connection, "namespaces": [names["chosen"], names["reported"]]}}
+    preview, untouched = each(ansible, [{**in_chosen(prune_links=True), "check_mode": True}, info])
+    assert c2.pull_secrets(names["linked"]) == ["other", "regcred"]
+    pruned, again = each(ansible, [in_chosen(prune_links=True), in_chosen(prune_links=True)])
+
+    assert rows(reported)[names["reported"]] == ("deleted", "ServiceAccount default still names it")
+    assert "still name the removed Secret" in " ".join(reported["warnings"])
+    assert c2.pull_secrets(names["reported"]) == ["other", "regcred"]
+    (row_of,) = [one for one in untouched["namespaces"] if one["namespace"] == names["reported"]]
+    (problem,) = row_of["problems"]
+    assert problem.startswith("ServiceAccount default names Secret regcred, which does not exist")
+    assert rows(preview) == rows(pruned)
+    assert rows(pruned)[names["linked"]] == ("deleted", "unlinked from ServiceAccount default")
+    action, why = rows(pruned)[names["owned"]]
+    assert (action, "because ServiceAccount mine still names it" in why) == ("refused", True)
+    assert c2.pull_secrets(names["linked"]) == ["other"]
+    assert (c2.secret(names["linked"]), c2.secret(names["owned"]) is None) == (None, False)
+    assert again["changed"] is False

@@ -14,7 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster import 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, Unlike, replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
@@ -59,7 +59,7 @@ class Server:
         guard = (body.get("deleteOptions") or body)["preconditions"]
         if self.item is None:
             raise error(refusals.NOT_FOUND, 404)
-        if self.item["metadata"]["resourceVersion"] != guard["resourceVersion"]:
+        if self.item["metadata"]["resourceVersion"] != guard.get("resourceVersion", self.item["metadata"]["resourceVersion"]):
             raise error(refusals.CONFLICT, 409)
         self.item = None
         return {}
@@ -214,7 +214,12 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacement_room.time, "sleep", lambda _seconds: None)
 
 
-def make_anew(server: Server, seconds: float = 60, files: list[Any] | None = None) -> Any:
+def make_anew(
+    server: Server,
+    seconds: float = 60,
+    files: list[Any] | None = None,
+    differences: Callable[[Mapping[str, Any]], str] | None = None,
+) -> Any:
     """``files`` holds what is kept at the moment."""
     kept: list[Any] = [] if files is None else files
 
@@ -222,7 +227,7 @@ def make_anew(server: Server, seconds: float = 60, files: list[Any] | None = Non
         kept.append(manifest)
         return Kept(f"saved {manifest['spec']}", kept.clear)
 
-    lasting = Lasting(seconds, "Background", OLD, keep)
+    lasting = Lasting(seconds, "Background", OLD, keep, differences or (lambda _new: ""))
     return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, lasting)
 
 
@@ -340,7 +345,12 @@ def test_what_cannot_be_kept_is_not_deleted() -> None:
     server = Server(passes)
     with pytest.raises(RequestError, match="no space"):
         replace_object(
-            Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, Lasting(60, None, OLD, keep)
+            Objects(cast(Api, server), "pods", dry_run=False),
+            "team-a",
+            "web",
+            SEEN,
+            NEW,
+            Lasting(60, None, OLD, keep, lambda _new: ""),
         )
     assert server.writes == ["create"]
 
@@ -365,6 +375,58 @@ def test_a_trial_that_is_refused_deletes_nothing() -> None:
         make_anew(server)
     assert server.writes == ["create"]
     assert server.sent[1][3]["metadata"]["name"] == "web-dry-run"
+
+
+@pytest.mark.parametrize(
+    ("unlike", "writes", "words", "there"),
+    [
+        # the trial, the new one, the old one put back: whether admission makes each of them as the old one was
+        ([True], ["create"], "would not be as the old one is.*spec.x", "uid-1"),
+        (
+            [False, True, False],
+            ["create", "delete", "create", "delete", "create"],
+            "removed again.*|the old one is back",
+            "uid-2",
+        ),
+        ([False, True, True], ["create", "delete", "create", "delete", "create", "delete"], "NOT BE PUT BACK.* saved", None),
+        ([False, False], ["create", "delete", "create"], "", "uid-2"),
+    ],
+)
+def test_what_admission_makes_other_than_the_old_one_does_not_stay(
+    unlike: list[bool], writes: list[str], words: str, there: str | None
+) -> None:
+    server, files, looked = Server(lambda server: {"metadata": {"name": "x"}}), list[Any](), iter(unlike)
+
+    def differences(_new: Mapping[str, Any]) -> str:
+        return "spec.x" if next(looked) else ""
+
+    if words:
+        with pytest.raises(RequestError, match=words) as caught:
+            make_anew(server, files=files, differences=differences)
+        assert isinstance(caught.value, Unlike) is (len(writes) == 1)
+        assert "spec.x" in str(caught.value)
+    else:
+        make_anew(server, files=files, differences=differences)
+    assert server.writes == writes
+    assert (server.item["metadata"]["uid"] if server.item else None) == there
+    assert files == ([OLD] if there is None else [])
+    assert list(looked) == []
+
+
+def test_what_cannot_be_removed_again_is_said_and_the_old_one_is_saved() -> None:
+    server, files = Server(passes, deleted), list[Any]()
+    real = server.obey
+
+    def obey(request: Request, body: Any) -> dict[str, Any]:
+        if request.verb == "delete":
+            raise error(refusals.FORBIDDEN, 403)
+        return real(request, body)
+
+    server.obey = obey  # type: ignore[method-assign]
+    looked = iter([False, True])
+    with pytest.raises(RequestError, match="COULD NOT BE REMOVED.* saved"):
+        make_anew(server, files=files, differences=lambda _new: "spec.x" if next(looked) else "")
+    assert files == [OLD]
 
 
 def test_a_kept_manifest_is_for_its_owner_alone_and_can_be_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,17 @@ class Objects:
         body = {**self._delete_options(seen), **({"propagationPolicy": propagation} if propagation else {})}
         self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
 
+    def delete_made(self, namespace: str, name: str, uid: str, propagation: str) -> None:
+        """One that was made by this run, at once, and whatever has been written to it since."""
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {"uid": uid},
+            "gracePeriodSeconds": 0,
+            "propagationPolicy": propagation,
+        }
+        self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
+
     def evict(self, namespace: str, name: str, seen: Seen) -> None:
         """For Pods: a delete that PodDisruptionBudgets may refuse (kind BUDGET of _cluster/refusals.py)."""
         body = {

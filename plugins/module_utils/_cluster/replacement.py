@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 _PAUSES = (0.5, 1.0, 2.0, 0.0)
 # Seconds between two looks at whether the old one is gone
 _GONE_PAUSE = 0.5
+# Seconds for one that was made a moment ago
+_SHORT_WAIT = 90.0
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,15 @@ class Lasting:
 
     ``seconds`` is how long it may take, ``propagation`` what becomes of what it owns, ``put_back`` the object as it was.
     ``keep`` writes that down before anything is deleted, so that it outlives even a run that is killed; it raises
-    RequestError where it cannot.
+    RequestError where it cannot. ``differences`` names the fields in which what the server makes of a manifest is not what
+    the old object was: then nothing is deleted, and what was made like that is removed again.
     """
 
     seconds: float
     propagation: str | None
     put_back: Mapping[str, t.Any]
     keep: Callable[[Mapping[str, t.Any]], Kept]
+    differences: Callable[[Mapping[str, t.Any]], str]
 
 
 def replace_object(
@@ -74,10 +78,20 @@ def replace_object(
     why = objection(trial) if objection else ""
     if why:
         raise RequestError(f"the old one was not touched: {why}", REFUSED, 0)
+    fields = lasting.differences(trial) if lasting else ""
+    if fields:
+        raise Unlike(f"the new one would not be as the old one is, by what admission makes of it: {fields}")
     if lasting and not objects.dry_run:
         return _replace_lasting(objects, namespace, name, seen, body, lasting)
     objects.delete(namespace, name, seen, *([lasting.propagation] if lasting else []))
-    return None if objects.dry_run else _create_one_of(objects, namespace, name, body, _fresh(old))
+    return None if objects.dry_run else _create_one_of(_Alike(objects, None), namespace, name, body, _fresh(old))
+
+
+class Unlike(RequestError):
+    """The server makes something else of the manifest than the old object was."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
 
 
 class _Lost(RequestError):
@@ -106,8 +120,8 @@ def _replace_lasting(
         kept.drop()
         raise
     try:
-        _wait_until_gone(objects, namespace, name, seen, lasting.seconds)
-        made = _create_one_of(objects, namespace, name, body, lasting.put_back)
+        _wait_until_gone(objects, namespace, name, seen.uid, lasting.seconds)
+        made = _create_one_of(_Alike(objects, lasting.differences), namespace, name, body, lasting.put_back)
     except _PutBack:
         kept.drop()
         raise
@@ -150,13 +164,39 @@ def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, prop
     raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {trouble}.")
 
 
+@dataclass(frozen=True)
+class _Alike:
+    """Creates objects; one with ``differences`` to the old object is removed again."""
+
+    objects: Objects
+    differences: Callable[[Mapping[str, t.Any]], str] | None
+
+    def create(self, namespace: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any] | PullpassError:
+        """The object that was made, or why there is none. Raises as _create_surely, and _Lost."""
+        made = _create_surely(self.objects, namespace, body["metadata"]["name"], body)
+        if isinstance(made, PullpassError) or self.differences is None:
+            return made
+        fields = self.differences(made)
+        if not fields:
+            return made
+        told = f"admission made it other than the old one was, and other than in the trial: {fields}"
+        metadata = made["metadata"]
+        try:
+            # what may run in it by now runs with other rights than it should
+            self.objects.delete_made(namespace, metadata["name"], metadata["uid"], "Background")
+            _wait_until_gone(self.objects, namespace, metadata["name"], metadata["uid"], _SHORT_WAIT)
+        except PullpassError as error:
+            raise _Lost(f"{told}. IT COULD NOT BE REMOVED, delete it yourself: {error}.") from None
+        return Unlike(f"{told}. It was removed again")
+
+
 def _create_one_of(
-    objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any], old: Mapping[str, t.Any]
+    alike: _Alike, namespace: str, name: str, body: Mapping[str, t.Any], old: Mapping[str, t.Any]
 ) -> Mapping[str, t.Any]:
-    made = _create_surely(objects, namespace, name, body)
+    made = alike.create(namespace, body)
     if not isinstance(made, PullpassError):
         return made
-    lost = _create_surely(objects, namespace, name, old)
+    lost = alike.create(namespace, old)
     if isinstance(lost, PullpassError):
         raise _Lost(f"the new one could not be made ({made}), AND THE OLD ONE COULD NOT BE PUT BACK: {lost}.")
     raise _PutBack(f"the new one was refused, the old one is back: {made}")
@@ -176,14 +216,14 @@ def _try_out(objects: Objects, namespace: str, name: str, body: Mapping[str, t.A
         ) from None
 
 
-def _wait_until_gone(objects: Objects, namespace: str, name: str, seen: Seen, seconds: float) -> None:
+def _wait_until_gone(objects: Objects, namespace: str, name: str, uid: str, seconds: float) -> None:
     """Until nothing, or something else, has the name. A server that does not answer meanwhile is asked again."""
     give_up = time.monotonic() + seconds
     trouble = "it is still being deleted"
     while True:
         try:
             now = objects.get(namespace, name)
-            if now is None or now["metadata"]["uid"] != seen.uid:
+            if now is None or now["metadata"]["uid"] != uid:
                 return
         except PullpassError as error:
             trouble = str(error)

@@ -36,7 +36,7 @@ def audit(api: Api, chosen: Chosen, question: Question, workers: int, check_mode
     failures = set(() if check_mode else chosen.missing)
     for namespace in chosen.namespaces:
         if namespace.terminating:
-            rows.append(_closed(namespace.name, "the namespace is being deleted, and was not looked at"))
+            rows.append(_closed(namespace.name, f"{NOTE}the namespace is being deleted, and was not looked at"))
         else:
             rows.append(teller.row(namespace.name))
             failures.update([namespace.name] if teller.refusal(namespace.name) else [])

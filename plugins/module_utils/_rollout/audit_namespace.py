@@ -74,6 +74,7 @@ class NamespaceTeller:
         self._read = DocumentReader()
         self._keyrings: dict[tuple[t.Any, ...], Keyring] = {}
         self._images = [(image, parse_image(image)) for image in question.images]
+        self._ours = {*(question.names or ()), *(one.name for one in survey.secrets.values() if one.owner is not None)}
         self._by_namespace: dict[str, list[FoundSecret]] = {}
         for secret in survey.secrets.values():
             self._by_namespace.setdefault(secret.namespace, []).append(secret)
@@ -118,7 +119,20 @@ class NamespaceTeller:
         if namespace not in unlisted.get("serviceaccounts", {}):
             there = {one.name for one in accounts}
             told += [f"ServiceAccount {shown(name)} does not exist" for name in exact if name not in there]
-        return told
+        return told + self._dangling(namespace, accounts)
+
+    def _dangling(self, namespace: str, accounts: Sequence[FoundAccount]) -> list[str]:
+        """Links to Secrets of ours that do not exist: those that are asked for, and those that are ours in another namespace."""
+        naming: dict[str, list[str]] = {}
+        for account in accounts:
+            for name in account.pull_secrets:
+                if name in self._ours and self._is_missing(namespace, name):
+                    naming.setdefault(name, []).append(account.name)
+        return [
+            f"ServiceAccount {listed(names, 3)} names Secret {shown(name)}, which does not exist: create the Secret, or remove "
+            "the link with pull_secret_link and state absent"
+            for name, names in naming.items()
+        ]
 
     def _account(self, account: FoundAccount) -> dict[str, t.Any]:
         return {

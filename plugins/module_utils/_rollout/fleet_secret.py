@@ -9,6 +9,7 @@ import typing as t
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.dangling_links import DanglingLinks
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.notes import notes
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.orphans import orphans, settle_orphans
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import EXPIRES
@@ -56,7 +57,7 @@ class FleetSecret:
         wanted = self._wanted
         return notes(wanted, {}, [one.registry for one in wanted.credentials], {}).get(EXPIRES)
 
-    def settle(self, prune: bool, source: Mapping[str, str] | None) -> list[Outcome]:
+    def settle(self, prune: bool, prune_links: bool, source: Mapping[str, str] | None) -> list[Outcome]:
         """An outcome for each namespace, sorted. ``source`` is the Secret that the credentials come from: no target."""
         wanted, chosen = self._wanted, self._chosen
         found = list_named(self._api, RESOURCE, stored_secret, wanted.name) if self._lists(prune) else None
@@ -72,7 +73,8 @@ class FleetSecret:
         spared = source["namespace"] if source and source["name"] == wanted.name else None
         subjects = [one for one in subjects_in(chosen, wanted.name, found) if one.namespace != spared]
         objects = Objects(self._api, RESOURCE, self._check_mode)
-        outcomes = CarryOut(objects, stored_secret, self._plan.step).run(subjects, self._workers)
+        links = DanglingLinks(self._api, wanted.name, self._workers, self._check_mode)
+        outcomes = links.reported(CarryOut(objects, stored_secret, self._plan.step).run(subjects, self._workers))
         if not self._check_mode:
             outcomes = with_stale_pods(self._api, outcomes)
         if spared in {namespace.name for namespace in chosen.namespaces}:
@@ -80,7 +82,8 @@ class FleetSecret:
         outcomes += closed_outcomes(chosen, wanted.name, self._check_mode)
         if wanted.present and found is not None:
             left = orphans(found, {namespace.name for namespace in chosen.namespaces} | {spared or ""}, wanted)
-            outcomes += settle_orphans(objects, left, wanted, prune, self._workers)
+            orphaned = settle_orphans(objects, left, wanted, prune, self._workers, links if prune_links else None)
+            outcomes += orphaned if prune_links else links.reported(orphaned)
         return sorted(outcomes, key=lambda one: one.namespace)
 
     def _lists(self, prune: bool) -> bool:

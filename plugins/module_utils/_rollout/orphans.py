@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.dangling_links import DanglingLinks
 
 LEFT = "the namespace is no longer chosen, but the Secret is still there; set prune to remove it"
 
@@ -39,10 +40,25 @@ def orphans(
 
 
 def settle_orphans(
-    objects: Objects, subjects: list[Subject[StoredSecret]], wanted: WantedSecret, prune: bool, workers: int
+    objects: Objects,
+    subjects: list[Subject[StoredSecret]],
+    wanted: WantedSecret,
+    prune: bool,
+    workers: int,
+    links: DanglingLinks | None = None,
 ) -> list[Outcome]:
-    """Removed with ``prune``, else only told."""
+    """Removed with ``prune``, else only reported. With ``links`` the ServiceAccounts that name them are unlinked before."""
     if not prune:
         return [Outcome(subject.namespace, subject.name, Step("orphaned", LEFT)) for subject in subjects]
+    namespaces = [subject.namespace for subject in subjects]
+    unlinked, blocked = links.unlinked(namespaces) if links and namespaces else ({}, {})
     gone = PullSecretPlan(replace(wanted, present=False, purge=True, adopt=False))
-    return CarryOut(objects, stored_secret, gone.step).run(subjects, workers)
+    free = [subject for subject in subjects if subject.namespace not in blocked]
+    outcomes = CarryOut(objects, stored_secret, gone.step).run(free, workers)
+    kept = [Outcome(namespace, wanted.name, step) for namespace, step in blocked.items()]
+    return [*kept, *(_told(outcome, unlinked.get(outcome.namespace, "")) for outcome in outcomes)]
+
+
+def _told(outcome: Outcome, unlinked: str) -> Outcome:
+    message = "; ".join(filter(None, (outcome.step.message, unlinked)))
+    return replace(outcome, step=replace(outcome.step, message=message))

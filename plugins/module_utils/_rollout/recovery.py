@@ -26,15 +26,16 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import Replacer
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_survey import RecoverySurvey
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import FAILED
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import FAILED, SKIPPED
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import closed_outcomes
 from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
+    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import Verdict
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import Wish
@@ -221,5 +222,12 @@ class Recovery:
     def _closed(self) -> list[Fate]:
         """Namespaces that are missing, are being deleted, or do not let their Pods be listed."""
         closed = closed_outcomes(self._chosen, "", self._terms.check_mode)
-        fates = [Fate(one.namespace, None, "failed" if one.step.action in FAILED else LEFT, one.step.message) for one in closed]
+        going = {one.name for one in self._chosen.namespaces if one.terminating}
+        fates = [Fate(one.namespace, None, self._closed_action(one, going), one.step.message) for one in closed]
         return fates + [Fate(name, None, "failed", why) for name, why in self._survey.refused.items()]
+
+    @staticmethod
+    def _closed_action(outcome: Outcome, going: Collection[str]) -> str:
+        if outcome.step.action in FAILED:
+            return "failed"
+        return SKIPPED if outcome.namespace in going else LEFT

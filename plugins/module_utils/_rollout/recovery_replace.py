@@ -13,9 +13,10 @@ import typing as t
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import CONFLICT, FORBIDDEN, REFUSED, TERMINATING
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, Unlike, replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import labels_equal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_alike import job_differences, pod_differences
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import Done
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import stuck_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import (
@@ -75,7 +76,7 @@ class Replacer:
         if why:
             return Done("left", f"it cannot be made anew: {why}")
         seconds = (item["spec"].get("terminationGracePeriodSeconds") or 0) + _SLOW
-        lasting = Lasting(seconds, None, manifest_as_it_was(item), kept_in_file)
+        lasting = Lasting(seconds, None, manifest_as_it_was(item), kept_in_file, lambda new: pod_differences(item, new))
         made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), lasting)
         return Done("replaced", "", _uid(made))
 
@@ -94,7 +95,7 @@ class Replacer:
             return Done("recovering", "it got well meanwhile, and its Job was not touched")
         seen = Seen(owner.uid, item["metadata"]["resourceVersion"])
         manifest = job_manifest(item)
-        lasting = Lasting(_SLOW, "Background", manifest, kept_in_file)
+        lasting = Lasting(_SLOW, "Background", manifest, kept_in_file, lambda new: job_differences(item, new))
         made = replace_object(self._jobs, namespace, owner.name, seen, manifest, lasting)
         return Done("replaced", "", _uid(made))
 
@@ -105,6 +106,8 @@ def _surely(work: Callable[[], Done], dry_run: bool) -> Done:
     for _try in range(_TRIES):
         try:
             return work()
+        except Unlike as error:
+            return Done("left", f"{error}. Have it created again by the account that created it")
         except RequestError as error:
             trouble = error
             if error.kind == FORBIDDEN and dry_run:

@@ -8,6 +8,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import RECOVERING
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import SKIPPED
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
 
 if t.TYPE_CHECKING:
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate
 
 CHANGED = ("evicted", "replaced")
+# needs nobody
+_COUNTED = (RECOVERING, SKIPPED)
 # in the sentence each with its reason
 _TOLD = ("failed", "blocked")
 _MOST_TOLD = 10
@@ -25,15 +28,15 @@ _MOST_TEXT = 600
 def told_recovery(fates: Sequence[Fate], actions: Sequence[str], show_all: bool) -> dict[str, t.Any]:
     """``changed``, ``failed``, ``msg``, ``summary`` (each of ``actions`` -> count) and ``pods``.
 
-    Pods that start by themselves are only counted, unless all are to be shown.
+    Pods that start by themselves are only counted, unless all are to be shown. So are namespaces that were skipped.
     """
     counts = Counter(fate.action for fate in fates)
     return {
         "changed": any(counts[action] for action in CHANGED),
         "failed": bool(counts["failed"]),
         "msg": _sentence(fates, actions, counts),
-        "summary": {action: counts[action] for action in actions},
-        "pods": [_row(fate) for fate in fates if show_all or fate.action != RECOVERING or fate.runs is False],
+        "summary": {action: counts[action] for action in (*actions, *([SKIPPED] if counts[SKIPPED] else []))},
+        "pods": [_row(fate) for fate in fates if show_all or fate.action not in _COUNTED or fate.runs is False],
     }
 
 

@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 
 CHANGED = ("created", "updated", "replaced", "deleted", "linked", "unlinked")
+SKIPPED = "skipped"
 FAILED = ("failed", "refused", "contested")
 # done, or as it was asked for: counted, and shown only on request
 QUIET = ("unchanged",)
