@@ -82,7 +82,7 @@ class DanglingLinks:
 
         found, unlisted = list_in(self.api, _RESOURCE, keep, namespaces, len(namespaces) > FEW, self.workers)
         subjects = [Subject(one.namespace, one.name, one) for one in found if one is not None]
-        return t.cast("list[Subject[StoredServiceAccount]]", subjects), unlisted
+        return subjects, unlisted
 
 
 def _with_accounts(outcome: Outcome, naming: Mapping[str, Sequence[str]]) -> Outcome:
