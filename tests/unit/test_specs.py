@@ -32,7 +32,7 @@ RENAMED = {
 TASKS = {"pull_secret": "secrets", "pull_secret_link": "links", "pull_recovery": "recovery", "pull_canary": "canary"}
 ROWS = {"pull_secret": "namespaces", "pull_secret_link": "links", "pull_recovery": "pods", "pull_canary": "nodes"}
 # What the role finds out itself
-SET_BY_THE_ROLE = {"pull_secret": {"unverified"}}
+SET_BY_THE_ROLE = {"pull_secret": {"unverified", "prune_links"}}
 # Variables of the role whose default says something else than that of the option, on purpose
 OWN_DEFAULTS = {"realms", "verify", "verify_undecided", "evict", "service_account", "service_accounts", "results", "timeout"}
 TYPES: dict[str, type | tuple[type, ...]] = {
