@@ -114,8 +114,9 @@ options:
   prune_links:
     description:
       - With O(prune), whether ServiceAccounts that name the Secret are unlinked before it is removed.
-      - Where a list belongs to another tool, or cannot be read or written, the Secret stays and is C(refused) or C(failed).
-      - Needs the rights to list, get and patch ServiceAccounts in these namespaces.
+      - Where a list belongs to another tool, or cannot be written, the Secret stays and is C(refused) or C(failed).
+      - Needs the rights to list, get and patch ServiceAccounts in these namespaces. Without the right to list them only
+        V(default) is unlinked, and the message says so.
     type: bool
     default: false
   refresh_before:

@@ -228,6 +228,22 @@ def test_a_selection_that_matches_nothing_prunes_nothing(
     assert c2.secret(prefix) is not None
 
 
+def least_rights(access: Access, namespace: str, prefix: str) -> dict[str, Any]:
+    """Connection of an account that may see and write ServiceAccount default alone."""
+    access.core.create_namespaced_service_account(namespace, {"metadata": {"name": "limited"}})
+    rules = [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "patch", "delete"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "patch"], "resourceNames": ["default"]},
+    ]
+    named = {"metadata": {"name": f"{prefix}-limited"}}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{prefix}-limited"}
+    subject = {"kind": "ServiceAccount", "name": "limited", "namespace": namespace}
+    access.rbac.create_cluster_role({**named, "rules": rules})
+    access.rbac.create_cluster_role_binding({**named, "roleRef": reference, "subjects": [subject]})
+    return access.connection_as(access.token_of(namespace, "limited"))
+
+
 def test_pruned_secrets_are_unlinked_first_or_their_links_are_reported(
     c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
 ) -> None:
@@ -251,7 +267,8 @@ def test_pruned_secrets_are_unlinked_first_or_their_links_are_reported(
     applied = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "mine", "namespace": names["owned"]}}
     c2.kubectl("apply", "-f", "-", stdin=json.dumps({**applied, "imagePullSecrets": [{"name": "regcred"}]}))
     info = {"pullpass.registry.pull_secret_info": {**c2.connection, "namespaces": [names["chosen"], names["reported"]]}}
-    preview, untouched = each(ansible, [{**in_chosen(prune_links=True), "check_mode": True}, info])
+    run = ansible.tasks([{**in_chosen(prune_links=True), "check_mode": True}, info])
+    preview, untouched = run.of("pull_secret"), run.of("pull_secret_info")
     assert c2.pull_secrets(names["linked"]) == ["other", "regcred"]
     pruned, again = each(ansible, [in_chosen(prune_links=True), in_chosen(prune_links=True)])
 
@@ -267,4 +284,11 @@ def test_pruned_secrets_are_unlinked_first_or_their_links_are_reported(
     assert (action, "because ServiceAccount mine still names it" in why) == ("refused", True)
     assert c2.pull_secrets(names["linked"]) == ["other"]
     assert (c2.secret(names["linked"]), c2.secret(names["owned"]) is None) == (None, False)
+    c2.kubectl("delete", "secret", "-n", names["owned"], "regcred")
+    left("hidden")
+    least = least_rights(c2, names["chosen"], prefix)
+    (hidden,) = each(ansible, [in_chosen(prune_links=True, kubeconfig=None, context=None, **least)])
+    action, why = rows(hidden)[names["hidden"]]
+    assert (action, why.startswith("unlinked from ServiceAccount default; which other")) == ("deleted", True)
+    assert c2.pull_secrets(names["hidden"]) == ["other"]
     assert again["changed"] is False

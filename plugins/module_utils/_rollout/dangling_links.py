@@ -20,6 +20,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import FAILED, Step
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.survey import list_in
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,15 +43,15 @@ class DanglingLinks:
     check_mode: bool
 
     def unlinked(self, namespaces: Sequence[str]) -> tuple[dict[str, str], dict[str, Step]]:
-        """namespace -> what was unlinked in it, and namespace -> why the Secret has to stay. Raises ClusterError."""
+        """namespace -> what was unlinked in it, and namespace -> why the Secret has to stay. Raises ClusterError.
+
+        A right that is missing to look does not keep a credential where it is no longer wanted.
+        """
         accounts, unlisted = self._naming(namespaces)
         plan = AccountPlan(Links((self.secret,), present=False, force=False))
         objects = Objects(self.api, _RESOURCE, self.check_mode)
         outcomes = CarryOut(objects, stored_service_account, plan.step).run(accounts, self.workers)
-        blocked = {
-            namespace: Step("failed", f"not removed, because it is not known which ServiceAccounts name it: {error}")
-            for namespace, error in unlisted.items()
-        }
+        blocked: dict[str, Step] = {}
         done: dict[str, list[str]] = {}
         for one in outcomes:
             if one.step.action in FAILED:
@@ -59,7 +60,11 @@ class DanglingLinks:
                 blocked.setdefault(one.namespace, Step(action, told))
             elif one.step.action == "unlinked":
                 done.setdefault(one.namespace, []).append(one.name)
-        return {namespace: f"unlinked from ServiceAccount {listed(names)}" for namespace, names in done.items()}, blocked
+        told = {namespace: f"which other ServiceAccounts name it is not known: {error}" for namespace, error in unlisted.items()}
+        for namespace, names in done.items():
+            words = f"unlinked from ServiceAccount {listed(names)}"
+            told[namespace] = f"{words}; {told[namespace]}" if namespace in told else words
+        return told, blocked
 
     def reported(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes; those of Secrets that were deleted say which ServiceAccounts still name them."""
@@ -80,9 +85,17 @@ class DanglingLinks:
             stored = stored_service_account(item)
             return stored if self.secret in stored.pull_secrets else None
 
+        def default(namespace: str) -> StoredServiceAccount | None:
+            try:
+                item = Objects(self.api, _RESOURCE, dry_run=True).get(namespace, "default")
+            except RequestError:  # the list has said so already
+                return None
+            return None if item is None else keep(item)
+
         found, unlisted = list_in(self.api, _RESOURCE, keep, namespaces, len(namespaces) > FEW, self.workers)
-        subjects = [Subject(one.namespace, one.name, one) for one in found if one is not None]
-        return subjects, unlisted
+        # the right may be limited to this one, as in the README
+        found += for_each(list(unlisted), default, self.workers)
+        return [Subject(one.namespace, one.name, one) for one in found if one is not None], unlisted
 
 
 def _with_accounts(outcome: Outcome, naming: Mapping[str, Sequence[str]]) -> Outcome:
