@@ -60,11 +60,11 @@ class DanglingLinks:
                 blocked.setdefault(one.namespace, Step(action, told))
             elif one.step.action == "unlinked":
                 done.setdefault(one.namespace, []).append(one.name)
-        told = {namespace: f"which other ServiceAccounts name it is not known: {error}" for namespace, error in unlisted.items()}
+        notes = {namespace: f"which other ServiceAccounts name it is not known: {error}" for namespace, error in unlisted.items()}
         for namespace, names in done.items():
             words = f"unlinked from ServiceAccount {listed(names)}"
-            told[namespace] = f"{words}; {told[namespace]}" if namespace in told else words
-        return told, blocked
+            notes[namespace] = f"{words}; {notes[namespace]}" if namespace in notes else words
+        return notes, blocked
 
     def reported(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes; those of Secrets that were deleted say which ServiceAccounts still name them."""
