@@ -461,7 +461,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     wanted, verification = verified(module, wanted)
     fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
     mark_secrets(module, fleet.secrets)
-    outcomes = fleet.settle(params["prune"], params["prune_links"], source)
+    outcomes = fleet.settle(params["prune"], source, params["prune_links"])
     answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, params["results"] == "all")
     for warning in warnings(outcomes):
         module.warn(f"Secret {wanted.name} {warning}")

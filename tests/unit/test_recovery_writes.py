@@ -395,7 +395,7 @@ def test_a_trial_that_is_refused_deletes_nothing() -> None:
 def test_what_admission_makes_other_than_the_old_one_does_not_stay(
     unlike: list[bool], writes: list[str], words: str, there: str | None
 ) -> None:
-    server, files, looked = Server(lambda server: {"metadata": {"name": "x"}}), list[Any](), iter(unlike)
+    server, files, looked = Server(passes), list[Any](), iter(unlike)
 
     def differences(_new: Mapping[str, Any]) -> str:
         return "spec.x" if next(looked) else ""

@@ -57,7 +57,7 @@ class FleetSecret:
         wanted = self._wanted
         return notes(wanted, {}, [one.registry for one in wanted.credentials], {}).get(EXPIRES)
 
-    def settle(self, prune: bool, prune_links: bool, source: Mapping[str, str] | None) -> list[Outcome]:
+    def settle(self, prune: bool, source: Mapping[str, str] | None, prune_links: bool = False) -> list[Outcome]:
         """An outcome for each namespace, sorted. ``source`` is the Secret that the credentials come from: no target."""
         wanted, chosen = self._wanted, self._chosen
         found = list_named(self._api, RESOURCE, stored_secret, wanted.name) if self._lists(prune) else None
