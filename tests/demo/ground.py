@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lab
 
@@ -13,7 +14,7 @@ INSTANCE = "demo"
 OWN_CLUSTER_HELP = """KUBECONFIG and REGISTRY go together, to run the demo on a cluster and registry of your own:
   KUBECONFIG=~/.kube/config REGISTRY=registry.example.com:5000 \\
   REGISTRY_USERNAME=bot REGISTRY_PASSWORD_FILE=./password [IMAGE=registry.example.com:5000/team/app:1] [CONTEXT=name] \\
-  [REGISTRY_CA=./ca.pem] make demo
+  [REGISTRY_CA=./ca.pem] [REGISTRY_PLAIN_HTTP=1] make demo
 Without any of them the demo brings up a lab of its own."""
 
 
@@ -35,6 +36,12 @@ class Ground:
     no_pods: str = ""
     audit_log: Path | None = None
     ca: str | None = None
+    plain_http: bool = False
+
+    def credential(self, password: str) -> dict[str, Any]:
+        """An entry of pullpass_registries."""
+        plain = {"plain_http": True} if self.plain_http else {}
+        return {"registry": self.registry, "username": self.username, "password": password, **plain}
 
     @property
     def own(self) -> bool:
@@ -91,7 +98,14 @@ def own(kubeconfig: str, registry: str) -> Ground:
         image=image,
         no_pods="" if image else "IMAGE names no private image",
         ca=variables.get("REGISTRY_CA"),
+        plain_http=_is_set(variables.get("REGISTRY_PLAIN_HTTP", "")),
     )
+
+
+def _is_set(value: str) -> bool:
+    if value.lower() not in ("", "0", "1", "false", "true"):
+        raise DemoError(f"REGISTRY_PLAIN_HTTP is '{value}'. Set it to 1 for a registry without TLS, or leave it out.")
+    return value.lower() in ("1", "true")
 
 
 def lab_folder() -> Path:

@@ -85,13 +85,21 @@ def _show_wrong_password(ground: Ground, inventory: Path, variables: Path) -> No
         "The registry is asked once, before any cluster is touched. It says no, and that is the end of it. Nothing is written, "
         "and the account is not locked by one more attempt for each cluster.",
     )
-    credential = {"registry": ground.registry, "username": ground.username, "password": "not the password"}
-    command = _command(inventory, variables, *_QUIETLY, "-e", json.dumps({"pullpass_registries": [credential]}))
+    wrong = json.dumps({"pullpass_registries": [ground.credential("not the password")]})
+    # Check mode and verify_undecided keep the cluster as it is, whatever the registry answers.
+    never_write = ("--check", "-e", "cluster_pull_access_verify_undecided=fail")
+    command = _command(inventory, variables, *_QUIETLY, *never_write, "-e", wrong)
     output = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    told = [line.strip(' ",') for line in output.stdout.splitlines() if "demo:  " in line]
-    if not output.returncode or not told:
-        raise DemoError("a wrong password did not stop the rollout; what the playbook says:\n" + output.stdout)
-    print("\n".join(textwrap.fill(line, 110, initial_indent="  ", subsequent_indent="    ") for line in told))
+    lines = [line.strip(' ",') for line in output.stdout.splitlines() if "demo:  " in line]
+    if not output.returncode or not lines:
+        raise DemoError(f"a wrong password did not stop the rollout. The playbook printed:\n{output.stdout}{output.stderr}")
+    summary = "\n".join(textwrap.fill(line, 110, initial_indent="  ", subsequent_indent="    ") for line in lines)
+    if not any(" rejected" in line for line in lines):
+        raise DemoError(
+            f"the registry {ground.registry} did not say that the password is wrong:\n{summary}\nFor a registry without TLS set "
+            "REGISTRY_PLAIN_HTTP=1, for a CA of your own REGISTRY_CA. Nothing was written to the cluster in this step."
+        )
+    print(summary)
 
 
 def _show_pods(view: ClusterView) -> None:
@@ -115,8 +123,7 @@ def _write_files(ground: Ground) -> tuple[Path, Path]:
         host["cluster_pull_access_context"] = ground.context
     inventory.write_text(json.dumps({"clusters": {"hosts": {"demo": host}}}, indent=2) + "\n")
     variables.touch(mode=0o600)
-    credential = {"registry": ground.registry, "username": ground.username, "password": ground.password}
-    variables.write_text(json.dumps({"pullpass_registries": [credential]}) + "\n")
+    variables.write_text(json.dumps({"pullpass_registries": [ground.credential(ground.password)]}) + "\n")
     return inventory, variables
 
 
