@@ -50,7 +50,7 @@ case "$(cat)" in
   text*) echo 'Welcome!';;
   list*) echo '["Zauberwort"]';;
   number*) echo '{"Username": "bot", "Secret": 5}';;
-  lacking*) echo '{"Username": "bot", "secret": "Zauberwort"}';;
+  lacking*) echo '{"Username": "bot", "Password": "Zauberwort"}';;
   deep*) head -c 200000 /dev/zero | tr '\\0' '[';;
   bytes*) printf '\\377\\376';;
   empty*) echo '{"Username": "bot", "Secret": ""}';;
@@ -64,8 +64,9 @@ TOLD = {
     "aside": "failed for aside.example.com: said on the other stream",
     "silent": "failed for silent.example.com: it ends with 3",
     "killed": "failed for killed.example.com: it ends with -9",
-    **dict.fromkeys(("text", "list", "number", "lacking", "deep", "bytes"), "no JSON with Username and Secret"),
+    **dict.fromkeys(("text", "list", "number", "deep", "bytes"), "no JSON with Username and Secret"),
     "empty": "gives an empty secret for empty.example.com. Log in to it again",
+    "lacking": "gives an empty secret for lacking.example.com. Log in to it again",
     "hang": "gave no answer for hang.example.com within",
 }
 

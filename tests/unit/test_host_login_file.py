@@ -144,6 +144,16 @@ def test_nobody_holds_up_a_task_with_the_lock(tmp_path: Path, monkeypatch: pytes
     assert os.listdir(tmp_path) == ["config.json"]
 
 
+def _meddling(meddle: Callable[[], object], seen: list[str]) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        seen.append(text)
+        if len(seen) == 1:
+            meddle()
+        return f"{text} and ours"
+
+    return edit
+
+
 def test_an_edit_is_planned_again_where_the_file_has_changed(tmp_path: Path) -> None:
     """As by docker login, which takes no lock and renames a new file into place while a credential helper is asked."""
     path = tmp_path / "config.json"
@@ -159,13 +169,7 @@ def test_an_edit_is_planned_again_where_the_file_has_changed(tmp_path: Path) -> 
         path.write_text("old")
         path.chmod(0o600)
         seen: list[str] = []
-
-        def edit(text: str, meddle: Callable[[], object] = meddle, seen: list[str] = seen) -> str:
-            seen.append(text)
-            if len(seen) == 1:
-                meddle()
-            return f"{text} and ours"
-
+        edit = _meddling(meddle, seen)
         assert LoginFile(str(path), None).change(edit, PLAIN, backup=True)["changed"] is True
         assert len(seen) == 2, name
         assert path.read_text() == f"{seen[-1]} and ours", name
