@@ -23,20 +23,20 @@ options:
     elements: path
   context:
     description:
-      - Name of the context in the kubeconfig, by default its current one.
+      - Name of the context in the kubeconfig, a text. By default its current one.
       - Given alone, the file is that of C(K8S_AUTH_KUBECONFIG), C(KUBECONFIG) or C(~/.kube/config).
-    type: str
+    type: raw
   host:
     description:
-      - URL of the API server, for example V(https://api.example.com:6443). Needs a credential beside it.
+      - URL of the API server, a text, for example V(https://api.example.com:6443). Needs a credential beside it.
       - A URL with a user, a query or a fragment is refused.
-    type: str
+    type: raw
   api_key:
     description:
-      - Bearer token for O(host).
+      - Bearer token for O(host), a text.
       - It is not trimmed. A line break or another control character in it is refused.
       - Only tokens from files (C(tokenFile), and the ServiceAccount of O(in_cluster)) are trimmed at both ends, as by kubectl.
-    type: str
+    type: raw
   validate_certs:
     description:
       - Whether the API server's TLS certificate is verified. By default it is, unless the kubeconfig says otherwise.
@@ -65,14 +65,15 @@ options:
     type: str
   impersonate_user:
     description:
-      - User to act as; the identity needs the right to impersonate. Also from C(K8S_AUTH_IMPERSONATE_USER).
+      - User to act as, a text; the identity needs the right to impersonate. Also from C(K8S_AUTH_IMPERSONATE_USER).
       - It replaces C(as) of the kubeconfig, with its groups, uid and extra.
       - Line breaks and white space at an end are refused.
-    type: str
+    type: raw
   impersonate_groups:
-    description: Groups to act as, beside O(impersonate_user). Also from C(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas.
-    type: list
-    elements: str
+    description:
+      - List of groups (texts) to act as, beside O(impersonate_user). Also from C(K8S_AUTH_IMPERSONATE_GROUPS), separated by
+        commas.
+    type: raw
   in_cluster:
     description:
       - Use the ServiceAccount of the Pod in which the task runs.
@@ -91,6 +92,9 @@ requirements:
   - python package kubernetes >= 24.2.0
   - python package PyYAML
 notes:
+  - Options that are described as a text, or as a list of texts, take nothing else. A number, a boolean or a mapping is an error,
+    since YAML reads V(0123456) as 42798 and V(no) as false. Write such a value in quotes; for a value from a template or an INI
+    inventory use the filter C(string). A list of texts can also be one text with commas.
   - The task runs where its connection leads. For a cluster that is an inventory host, set C(ansible_connection=local) and
     C(ansible_python_interpreter) to V({{ ansible_playbook_python }}).
 """

@@ -7,53 +7,30 @@ class ModuleDocFragment:
 options:
   registries:
     description:
-      - Registries with their credentials. Exactly one source of credentials is given.
+      - Registries with their credentials, a list of mappings. Exactly one source of credentials is given.
       - The same registry twice is an error unless both say the same.
-    type: list
-    elements: dict
-    suboptions:
-      registry:
-        description:
-          - Registry as C(host[:port][/path]), V(docker.io) for Docker Hub. A path limits the credential to the repositories
-            below it.
-          - Scheme and C(/v1/) or C(/v2/) are cut, the host is written in lower case, and every name of Docker Hub becomes
-            V(https://index.docker.io/v1/), the one that docker, podman and the kubelet all understand.
-        type: str
-        required: true
-      username:
-        description: User name. It may not hold a colon.
-        type: str
-      password:
-        description: Password or access token.
-        type: str
-      credential_helper:
-        description:
-          - Suffix of a C(docker-credential-*) program on the machine where the task runs, which is asked for user name and
-            password. It speaks with the identity of whoever runs the task. It has 30 seconds to answer.
-        type: str
-      email:
-        description: E-mail address, only kept in the document. No registry asks for it.
-        type: str
-      revision:
-        description:
-          - One word in plain text that says which version of the credential this is, such as a vault's version number. Kept as
-            annotation C(pullpass.registry/revision).
-        type: str
-      endpoint:
-        description:
-          - Where to ask instead of at the registry's own name, as C(host[:port]); a mirror, or a private endpoint. Only for
-            checks, and it then gets the credential.
-        type: str
-      ca_cert:
-        description: Path of the CA certificates (PEM) for this registry, instead of O(registry_ca_cert).
-        type: path
-      validate_certs:
-        description: Whether the certificate of this registry is verified, instead of O(registry_validate_certs).
-        type: bool
-      plain_http:
-        description: Whether to ask this registry without TLS. Everybody on the way can then read the credential.
-        type: bool
-        default: false
+      - C(registry) (text, required) is the registry as C(host[:port][/path]), V(docker.io) for Docker Hub. A path limits the
+        credential to the repositories below it. Scheme and C(/v1/) or C(/v2/) are cut and the host is written in lower case.
+        V(docker.io) and V(index.docker.io) become V(https://index.docker.io/v1/), the key that docker, podman and the kubelet
+        all understand.
+      - C(username) (text) is the user name. It may not hold a colon.
+      - C(password) (text) is the password or access token, and goes with C(username).
+      - C(credential_helper) (text) stands instead of C(username) and C(password). It is the suffix of a C(docker-credential-*)
+        program on the machine where the task runs, which is asked for both, and has 30 seconds to answer. It speaks with the
+        identity of whoever runs the task.
+      - C(email) (text) is an e-mail address, only kept in the document. No registry asks for it.
+      - C(revision) (text or integer) is one word in plain text that says which version of the credential this is, such as a
+        vault's version number. Kept as annotation C(pullpass.registry/revision).
+      - C(endpoint) (text) is where to ask instead of at the registry's own name, as C(host[:port]); a mirror, or a private
+        endpoint. Only for checks, and it then gets the credential.
+      - C(ca_cert) (path) is the path of the CA certificates (PEM) for this registry, instead of O(registry_ca_cert).
+      - C(validate_certs) (boolean) says whether the certificate of this registry is verified, instead of
+        O(registry_validate_certs).
+      - C(plain_http) (boolean, by default V(false)) says whether to ask this registry without TLS. Everybody on the way can then
+        read the credential.
+      - Text is text. A number, a boolean or a mapping is an error, since YAML reads V(0123456) as 42798 and V(no) as false.
+        Write such a value in quotes; for a value from a template or an INI inventory use the filter C(string).
+    type: raw
   config:
     description:
       - A docker C(config.json), as a mapping or as JSON text.
@@ -63,14 +40,14 @@ options:
     type: raw
   config_file:
     description:
-      - Path of such a document, or of a containers C(auth.json), on the machine where the task runs.
+      - Path (a text) of such a document, or of a containers C(auth.json), on the machine where the task runs.
       - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
       - Root reads a file that lies in a folder of somebody else, or behind a link, with the rights of that account.
-    type: path
+    type: raw
   config_registries:
-    description: Registries to take from O(config) or O(config_file), by default all. One that is not in it is an error.
-    type: list
-    elements: str
+    description:
+      - Registries to take from O(config) or O(config_file), a list of texts. By default all. One that is not in it is an error.
+    type: raw
   resolve_helpers:
     description:
       - Ask the programs that C(credHelpers) and C(credsStore) of O(config) or O(config_file) name, on the machine where the task

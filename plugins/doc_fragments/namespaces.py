@@ -7,14 +7,13 @@ class ModuleDocFragment:
 options:
   namespaces:
     description:
-      - Names or globs of namespaces; V(['*']) is all of them. This or O(namespace_selectors) is required.
+      - Names or globs of namespaces, a list of texts; V(['*']) is all of them. This or O(namespace_selectors) is required.
       - V(kube-*), V(openshift) and V(openshift-*) are chosen only by their exact name.
       - An exact name that does not exist is a failure for that namespace. In check mode it is told and does not fail,
         since an earlier task may be the one that makes it.
       - A namespace that is being deleted is skipped and named.
       - An empty list selects nothing, and warns.
-    type: list
-    elements: str
+    type: raw
   namespace_selectors:
     description:
       - Label selectors, a list of texts such as V(team=a,stage!=test), or one text. A namespace has to match one of them, and
@@ -22,9 +21,8 @@ options:
       - An empty list selects nothing, and warns.
     type: raw
   exclude_namespaces:
-    description: Names or globs that are taken away in the end. Does not stand alone.
-    type: list
-    elements: str
+    description: Names or globs (a list of texts) that are taken away in the end. Does not stand alone.
+    type: raw
 """
 
     RESULTS = r"""

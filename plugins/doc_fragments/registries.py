@@ -22,22 +22,20 @@ options:
     default: 20
   realms:
     description:
-      - Further hosts, as C(host) or C(host:port), to which credentials may be sent for a token.
+      - Further hosts, a list of texts as C(host) or C(host:port), to which credentials may be sent for a token.
       - A registry names its token server itself, and nothing proves that it is right to do so. Without this option credentials
         go to the registry's own host and port, to port 443 of the same host, and to the token servers of Docker Hub and
         GitLab.com.
-    type: list
-    elements: str
+    type: raw
     default: []
   allow_addresses:
     description:
-      - Addresses or networks (V(10.0.0.0/8)) that may be contacted, though they are loopback, link-local, multicast or belong
-        to a cloud's metadata service.
+      - Addresses or networks, a list of texts such as V(10.0.0.0/8), that may be contacted, though they are loopback,
+        link-local, multicast or belong to a cloud's metadata service.
       - Without this option a name that leads to such an address is not contacted. A registry that is itself given as an
         address, or as V(localhost), is.
       - Behind a proxy it is the proxy that looks names up; only a registry given as an address is checked then.
-    type: list
-    elements: str
+    type: raw
     default: []
 notes:
   - Registries are asked through the proxies that the environment names (C(https_proxy), C(http_proxy), C(no_proxy)). Networks
@@ -57,9 +55,8 @@ options:
     choices: [none, login, pull]
     default: none
   images:
-    description: Images for O(verify=pull).
-    type: list
-    elements: str
+    description: Images for O(verify=pull), a list of texts.
+    type: raw
     default: []
   verify_undecided:
     description:

@@ -16,6 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts, whole_texts
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule
@@ -26,26 +27,25 @@ _SHORTEST_SECRET = 4
 
 CONNECTION_OPTIONS: dict[str, t.Any] = {
     "kubeconfig": {"type": "list", "elements": "path"},
-    "context": {"type": "str"},
-    "host": {"type": "str"},
-    "api_key": {"type": "str", "no_log": True},
+    "context": text(),
+    "host": text(),
+    "api_key": text(no_log=True),
     "validate_certs": {"type": "bool", "aliases": ["verify_ssl"]},
     "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"]},
     "client_cert": {"type": "path", "aliases": ["cert_file"]},
     "client_key": {"type": "path", "aliases": ["key_file"]},
     "proxy": {"type": "str"},
     "no_proxy": {"type": "str"},
-    "impersonate_user": {"type": "str"},
-    "impersonate_groups": {"type": "list", "elements": "str"},
+    "impersonate_user": text(),
+    "impersonate_groups": texts(),
     "in_cluster": {"type": "bool", "default": False},
     "request_timeout": {"type": "float", "default": 60.0},
 }
 CLUSTER_OPTIONS: dict[str, t.Any] = {
     **CONNECTION_OPTIONS,
-    "namespaces": {"type": "list", "elements": "str"},
-    # raw, since Ansible would cut the text of one selector at its commas, which mean "and"
-    "namespace_selectors": {"type": "raw"},
-    "exclude_namespaces": {"type": "list", "elements": "str"},
+    "namespaces": texts(),
+    "namespace_selectors": whole_texts(),
+    "exclude_namespaces": texts(),
     "workers": {"type": "int", "default": 16},
 }
 RESULT_OPTIONS: dict[str, t.Any] = {
@@ -77,8 +77,7 @@ def check_workers(workers: int) -> None:
 def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
     """The cluster that options and environment name, and the namespaces that are chosen there."""
     params = module.params
-    selectors = _selectors(params["namespace_selectors"])
-    wanted = wanted_namespaces(params["namespaces"], selectors, params["exclude_namespaces"])
+    wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
     api = open_api(module)
     chosen = choose_namespaces(api, wanted, params["workers"])
     if wanted.empty:
@@ -86,11 +85,3 @@ def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
     elif not chosen.namespaces and not chosen.missing:
         module.warn(f"no namespace of {api.identity['server']} matches: nothing is selected, nothing is done.")
     return api, chosen
-
-
-def _selectors(value: t.Any) -> list[str] | None:
-    if value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        return value
-    if isinstance(value, str):
-        return [value]
-    raise InputError("namespace_selectors is no list of texts. Give label selectors, for example ['team=a,stage!=test'].")

@@ -17,6 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     registries_in_document,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import lifetime_words
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import near_miss
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
     canonical_registry,
     shown_key,
@@ -25,36 +26,48 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import read_option
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_path
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import (
+    RawOption,
+    boolean,
+    mappings,
+    path,
+    text,
+    text_or_integer,
+    texts,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
+_ENTRY: dict[str, RawOption] = {
+    "registry": text(required=True),
+    "username": text(),
+    "password": text(no_log=True),
+    "credential_helper": text(),
+    "email": text(),
+    "revision": text_or_integer(),
+    "endpoint": text(),
+    "ca_cert": path(),
+    "validate_certs": boolean(),
+    "plain_http": boolean(default=False),
+}
+
+
+def registries_given(together: Sequence[tuple[str, str]]) -> RawOption:
+    """The option registries; ``together`` are pairs of members that do not stand alone."""
+    exclusive = [("credential_helper", "username"), ("credential_helper", "password")]
+    return mappings(_ENTRY, "registry", together, exclusive)
+
+
 CREDENTIAL_OPTIONS: dict[str, t.Any] = {
-    "registries": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "registry": {"type": "str", "required": True},
-            "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
-            "credential_helper": {"type": "str"},
-            "email": {"type": "str"},
-            "revision": {"type": "str"},
-            "endpoint": {"type": "str"},
-            "ca_cert": {"type": "path"},
-            "validate_certs": {"type": "bool"},
-            "plain_http": {"type": "bool", "default": False},
-        },
-        "required_together": [("username", "password")],
-        "mutually_exclusive": [("credential_helper", "username"), ("credential_helper", "password")],
-    },
+    "registries": registries_given(together=[("username", "password")]),
     # masked here as a whole (_module.py): with no_log every leaf of a mapping would be, names of namespaces and registries too
     "config": {"type": "raw"},
-    "config_file": {"type": "path"},
-    "config_registries": {"type": "list", "elements": "str"},
+    "config_file": path(),
+    "config_registries": texts(),
     "resolve_helpers": {"type": "bool", "default": False},
 }
 _LONGEST_REVISION = 200
@@ -97,7 +110,7 @@ def registries_option(module: AnsibleModule) -> list[str]:
     if params["registries"] is not None:
         return [_key(index, entry) for index, entry in enumerate(params["registries"])]
     if params["config_registries"]:
-        return [canonical_registry(name) for name in params["config_registries"]]
+        return [canonical_registry(name, keep_case=True) for name in params["config_registries"]]
     return registries_in_document(*_document(params)[:2])
 
 
@@ -119,6 +132,9 @@ def announce(module: AnsibleModule, credentials: Iterable[Credential], remedy: s
     ``remedy``: what is better, where they are kept, than a credential that lives for a few hours.
     """
     for credential in credentials:
+        hint = near_miss(credential.registry)
+        if hint:
+            module.warn(f"registry {shown_key(credential.registry)}: {shown(hint, 400)}")
         # both forms that stand in a document; the document itself is registered by who builds it
         mark_secrets(module, (credential.password, credential.auth))
         if credential.password != credential.password.strip():

@@ -21,6 +21,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS, LoginFormat
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import login_path
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ LOGIN_OPTIONS: dict[str, t.Any] = {
     "path": {"type": "str"},
     "format": {"type": "str", "choices": ["docker", "containers"], "default": "docker"},
     "persistent": {"type": "bool", "default": False},
-    "user": {"type": "str"},
+    "user": text(),
 }
 
 

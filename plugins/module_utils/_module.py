@@ -11,7 +11,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.pullpass.registry.plugins.module_utils._core_version import core_problem
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError
+from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._text import is_plausible_path, shown_url
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import check_raw_options, secrets_given
 from ansible_collections.pullpass.registry.plugins.module_utils._unexpected import unexpected_words
 
 if t.TYPE_CHECKING:
@@ -23,7 +25,7 @@ NEVER_SHOWN = ("registries", "config", "sets", "api_key", "proxy")
 # Options for a URL or a host: shown without user information
 URL_OPTIONS = ("host", "endpoint", "realms", "allow_addresses")
 # Options for a path whose type is not path
-PATH_OPTIONS = ("kubeconfig", "path")
+PATH_OPTIONS = ("kubeconfig", "path", "config_file")
 _NOT_SHOWN = "(not shown)"
 # Longer text, or text of several lines, is a document in an option that is not for documents
 _LONGEST_VALUE = 400
@@ -36,6 +38,11 @@ class PullpassModule(AnsibleModule):
     """
 
     so_far: t.Callable[[], dict[str, t.Any]] = dict
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        # before anything can be logged or refused; Ansible's own no_log does not look into a raw option
+        mark_secrets(self, secrets_given(self.argument_spec, self.params))
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         super().exit_json(**{"invocation": self._invocation(), **kwargs})
@@ -129,6 +136,7 @@ def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) 
         problem = core_problem(getattr(module, "ansible_version", None))
         if problem:
             raise PullpassError(problem)
+        check_raw_options(module.argument_spec, module.params)
         _finish(module, flow(module))
     except PullpassError as error:
         message = str(error)

@@ -12,6 +12,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.read_optio
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import realms_option, registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,8 +21,8 @@ REGISTRY_OPTIONS: dict[str, t.Any] = {
     "registry_ca_cert": {"type": "path"},
     "registry_validate_certs": {"type": "bool", "default": True},
     "registry_timeout": {"type": "float", "default": 20.0},
-    "realms": {"type": "list", "elements": "str", "default": []},
-    "allow_addresses": {"type": "list", "elements": "str", "default": []},
+    "realms": texts(default=[]),
+    "allow_addresses": texts(default=[]),
 }
 _LONGEST_TIMEOUT = 600
 

@@ -19,6 +19,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verifi
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import unverified
 from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ if t.TYPE_CHECKING:
 
 VERIFY_OPTIONS: dict[str, t.Any] = {
     "verify": {"type": "str", "choices": ["none", "login", "pull"], "default": "none"},
-    "images": {"type": "list", "elements": "str", "default": []},
+    "images": texts(default=[]),
     "verify_undecided": {"type": "str", "choices": ["fail", "warn", "accept"], "default": "fail"},
 }
 

@@ -31,10 +31,10 @@ attributes:
 options:
   images:
     description:
-      - Images as in a Pod. Their registries are asked for the manifest, which Docker Hub does not count as a pull.
+      - Images as in a Pod, a list of texts. Their registries are asked for the manifest, which Docker Hub does not count as a
+        pull.
       - Credentials go to the registry that an image names, so let nobody choose images whom you would not let choose that.
-    type: list
-    elements: str
+    type: raw
     default: []
   registry_timeout:
     description: Seconds for each request to a registry, as a whole.
@@ -43,19 +43,18 @@ options:
     aliases: [timeout]
   namespace:
     description:
-      - Take the credentials from this namespace of a cluster, as a Pod there would have them. Needs O(images).
+      - Take the credentials from this namespace (a text) of a cluster, as a Pod there would have them. Needs O(images).
       - Instead of the other sources of credentials.
-    type: str
+    type: raw
   service_account:
-    description: The Pod is one that this ServiceAccount would make now. By default V(default).
-    type: str
+    description: The Pod is one that this ServiceAccount (a text) would make now. By default V(default).
+    type: raw
   pod:
-    description: The Pod is this one. Its list is the one that it was admitted with.
-    type: str
+    description: The Pod is the one of this name, a text. Its list is the one that it was admitted with.
+    type: raw
   secrets:
-    description: The Pod is one whose C(imagePullSecrets) name these Secrets.
-    type: list
-    elements: str
+    description: The Pod is one whose C(imagePullSecrets) name these Secrets, a list of texts.
+    type: raw
   workers:
     description: How many images are asked for at a time, 1 to 64.
     type: int
@@ -264,6 +263,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_sec
     secrets_of_pod,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -275,12 +275,12 @@ if t.TYPE_CHECKING:
 POD_OPTIONS = ("service_account", "pod", "secrets")
 
 OPTIONS: dict[str, t.Any] = {
-    "images": {"type": "list", "elements": "str", "default": []},
-    "namespace": {"type": "str"},
-    "service_account": {"type": "str"},
-    "pod": {"type": "str"},
+    "images": texts(default=[]),
+    "namespace": text(),
+    "service_account": text(),
+    "pod": text(),
     # names, not their content
-    "secrets": {"type": "list", "elements": "str", "no_log": False},
+    "secrets": texts(no_log=False),
     "workers": {"type": "int", "default": 16},
 }
 TIMEOUT = {"registry_timeout": {**REGISTRY_OPTIONS["registry_timeout"], "aliases": ["timeout"]}}

@@ -40,27 +40,26 @@ attributes:
       - Leaves nothing behind, and C(changed) is always false.
 options:
   image:
-    description: The image to pull.
-    type: str
+    description: The image to pull, a text.
+    type: raw
     required: true
   service_account:
-    description: Name of the ServiceAccount that the Pods have.
-    type: str
+    description: Name of the ServiceAccount that the Pods have, a text.
+    type: raw
     default: default
   secrets:
     description:
-      - Names of the pull secrets that the Pods name, exactly these.
+      - Names of the pull secrets that the Pods name, a list of texts, exactly these.
       - By default they name none, and the server gives them those of the ServiceAccount. So does an empty list.
-    type: list
-    elements: str
+    type: raw
   nodes:
     description:
-      - V(one) sends one Pod for each namespace to a node that the scheduler chooses.
+      - A text. V(one) sends one Pod for each namespace to a node that the scheduler chooses.
       - V(all) sends one for each namespace and node. A label selector such as V(kubernetes.io/arch=amd64) chooses among
         the nodes. Both need the right to list nodes.
       - Nodes that are not ready, cordoned, virtual, being deleted, no Linux, or that have a taint of effect C(NoSchedule) or
         C(NoExecute), are skipped and named, and so is a node for whose architecture the image is not made.
-    type: str
+    type: raw
     default: one
   resources:
     description:
@@ -218,6 +217,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout import 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary import CanaryTask
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Resources
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
 
 ACTIONS = canary_result.ACTIONS
 LONGEST_TIMEOUT = 3600
@@ -225,11 +225,11 @@ LONGEST_TIMEOUT = 3600
 QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?", re.ASCII)
 
 OPTIONS: dict[str, t.Any] = {
-    "image": {"type": "str", "required": True},
-    "service_account": {"type": "str", "default": "default"},
+    "image": text(required=True),
+    "service_account": text(default="default"),
     # names, not their content
-    "secrets": {"type": "list", "elements": "str", "no_log": False},
-    "nodes": {"type": "str", "default": "one"},
+    "secrets": texts(no_log=False),
+    "nodes": text(default="one"),
     "resources": {"type": "dict", "options": {"requests": {"type": "dict"}, "limits": {"type": "dict"}}},
     "timeout": {"type": "int", "default": 120},
     # whoever asks for a proof wants to see it

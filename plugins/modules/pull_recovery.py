@@ -45,9 +45,8 @@ attributes:
     support: full
 options:
   pods:
-    description: Names or globs of Pods. By default all.
-    type: list
-    elements: str
+    description: Names or globs of Pods, a list of texts. By default all.
+    type: raw
     default: ['*']
   evict:
     description:
@@ -220,11 +219,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
     told_recovery,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import BARE_PODS, JOBS, Wish
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
 
 ACTIONS = ("recovering", "evicted", "replaced", "left", "blocked", "failed")
 
 OPTIONS: dict[str, t.Any] = {
-    "pods": {"type": "list", "elements": "str", "default": ["*"]},
+    "pods": texts(default=["*"]),
     "evict": {"type": "bool", "default": True},
     "replace": {"type": "list", "elements": "str", "choices": [BARE_PODS, JOBS], "default": []},
     "wait": {"type": "bool", "default": True},

@@ -44,8 +44,8 @@ attributes:
     support: full
 options:
   name:
-    description: Name of the Secret.
-    type: str
+    description: Name of the Secret, a text.
+    type: raw
     required: true
   state:
     description:
@@ -56,19 +56,10 @@ options:
     default: present
   from_secret:
     description:
-      - A pull secret of the same cluster, whose credentials are taken. Its labels and annotations are not copied, and it is
-        never a target itself.
+      - A pull secret of the same cluster, whose credentials are taken, as a mapping of C(namespace) and C(name) (texts, both
+        required). Its labels and annotations are not copied, and it is never a target itself.
       - A credential helper that its document names is never run; an entry behind one is an error.
-    type: dict
-    suboptions:
-      namespace:
-        description: Its namespace.
-        type: str
-        required: true
-      name:
-        description: Its name.
-        type: str
-        required: true
+    type: raw
   purge_registries:
     description:
       - Whether the Secret is to hold the given registries and no other.
@@ -79,9 +70,9 @@ options:
     default: true
   owner:
     description:
-      - Value of label C(pullpass.registry/owner), by which the module knows its own Secrets. Several teams can use it on one
-        cluster under owners of their own.
-    type: str
+      - Value of label C(pullpass.registry/owner), a text, by which the module knows its own Secrets. Several teams can use it
+        on one cluster under owners of their own.
+    type: raw
     default: default
   adopt:
     description:
@@ -340,6 +331,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import CHANGED, FAILED
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import mapping, text
 from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
     VERIFY_OPTIONS,
     Verified,
@@ -359,16 +351,12 @@ ALL_SOURCES = (*SOURCES, "from_secret")
 LONGEST_REFRESH = 366 * 24 * 3600
 
 OPTIONS: dict[str, t.Any] = {
-    "name": {"type": "str", "required": True},
+    "name": text(required=True),
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     # where a Secret is, not what is in it
-    "from_secret": {
-        "type": "dict",
-        "no_log": False,
-        "options": {"namespace": {"type": "str", "required": True}, "name": {"type": "str", "required": True}},
-    },
+    "from_secret": mapping({"namespace": text(required=True), "name": text(required=True)}, no_log=False),
     "purge_registries": {"type": "bool", "default": True},
-    "owner": {"type": "str", "default": "default"},
+    "owner": text(default="default"),
     "adopt": {"type": "bool", "default": False},
     "recreate": {"type": "bool", "default": False},
     "immutable": {"type": "bool"},

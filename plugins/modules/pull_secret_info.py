@@ -34,22 +34,19 @@ attributes:
 options:
   names:
     description:
-      - Names of Secrets of any type. By default every Secret of a pull secret's type is told of.
+      - Names of Secrets of any type, a list of texts. By default every Secret of a pull secret's type is told of.
       - What a ServiceAccount names in vain, for being missing or of another type, is told of in any case.
-    type: list
-    elements: str
+    type: raw
   images:
     description:
-      - Images for which to tell, in every namespace, which credentials a Pod of the ServiceAccount would try.
+      - Images (a list of texts) for which to tell, in every namespace, which credentials a Pod of the ServiceAccount would try.
       - What a node itself has, files or credential providers, is not known here. The kubelet tries that after the Secrets.
-    type: list
-    elements: str
+    type: raw
   service_accounts:
     description:
-      - Names or globs of ServiceAccounts to tell of, and whose Pods pull the O(images).
+      - Names or globs (a list of texts) of ServiceAccounts to tell of, and whose Pods pull the O(images).
       - By default all that name a pull secret, and C(default); images are looked up for C(default) only.
-    type: list
-    elements: str
+    type: raw
   check_pods:
     description: Whether to look for Pods that are stuck on a pull, init and ephemeral containers included.
     type: bool
@@ -338,11 +335,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._module import P
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
 
 OPTIONS: dict[str, t.Any] = {
-    "names": {"type": "list", "elements": "str"},
-    "images": {"type": "list", "elements": "str"},
-    "service_accounts": {"type": "list", "elements": "str"},
+    "names": texts(),
+    "images": texts(),
+    "service_accounts": texts(),
     "check_pods": {"type": "bool", "default": True},
     "output_file": {"type": "path"},
 }

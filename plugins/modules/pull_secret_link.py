@@ -43,10 +43,9 @@ attributes:
 options:
   secrets:
     description:
-      - Names of the pull secrets, in the order in which they are appended.
+      - Names of the pull secrets, a list of texts, in the order in which they are appended.
       - The Secrets need not exist. The kubelet warns of a missing one and pulls without it.
-    type: list
-    elements: str
+    type: raw
     required: true
   state:
     description: Whether the names are to be in the lists, or not.
@@ -55,36 +54,25 @@ options:
     default: present
   service_accounts:
     description:
-      - Names or globs of ServiceAccounts.
+      - Names or globs of ServiceAccounts, a list of texts.
       - By default V([default]) when O(workloads) is not given, else none.
-    type: list
-    elements: str
+    type: raw
   workloads:
     description:
-      - Workloads whose Pod template is to have the names in a list of its own. Their change rolls out as any other one does.
+      - Workloads whose Pod template is to have the names in a list of its own, a list of mappings. Their change rolls out as any
+        other one does.
+      - C(kind) (text, required) is one of C(Deployment), C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(ReplicationController),
+        C(CronJob), C(Job) and C(Pod).
+      - C(name) (text, by default V(*)) is a name or glob. An exact name says that it is there. One that is in none of the chosen
+        namespaces is a failure where O(namespaces) are exact names as well, and a warning where they are chosen by glob or label,
+        or with O(state=absent).
+      - C(selector) (text) is a label selector, such as V(app=shop,tier!=cache), which the workloads have to match as well.
       - What a controller makes (the ReplicaSet of a Deployment, the Job of a CronJob, a Pod of either, the Deployment of an
         operator) is C(owned) and never written, not even with O(force). Link its maker, or the ServiceAccount.
       - The list of a Job or Pod that exists cannot be changed; that is told as C(needs_replacement). Those that are finished,
         what is being deleted, and old ReplicaSets without Pods are left out.
-      - One list of the cluster is read for each kind, and one more for each different O(workloads[].selector) of that kind.
-    type: list
-    elements: dict
-    suboptions:
-      kind:
-        description: Kind of the workloads.
-        type: str
-        required: true
-        choices: [Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob, Job, Pod]
-      name:
-        description:
-          - Name or glob.
-          - An exact name says that it is there. One that is in none of the chosen namespaces is a failure where O(namespaces) are
-            exact names as well, and a warning where they are chosen by glob or label, or with O(state=absent).
-        type: str
-        default: '*'
-      selector:
-        description: Label selector, such as V(app=shop,tier!=cache), which the workloads have to match as well.
-        type: str
+      - One list of the cluster is read for each kind, and one more for each different C(selector) of that kind.
+    type: raw
   wait_for_service_accounts:
     description:
       - Seconds to wait for ServiceAccounts with an exact name that are not there yet, 0 for not at all.
@@ -224,6 +212,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workloa
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import workload_entries
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_plan import WorkloadPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_survey import WorkloadSurvey
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import mappings, text, texts
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
@@ -235,18 +224,12 @@ ACTIONS = ("linked", "unlinked", "unchanged", "owned", "contested", "needs_repla
 
 OPTIONS: dict[str, t.Any] = {
     # names, not their content
-    "secrets": {"type": "list", "elements": "str", "required": True, "no_log": False},
+    "secrets": texts(required=True, no_log=False),
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "service_accounts": {"type": "list", "elements": "str"},
-    "workloads": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "kind": {"type": "str", "required": True, "choices": list(RESOURCES)},
-            "name": {"type": "str", "default": "*"},
-            "selector": {"type": "str"},
-        },
-    },
+    "service_accounts": texts(),
+    "workloads": mappings(
+        {"kind": text(required=True, choices=list(RESOURCES)), "name": text(default="*"), "selector": text()}, "kind"
+    ),
     "wait_for_service_accounts": {"type": "int", "default": 30},
     "force": {"type": "bool", "default": False},
 }

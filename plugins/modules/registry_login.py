@@ -87,12 +87,12 @@ options:
     default: false
   user:
     description:
-      - Account of the host whose logins these are. The task has to run as root. It reads and writes the file, reads
+      - Account (a text) of the host whose logins these are. The task has to run as root. It reads and writes the file, reads
         O(config_file) and runs each credential helper with the rights of this account alone; a helper gets the environment of a
         plain login. What the account does with these processes holds up the task for 150 seconds at most.
       - Links, folders and files of anybody else are refused. Without this option, root refuses what is below a folder that is
         not root's.
-    type: str
+    type: raw
   verify:
     description:
       - With V(login) each login is tried before anything is written. Where a registry rejects one, none is written.
@@ -109,22 +109,23 @@ options:
     default: fail
   config_file:
     description:
-      - Path of a docker C(config.json), or of a containers C(auth.json), with the logins, on the machine where the task runs.
+      - Path (a text) of a docker C(config.json), or of a containers C(auth.json), with the logins, on the machine where the task
+        runs.
       - With O(user) it is read with the rights of that account, and C(~/) is its home. Without O(user), root reads a file that
         lies in a folder of somebody else, or behind a link of somebody else, with the rights of that account.
       - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
-    type: str
+    type: raw
   store:
     description:
-      - V(auto) stores a login where the file says, through the program of C(credHelpers) or (docker alone) C(credsStore), or
-        else in the file itself. No helper is chosen that the file does not name, though docker would choose one for a file
-        that is empty.
+      - A text. V(auto) stores a login where the file says, through the program of C(credHelpers) or (docker alone)
+        C(credsStore), or else in the file itself. No helper is chosen that the file does not name, though docker would choose
+        one for a file that is empty.
       - V(file) stores it in the file, and takes the registry out of C(credHelpers), which would hide it. What a helper keeps
         stays there. Where there is a C(credsStore), C(credHelpers) names an empty helper for the registry instead; docker
         understands that, but podman, which may read this file as well, does not.
       - Any other word is the suffix of a C(docker-credential-*) program, which gets the login, and is named for the registry in
         C(credHelpers).
-    type: str
+    type: raw
     default: auto
   owner:
     description:
@@ -263,6 +264,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
     SOURCES,
     announce,
     credentials_option,
+    registries_given,
     registries_option,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
@@ -289,6 +291,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.identi
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
 from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text
 from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import verify, warn_of_doubts
 
 if t.TYPE_CHECKING:
@@ -298,7 +301,7 @@ OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "str", "choices": ["none", "login"], "default": "login"},
     "verify_undecided": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
-    "store": {"type": "str", "default": "auto"},
+    "store": text(default="auto"),
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "raw"},
@@ -309,9 +312,9 @@ OPTIONS: dict[str, t.Any] = {
 CREDENTIALS = {
     **CREDENTIAL_OPTIONS,
     # to log out, a user name needs no password
-    "registries": {**CREDENTIAL_OPTIONS["registries"], "required_together": []},
+    "registries": registries_given(together=[]),
     # no path: Ansible would put the home of whoever runs the task in the place of '~', not that of user
-    "config_file": {"type": "str"},
+    "config_file": text(),
 }
 # registries that are asked at a time
 WORKERS = 8

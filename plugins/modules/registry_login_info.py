@@ -42,9 +42,9 @@ options:
     default: false
   user:
     description:
-      - Account of the host whose logins these are. The task has to run as root. It reads the file and runs each credential
-        helper with the rights of this account alone, for 150 seconds at most.
-    type: str
+      - Account (a text) of the host whose logins these are. The task has to run as root. It reads the file and runs each
+        credential helper with the rights of this account alone, for 150 seconds at most.
+    type: raw
 notes:
   - Root does not run a helper that a file of somebody else chooses, or a file that others can write; the row says so.
 seealso:

@@ -32,7 +32,9 @@ GIVEN = [
     {"registry": "registry.example.com:5000", "username": "ci+bot", "password": f"{MARK}<2>"},
     {"registry": "quay.io/team", "username": "bot", "password": f"{MARK}3"},
 ]
-CREDENTIALS = sorted((make_credential("fuzz", **one) for one in GIVEN), key=lambda one: one.registry)
+CREDENTIALS = sorted(
+    (make_credential("fuzz", one["registry"], one["username"], one["password"]) for one in GIVEN), key=lambda one: one.registry
+)
 OURS_BY_KEY = {comparison_key(one.registry): one for one in CREDENTIALS}
 MERGE = WantedSecret("regcred", "default", False, CREDENTIALS, purge=False)
 WITHOUT = WantedSecret("regcred", "default", False, present=False, purge=False, registries=[one.registry for one in CREDENTIALS])

@@ -123,7 +123,7 @@ def test_every_name_of_docker_hub_is_one_registry(c2: Access, ansible: Ansible, 
                 c2,
                 f"{prefix}-*",
                 purge_registries=False,
-                registries=[{"registry": "https://registry-1.docker.io", "username": "u", "password": "new"}],
+                registries=[{"registry": "https://docker.io/v2/", "username": "u", "password": "new"}],
             ),
         ],
     )

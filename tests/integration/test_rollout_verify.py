@@ -177,7 +177,7 @@ def test_each_cluster_gets_the_answer_about_its_own(
     summary = told(run)
     refused = {
         "broken": "Failed to create temporary directory",
-        "malformed": "parameters are required together: username, password",
+        "malformed": "password is missing, and username is given",
         "wrong": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "spelt": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "patient": f"user carol: rejected. {one.authority} rejects the credential (401)",

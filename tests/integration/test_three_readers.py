@@ -56,14 +56,14 @@ def kubelet_user(kubelet: Oracle, document: str) -> str | None:
     return answer.credentials[0][0].decode() if answer.credentials else None
 
 
-def docker_user(folder: Path, document: str) -> str | None:
+def docker_user(folder: Path, document: str, host: str = HOST) -> str | None:
     """docker tells whom it logs in again before it looks for its daemon, which is not there."""
     program = shutil.which("docker")
     if program is None:
         pytest.skip("needs the docker command")
     (folder / "config.json").write_text(document)
     done = subprocess.run(
-        [program, "--config", str(folder), "login", HOST],
+        [program, "--config", str(folder), "login", host],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -136,6 +136,24 @@ def test_keys_of_docker_hub_that_podman_finds_and_the_kubelet_may_not(kubelet: O
     assert found is (key not in ("https://index.docker.io/v1", "registry-1.docker.io"))
     assert podman_user(tmp_path, document, "docker.io") == "u"
     assert (KUBELET in {reader for problem in examine(document.encode()).problems for reader in problem.readers}) is not found
+
+
+@pytest.mark.parametrize("key", ["registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com", "REG.io", "reg.io:443"])
+def test_a_registry_that_is_taken_for_another_serves_images_of_its_own_name_alone(
+    kubelet: Oracle, tmp_path: Path, key: str
+) -> None:
+    document = json.dumps({"auths": {key: {"auth": "dTpwYQ=="}}})
+    secret = PullSecret("x", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": document.encode()})
+
+    assert kubelet.ask(Case([secret], f"{key}/team/app")).credentials[0][0] == b"u"
+    assert not kubelet.ask(Case([secret], "nginx")).credentials
+    assert not kubelet.ask(Case([secret], "reg.io/team/app")).credentials
+    assert docker_user(tmp_path, document, key) == "u"
+    assert docker_user(tmp_path, document, "docker.io") is None
+    assert podman_user(tmp_path, document, key) == "u"
+    told = examine(document.encode())
+    assert [told.usable(key, reader) for reader in (KUBELET, DOCKER, PODMAN)] == [True] * 3
+    assert told.problems
 
 
 def test_empty_halves_of_auth(kubelet: Oracle, tmp_path: Path) -> None:

@@ -48,8 +48,22 @@ def test_an_entry_gives_its_credential(entry: dict[str, Any]) -> None:
 
 
 def test_keys_become_canonical_and_sorted() -> None:
-    made = read({"auths": {"https://REG.io/v2/": {"auth": "dTpwYQ=="}, "docker.io": {"auth": "dTpwYQ==", "email": "e@x"}}})
+    made = read({"auths": {"https://reg.io/v2/": {"auth": "dTpwYQ=="}, "docker.io": {"auth": "dTpwYQ==", "email": "e@x"}}})
     assert made == [Credential(HUB, "u", "pa", "e@x"), Credential("reg.io", "u", "pa")]
+
+
+def test_a_key_of_a_document_is_never_another_registry_than_before() -> None:
+    keys = ["registry-1.docker.io", "https://registry.hub.docker.com/v2/", "hub.docker.com", "GHCR.io", "ghcr.io", "Docker.io"]
+    made = read({"auths": {key: {"username": f"u{index}", "password": "p"} for index, key in enumerate(keys)}})
+    assert {one.registry: one.username for one in made} == {
+        "registry-1.docker.io": "u0",
+        "registry.hub.docker.com": "u1",
+        "hub.docker.com": "u2",
+        "GHCR.io": "u3",
+        "ghcr.io": "u4",
+        "Docker.io": "u5",
+    }
+    assert [one.username for one in read({"auths": {"GHCR.io": {"username": "u", "password": "p"}}}, ["GHCR.io"])] == ["u"]
 
 
 def test_the_same_credential_under_two_names_is_one() -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_specs import ROOT, TYPES, loaded, options
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import RawOption
+from test_specs import ROOT, TYPES, as_told, loaded, options
 
 ROLE = ROOT / "roles" / "host_registry_login"
 PREFIX = "host_registry_login_"
@@ -62,9 +63,10 @@ def test_what_is_decided_about_asking_is_handed_to_who_asks() -> None:
 @pytest.mark.parametrize("option", sorted(options("registry_login").keys() - DECIDED - ONLY_EACH))
 def test_a_variable_says_what_its_option_says(option: str) -> None:
     entry, told, default = options("registry_login")[option], spec()[PREFIX + option], defaults()[PREFIX + option]
-    assert {told["type"], entry["type"]} <= {"str", "path"} or told["type"] == entry["type"]
-    for key in ("elements", "choices"):
-        assert told.get(key) == entry.get(key)
+    meant = entry.kind if isinstance(entry, RawOption) else entry["type"]
+    assert {told["type"], meant} <= {"str", "path"} or told["type"] == meant
+    assert told.get("elements") == (entry.elements if isinstance(entry, RawOption) else entry.get("elements"))
+    assert told.get("choices") == entry.get("choices")
     if isinstance(default, str) and "{{" in default:
         assert "default" not in told
     else:
@@ -75,15 +77,16 @@ def test_a_variable_says_what_its_option_says(option: str) -> None:
 
 
 def test_an_entry_of_registries_is_that_of_the_module() -> None:
-    told, entry = spec()[f"{PREFIX}registries"]["options"], options("registry_login")["registries"]["options"]
-    assert {name: {key: one[key] for key in one if key != "description"} for name, one in told.items()} == entry
+    told, entry = spec()[f"{PREFIX}registries"]["options"], options("registry_login")["registries"].options
+    without_words = {name: {key: one[key] for key in one if key != "description"} for name, one in told.items()}
+    assert without_words == {name: as_told(one) for name, one in entry.items()}
 
 
 def test_what_an_account_may_say_is_what_the_role_says_for_all() -> None:
     each = spec()[f"{PREFIX}users"]["options"]
     for option, name in EACH.items():
         entry = options("registry_login")[option]
-        assert each[name]["type"] == entry["type"], name
+        assert each[name]["type"] == (entry.kind if isinstance(entry, RawOption) else entry["type"]), name
         assert each[name].get("choices") == entry.get("choices"), name
         assert "default" not in each[name], name
 

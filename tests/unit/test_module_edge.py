@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pullpass.registry.plugins.module_utils import _masking, _module
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import check_raw_options
 
 COLLECTIONS = Path(_module.__file__).parents[5]
 PASSWORD = "Zq7-secret-Zq7"
@@ -73,12 +74,12 @@ def pull_secret(folder: Path, **arguments: Any) -> tuple[dict[str, Any], str]:
     [
         pytest.param(
             {"registries": [{"registry": "reg.io", "username": "u", "passwd": PASSWORD}]},
-            ("parameters are required together: username, password",),
+            ("registries[0] (reg.io): there is no option passwd",),
             id="suboption instead of the right one",
         ),
         pytest.param({"registries": [{**OTHER, "passwd": PASSWORD}]}, ("passwd",), id="suboption beside the right one"),
         pytest.param({"registries": {"reg.io": PASSWORD}}, (), id="mapping instead of a list"),
-        pytest.param({"registries": [PASSWORD]}, ("dictionary",), id="text instead of a mapping"),
+        pytest.param({"registries": [PASSWORD]}, ("registries[0] is text, not a mapping",), id="text instead of a mapping"),
         pytest.param({"registries": [OTHER], "registrys": [GOOD]}, ("registrys",), id="option"),
         pytest.param({"registries": [OTHER], "configs": {"auths": {"reg.io": {"auth": BASE64}}}}, ("configs",), id="mapping"),
         pytest.param({"registries": [OTHER], "apikey": PASSWORD}, ("apikey",), id="token"),
@@ -187,9 +188,11 @@ def in_process(module: str, needed: dict[str, Any], given: dict[str, Any], monke
             raise AssertionError(message)
 
     Stub.params.update({"namespaces": ["team-a"], **HOST, **needed, **given})
-    parts = caught["argument_spec"].get("registries", {}).get("options", {})
-    if Stub.params.get("registries"):
-        Stub.params["registries"] = [{**dict.fromkeys(parts), **entry} for entry in Stub.params["registries"]]
-    with pytest.raises(_module.PullpassError) as raised:
+
+    def run() -> None:
+        check_raw_options(caught["argument_spec"], Stub.params)
         room.flow(Stub())
+
+    with pytest.raises(_module.PullpassError) as raised:
+        run()
     return str(raised.value)

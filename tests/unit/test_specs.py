@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.pullpass.registry.plugins.module_utils._text_options import RawOption
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "cluster_pull_access"
@@ -104,6 +105,11 @@ def documented(name: str) -> dict[str, Any]:
     return found
 
 
+def as_told(option: dict[str, Any]) -> dict[str, Any]:
+    """A suboption as an argument spec of a role has it."""
+    return {**option, "type": option.kind} if isinstance(option, RawOption) else option
+
+
 def test_the_modules_that_are_tested_here_are_all_there_are() -> None:
     assert sorted(TASKS) == sorted(CALLED)
 
@@ -139,7 +145,7 @@ def test_secrets_are_marked_and_names_are_not(name: str) -> None:
     spec = options(name)
     assert spec["api_key"]["no_log"] is True
     if name == "pull_secret":
-        assert spec["registries"]["options"]["password"]["no_log"] is True
+        assert spec["registries"].options["password"]["no_log"] is True
     elif "secrets" in spec:
         assert spec["secrets"]["no_log"] is False
 
@@ -211,15 +217,17 @@ def test_a_variable_has_the_type_of_its_option(name: str) -> None:
         told = spec[variable(name, option)]
         if told["type"] == "raw":  # an empty text means unset there
             continue
-        alike = {told["type"], entry["type"]} <= {"str", "path"} or told["type"] == entry["type"]
-        assert alike, option
-        assert told.get("elements") == entry.get("elements"), option
+        meant = entry.kind if isinstance(entry, RawOption) else entry["type"]
+        assert {told["type"], meant} <= {"str", "path"} or told["type"] == meant, option
+        elements = entry.elements if isinstance(entry, RawOption) else entry.get("elements")
+        assert told.get("elements") == elements, option
         choices = [*entry["choices"], "node"] if option == "verify" else entry.get("choices")
         assert told.get("choices") == choices, option
         assert bool(told.get("no_log")) == bool(entry.get("no_log")), option
-        assert told.get("options", {}).keys() == entry.get("options", {}).keys(), option
-        for part, inner in entry.get("options", {}).items():
-            assert {key: told["options"][part].get(key) for key in inner} == inner, part
+        inner = entry.options if isinstance(entry, RawOption) else entry.get("options", {})
+        assert told.get("options", {}).keys() == inner.keys(), option
+        for part, one in inner.items():
+            assert told["options"][part] | as_told(one) == told["options"][part], part
 
 
 @pytest.mark.parametrize("name", CALLED)

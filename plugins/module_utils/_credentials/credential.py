@@ -30,10 +30,12 @@ class Credential:
         return base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
 
 
-def make_credential(where: str, registry: str, username: str, password: str, email: str = "") -> Credential:
+def make_credential(
+    where: str, registry: str, username: str, password: str, email: str = "", *, keep_case: bool = False
+) -> Credential:
     """A checked Credential, or InputError that begins with ``where``. Never a part of the password in a message."""
     try:
-        key = canonical_registry(registry)
+        key = canonical_registry(registry, keep_case)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     if not username:

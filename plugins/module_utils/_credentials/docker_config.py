@@ -125,14 +125,14 @@ def _helpers(where: str, root: Node, entries: Mapping[str, Node], store: str) ->
 
 def _wanted(only: Sequence[str]) -> dict[str, str]:
     try:
-        return {canonical_registry(name): name for name in only}
+        return {canonical_registry(name, keep_case=True): name for name in only}
     except InputError as error:
         raise InputError(f"config_registries: {error}") from None
 
 
 def _registry(where: str, key: str, picking: bool) -> str | None:
     try:
-        return canonical_registry(key)
+        return canonical_registry(key, keep_case=True)
     except InputError as error:
         if picking:
             return None
@@ -160,7 +160,7 @@ def _credential(where: str, key: str, entry: Node, helper: str | None, ask_helpe
     if not password and token:
         username, password = username_for_identity_token(place, canonical_registry(key)), token
     # docker and containerd cut NULs that some tools leave at the end; the kubelet would send them
-    return make_credential(place, key, username, password.rstrip("\0"), found["email"])
+    return make_credential(place, key, username, password.rstrip("\0"), found["email"], keep_case=True)
 
 
 def _from_helper(place: str, key: str, helper: str, ask_helper: AskHelper | None) -> tuple[str, str]:

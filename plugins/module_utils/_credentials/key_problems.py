@@ -9,9 +9,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_host import docker_host
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import HUB_LOOKALIKES, HUB_NAMES
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
     HUB,
-    HUB_HOSTS,
     canonical_registry,
     index_key,
 )
@@ -23,8 +23,6 @@ if t.TYPE_CHECKING:
 
 KUBELET, DOCKER, PODMAN = READERS = ("kubelet", "docker", "podman")
 
-# what people take for Docker Hub, and what no image of Docker Hub is called
-_HUB_PAGES = tuple(host for host in HUB_HOSTS if host not in ("docker.io", "index.docker.io"))
 # beside HUB, where docker login keeps what it got through a browser
 _DESKTOP_KEYS = (f"{HUB}access-token", f"{HUB}refresh-token")
 _SCHEME = re.compile(r"https?://")
@@ -81,6 +79,10 @@ def _kubelet(key: str) -> Iterator[Problem]:
     if port:
         told = f"it matches only images that are written with ':{port[2]}' too. Write the key without the port."
         yield Problem(READERS, told, key, blocks=False)
+    if host in HUB_LOOKALIKES:
+        told = f"it is a registry of its own, and images of Docker Hub do not get it. For these write '{HUB}'."
+        # podman takes this one for Docker Hub where it finds no better key
+        yield Problem((KUBELET, DOCKER) if host == "registry-1.docker.io" else READERS, told, key, blocks=False)
     if host != host.lower():
         told = f"it matches only images whose registry has the same upper case letters.{_remedy(key)}"
         yield Problem(READERS, told, key, blocks=False)
@@ -88,10 +90,8 @@ def _kubelet(key: str) -> Iterator[Problem]:
 
 def _never(host: str, path: str) -> str:
     """Why no image of the kubelet's can match, or an empty text."""
-    if host in _HUB_PAGES:
-        return "the kubelet never matches it: images of Docker Hub are docker.io's."
     if path in ("/v1", "/v2"):
-        end = "" if host in HUB_HOSTS else ", or leave it out"
+        end = "" if host in HUB_NAMES else ", or leave it out"
         return f"the kubelet takes '{path}' for the beginning of a repository, since no slash ends it. Add the slash{end}."
     if host == "index.docker.io" and path:
         return "the kubelet never matches it: with a path, images of Docker Hub are docker.io's."
@@ -124,7 +124,7 @@ def _for_docker(key: str) -> str:
         return _USER.format("docker")
     if not _HOST.fullmatch(host):
         return f"docker finds no registry in it.{_remedy(key)}"
-    if host in HUB_HOSTS and key != HUB:
+    if host in HUB_NAMES and key != HUB:
         return f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
     return ""
 
@@ -134,8 +134,6 @@ def _for_podman(key: str, host: str, path: str) -> str:
         return _USER.format("podman")
     if not _HOST.fullmatch(host):
         return f"podman finds no registry in it.{_remedy(key)}"
-    if host in _HUB_PAGES and host != "registry-1.docker.io":
-        return "podman knows no such name of Docker Hub. Write docker.io."
     # after a scheme it looks at the host alone
     if not _SCHEME.match(key) and (path.endswith("/") or path in ("/v1", "/v2")):
         return f"podman takes '{shown(path)}' for a part of a repository. Leave it out."

@@ -10,6 +10,7 @@ after what the Secrets give.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -33,6 +34,10 @@ _READERS = (
 )
 # the kubelet's way out for Docker Hub: the one key that is looked up as it is
 _HUB_INDEX_KEY = b"index.docker.io"
+# a key of the index that serves the host and the path that it names, read once more or not
+_PLAIN_PLACE = re.compile(rb"[A-Za-z0-9._-]+(?::[0-9]+)?(?:/[A-Za-z0-9._/-]*)?")
+# no name has a longer one, and comparing much longer ones would take time
+_LONGEST_LABEL = 255
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Keyring:
 
     problems: tuple[SecretProblem, ...]
     ignored: tuple[IgnoredKey, ...]
-    _places: tuple[_Place, ...] = field(repr=False)
+    _places: _Places = field(repr=False)
 
     def lookup(self, image: ImageReference) -> list[Match]:
         """The credentials that are tried for an image, first to last; none means one pull without a credential.
@@ -102,9 +107,9 @@ class Keyring:
         if self.problems:
             raise UnreadableSecrets(self.problems)
         wanted = _endpoint_or_none(image.name.encode("ascii"))
-        found = [match for place in self._places if wanted and place.serves(wanted) for match in place.matches]
+        found = self._places.serving(wanted) if wanted else []
         if not found and _is_default_registry(image.registry):
-            found = [match for place in self._places if place.index_key == _HUB_INDEX_KEY for match in place.matches]
+            return list(self._places.index.get(_HUB_INDEX_KEY, ()))
         return found
 
 
@@ -126,8 +131,7 @@ def kubelet_keyring(secrets: Iterable[PullSecret]) -> Keyring:
                 ignored.append(IgnoredKey(secret.name, key, str(error)))
                 continue
             index.setdefault(place, []).append(Match(secret.name, key, entry.username, entry.password))
-    places = tuple(_Place(place, _endpoint_or_none(place), tuple(index[place])) for place in sorted(index, reverse=True))
-    return Keyring(tuple(problems), tuple(ignored), places)
+    return Keyring(tuple(problems), tuple(ignored), _Places(index))
 
 
 def _entries(secret: PullSecret) -> Mapping[str, Entry]:
@@ -149,24 +153,44 @@ class _Endpoint(t.NamedTuple):
     path: bytes
 
 
-@dataclass(frozen=True)
-class _Place:
-    """One key of the index with all credentials filed there."""
+class _Places:
+    """All keys of the index with the credentials filed there. A tenant may write very many of them.
 
-    index_key: bytes
-    endpoint: _Endpoint | None
-    matches: tuple[Match, ...]
+    Keys that match nothing but themselves are looked up; only the others are compared one by one.
+    """
+
+    def __init__(self, index: Mapping[bytes, Sequence[Match]]) -> None:
+        self.index = index
+        self._patterns: list[tuple[bytes, _Pattern]] | None = None
+
+    def serving(self, image: _Endpoint) -> list[Match]:
+        """In the kubelet's order, the one that is last in the alphabet first."""
+        if self._patterns is None:
+            others = (key for key in self.index if not _PLAIN_PLACE.fullmatch(key))
+            made = ((key, _endpoint_or_none(key)) for key in others)
+            self._patterns = [(key, _Pattern(endpoint)) for key, endpoint in made if endpoint]
+        host = ".".join(image.labels).encode("utf-8", "surrogateescape") + (b":" + image.port if image.port else b"")
+        names = (host + image.path[:end] for end in range(len(image.path) + 1))
+        keys = [name for name in names if name in self.index and _PLAIN_PLACE.fullmatch(name)]
+        keys += [key for key, pattern in self._patterns if pattern.serves(image)]
+        return [match for key in sorted(keys, reverse=True) for match in self.index[key]]
+
+
+class _Pattern:
+    """A key that may match more than itself, or something else."""
+
+    def __init__(self, endpoint: _Endpoint) -> None:
+        self._endpoint = endpoint
+        self._labels: tuple[_Label, ...] | None = None
 
     def serves(self, image: _Endpoint) -> bool:
         """URLsMatch of keyring.go. The path is a prefix as plain text: ``/team`` serves ``/teamx`` too."""
-        mine = self.endpoint
-        return (
-            mine is not None
-            and mine.port == image.port
-            and len(mine.labels) == len(image.labels)
-            and image.path.startswith(mine.path)
-            and all(map(label_matches, mine.labels, image.labels))
-        )
+        mine = self._endpoint
+        if mine.port != image.port or len(mine.labels) != len(image.labels) or not image.path.startswith(mine.path):
+            return False
+        if self._labels is None:
+            self._labels = tuple(map(_Label, mine.labels))
+        return all(pattern.matches(label) for pattern, label in zip(self._labels, image.labels))
 
 
 def _endpoint_or_none(schemeless: bytes) -> _Endpoint | None:
@@ -179,32 +203,44 @@ def _endpoint_or_none(schemeless: bytes) -> _Endpoint | None:
     return _Endpoint(tuple(name.decode("utf-8", "surrogateescape").split(".")), port, path)
 
 
-def label_matches(pattern: str, label: str) -> bool:
+class _Label:
     """Match of path/filepath/match.go for one label of a host: ``*`` is any text, and what brackets enclose is a class.
 
     Neither ``?`` nor a backslash can be in a host. A pattern that Go calls malformed matches nothing. Each piece between
     two stars is taken at the first place where it fits, so no pattern takes long.
     """
-    if "*" not in pattern and "[" not in pattern:
-        return pattern == label
-    try:
-        pieces = _pieces(pattern)
-    except ValueError:
-        return False
-    first, last = pieces[0], pieces[-1]
-    if len(pieces) == 1:
-        return len(first) == len(label) and _fits(first, label, 0)
-    if not _fits(first, label, 0):
-        return False
-    position = len(first)
-    for piece in pieces[1:-1]:
-        places = (start for start in range(position, len(label) - len(piece) + 1) if _fits(piece, label, start))
-        start = next(places, None)
-        if start is None:
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._pieces: list[_Piece] | None = None
+        self.is_plain = "*" not in pattern and "[" not in pattern
+        if not self.is_plain:
+            try:
+                self._pieces = _pieces(pattern)
+            except ValueError:
+                self._pieces = None
+
+    def matches(self, label: str) -> bool:
+        if self.is_plain or self._pieces is None or len(label) > _LONGEST_LABEL:
+            return self.is_plain and self._pattern == label
+        first, last = self._pieces[0], self._pieces[-1]
+        if len(self._pieces) == 1:
+            return len(first) == len(label) and _fits(first, label, 0)
+        if not _fits(first, label, 0):
             return False
-        position = start + len(piece)
-    end = len(label) - len(last)
-    return end >= position and _fits(last, label, end)
+        position = len(first)
+        for piece in self._pieces[1:-1]:
+            places = (start for start in range(position, len(label) - len(piece) + 1) if _fits(piece, label, start))
+            start = next(places, None)
+            if start is None:
+                return False
+            position = start + len(piece)
+        end = len(label) - len(last)
+        return end >= position and _fits(last, label, end)
+
+
+def label_matches(pattern: str, label: str) -> bool:
+    return _Label(pattern).matches(label)
 
 
 def _fits(piece: _Piece, label: str, start: int) -> bool:

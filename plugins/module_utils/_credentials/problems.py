@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, go_text, parse
@@ -50,13 +51,25 @@ class Examined:
 
     def readable(self, reader: str = KUBELET) -> bool:
         """Whether this program reads the document at all."""
-        return not any(one.fatal and reader in one.readers for one in self.problems)
+        return reader not in self._unreadable_to
+
+    @cached_property
+    def _by_key(self) -> Mapping[str | None, list[Problem]]:
+        """A tenant may write very many entries, all of them with problems."""
+        found: dict[str | None, list[Problem]] = {}
+        for one in self.problems:
+            found.setdefault(one.key, []).append(one)
+        return found
+
+    @cached_property
+    def _unreadable_to(self) -> frozenset[str]:
+        return frozenset(reader for one in self.problems if one.fatal for reader in one.readers)
 
     def of_entry(self, key: str) -> list[Problem]:
-        return [one for one in self.problems if one.key == key]
+        return self._by_key.get(key, [])
 
     def of_document(self, reader: str = KUBELET) -> list[Problem]:
-        return [one for one in self.problems if one.key is None and reader in one.readers]
+        return [one for one in self._by_key.get(None, []) if reader in one.readers]
 
     def usable(self, key: str, reader: str = KUBELET) -> bool:
         """Whether this program gets a user name and a password out of the entry, if it reads the document."""
@@ -93,16 +106,18 @@ def _members(
 
     The last entry of a key counts; what is fatal in one before it, or in one that was cleared, is fatal all the same.
     """
-    by_key: dict[str, list[Problem]] = {}
+    fatal: dict[str, dict[Problem, None]] = {}
+    last: dict[str, list[Problem]] = {}
     for member in members:
         if member is None:
             entries.clear()
-            by_key = {key: [one for one in found if one.fatal] for key, found in by_key.items()}
+            last.clear()
             continue
         key, node = member
         entries[key], found = _entry(key, node, helpers.get(key) or helpers.get(None, ""))
-        by_key[key] = [one for one in by_key.get(key, []) if one.fatal] + found
-    return by_key
+        last[key] = [one for one in found if not one.fatal]
+        fatal.setdefault(key, {}).update(dict.fromkeys(one for one in found if one.fatal))
+    return {key: [*ones, *last.get(key, [])] for key, ones in fatal.items()}
 
 
 def _a(kind: str) -> str:

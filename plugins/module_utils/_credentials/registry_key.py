@@ -10,22 +10,23 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.go_url import parse_url
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import HUB_NAMES, meant
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 HUB = "https://index.docker.io/v1/"
-
-HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_*]([a-z0-9_.*-]*[a-z0-9_*])?)(:(?P<port>[0-9]{1,5}))?")
+_PLAIN_KEY = re.compile(r"(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?(?:/(?!v[12]/)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)?")
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 
 
-def canonical_registry(written: str) -> str:
+def canonical_registry(written: str, keep_case: bool = False) -> str:
     """The key under which a registry that a person named is stored.
 
-    Takes ``host[:port][/path]``, with or without scheme and ``/v1/`` or ``/v2/``. Gives ``HUB`` for every name of Docker
-    Hub without a path, ``docker.io/path`` with one, else ``host[:port][/path]`` with the host in lower case.
+    Takes ``host[:port][/path]``, with or without scheme and ``/v1/`` or ``/v2/``. Gives ``HUB`` for the names of Docker
+    Hub that are one to every reader, else ``host[:port][/path]`` with the host in lower case; that of an entry of a document
+    stays as it is (``keep_case``), since to the kubelet, docker and podman it is another one.
     Raises InputError that says which part is wrong.
     """
     if "@" in written:
@@ -35,16 +36,14 @@ def canonical_registry(written: str) -> str:
     text = written.strip()
     bare = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
     host, _slash, path = bare.partition("/")
-    host = host.lower()
     path = _without_api_version(path).strip("/")
-    _check_host(written, host)
+    _check_host(written, host.lower())
     if path and not _PATH.fullmatch(path):
-        raise InputError(
-            f"registry '{shown(written)}': the path '{shown(path)}' is not a repository path. Give the registry as "
-            "host[:port], or host[:port]/path to limit the credential to a part of it; no tag, digest or wildcard."
-        )
-    if host in HUB_HOSTS:
-        return f"docker.io/{path}" if path else HUB
+        raise InputError(f"registry '{shown(written)}': {_path_fault(host, path)}")
+    if not keep_case:
+        host = host.lower()
+    if host in HUB_NAMES and not path:
+        return HUB
     return f"{host}/{path}" if path else host
 
 
@@ -53,6 +52,8 @@ def index_key(key: str) -> bytes:
 
     Raises ValueError, which says why, for a key that it drops.
     """
+    if _PLAIN_KEY.fullmatch(key):  # nearly all of them, and there may be many
+        return key.partition("://")[2].encode("ascii") if "://" in key else key.encode("ascii")
     url = key.encode("utf-8")
     if not url.startswith((b"https://", b"http://")):
         url = b"https://" + url
@@ -79,6 +80,18 @@ def shown_key(key: str) -> str:
     """A stranger's key as it may be shown: what stands before '@' may be a password."""
     before, at, after = key.rpartition("@")
     return f"(hidden)@{shown(after)}" if at else shown(before + after)
+
+
+def _path_fault(host: str, path: str) -> str:
+    better = meant(host, path)
+    if better and _PATH.fullmatch(better.partition("/")[2]):
+        return f"this looks like the address of a web page. Write {better}, if images begin so."
+    if _PATH.fullmatch(path.lower()):
+        return f"the path '{shown(path)}' holds upper case letters, and no repository does. Write {host.lower()}/{path.lower()}."
+    return (
+        f"the path '{shown(path)}' is not a repository path. Give the registry as host[:port], or host[:port]/path to limit the "
+        "credential to a part of it; no tag, digest or wildcard."
+    )
 
 
 def _without_api_version(path: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB, HUB_HOSTS
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import HUB_NAMES
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import PORTS, Origin, parse_address
 from ansible_collections.pullpass.registry.plugins.module_utils._text import has_user_information, shown, shown_url
@@ -24,9 +25,9 @@ _KNOWN_REALMS = {_HUB_SERVER: "auth.docker.io", "registry.gitlab.com": "gitlab.c
 
 
 def registry_host(key: str) -> str:
-    """The host[:port], as in the name of an image, of a canonical key of ``auths``."""
-    host = key.partition("/")[0]
-    return HUB_NAME if key == HUB or host in HUB_HOSTS else host
+    """The host[:port] to ask, in lower case, of a canonical key of ``auths``."""
+    host = key.partition("/")[0].lower()
+    return HUB_NAME if key == HUB or host in HUB_NAMES else host
 
 
 def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin:
