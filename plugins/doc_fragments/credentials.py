@@ -47,6 +47,7 @@ options:
   config_registries:
     description:
       - Registries to take from O(config) or O(config_file), a list of texts. By default all. One that is not in it is an error.
+      - M(pullpass.registry.pull_secret) takes it for C(from_secret), too.
     type: raw
   resolve_helpers:
     description:

@@ -16,12 +16,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     credentials_from_document,
     registries_in_document,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.invisible import invisible_words, quoted
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import lifetime_words
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import near_miss
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
     canonical_registry,
     shown_key,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import read_option
@@ -38,7 +40,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text_options im
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -137,17 +139,28 @@ def announce(module: AnsibleModule, credentials: Iterable[Credential], remedy: s
             module.warn(f"registry {shown_key(credential.registry)}: {shown(hint, 400)}")
         # both forms that stand in a document; the document itself is registered by who builds it
         mark_secrets(module, (credential.password, credential.auth))
-        if credential.password != credential.password.strip():
-            module.warn(
-                f"the password for {credential.registry} begins or ends with white space (a line break from a file, "
-                "perhaps). It is used as it is."
-            )
+        for warning in _unseen(credential):
+            module.warn(warning)
         words = lifetime_words(credential.username, credential.password)
         if words:
             module.warn(
                 f"the credential for {credential.registry} {words}. Pulls fail from then on unless it is written anew in time; "
                 f"the lasting remedy is {remedy}."
             )
+
+
+def _unseen(credential: Credential) -> Iterator[str]:
+    registry, username = shown(credential.registry), credential.username
+    words = invisible_words(credential.password)
+    if words:
+        yield (
+            f"the password for {registry} {words}, which nobody sees (it is from a file, perhaps). It is used as it is. Remove "
+            "it where the password is kept, unless it belongs to it."
+        )
+    words = invisible_words(username)
+    if words:
+        name = HIDDEN if shown_username(username, credential.password) == HIDDEN else quoted(username)
+        yield f"the username {name} for {registry} {words}. It is used as it is. Remove it, unless it belongs to the name."
 
 
 def _document(params: Mapping[str, t.Any]) -> tuple[str, str, str]:

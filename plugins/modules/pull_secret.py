@@ -59,6 +59,7 @@ options:
       - A pull secret of the same cluster, whose credentials are taken, as a mapping of C(namespace) and C(name) (texts, both
         required). Its labels and annotations are not copied, and it is never a target itself.
       - A credential helper that its document names is never run; an entry behind one is an error.
+      - Name in O(config_registries) the registries to take. Otherwise whoever may write that Secret chooses what is spread.
     type: raw
   purge_registries:
     description:
@@ -388,6 +389,8 @@ def check_options(params: dict[str, t.Any]) -> None:
             f"{listed(sorted(reserved))} may not be set by labels or annotations: by it a tool knows what is its own. The option "
             f"owner sets {OWNER_LABEL}."
         )
+    if params["from_secret"] and params["config_registries"] == []:
+        raise InputError("config_registries is an empty list. Name the registries to take, or leave the option out for all.")
     if params["prune"] and params["state"] == "absent":
         raise InputError("prune goes with state present: it removes the Secret where it is no longer wanted.")
     sources = any(params[source] is not None for source in SOURCES)
@@ -444,7 +447,9 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     wanted = wanted_secret(module, credentials_option(module) if wants_options else [])
     api, chosen = open_cluster(module)
     if wanted.present and source:
-        wanted = replace(wanted, credentials=credentials_from_secret(api, source["namespace"], source["name"]))
+        wanted = replace(
+            wanted, credentials=credentials_from_secret(api, source["namespace"], source["name"], params["config_registries"])
+        )
     announce(module, wanted.credentials)
     wanted, verification = verified(module, wanted)
     fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
@@ -479,7 +484,7 @@ def main() -> None:
             **CLUSTER_OPTIONS,
             **RESULT_OPTIONS,
         },
-        mutually_exclusive=[ALL_SOURCES, ("config_registries", "registries"), ("config_registries", "from_secret")],
+        mutually_exclusive=[ALL_SOURCES, ("config_registries", "registries")],
         required_if=[("state", "present", ALL_SOURCES, True)],
         supports_check_mode=True,
     )

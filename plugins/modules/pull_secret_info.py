@@ -157,7 +157,7 @@ namespaces:
           elements: str
           returned: always
         registries:
-          description: The entries of its document, in their order.
+          description: The entries of its document, in their order, the first 1000 of them.
           type: list
           elements: dict
           returned: always

@@ -31,13 +31,19 @@ def test_a_secret_of_the_cluster_is_the_source_and_never_a_target(c2: Access, an
     put(c2, source, legacy, name="odd", **dockercfg)
     put(c2, source, document, name="opaque", kind="Opaque")
     put(c2, source, '{"auths": {}}', name="empty")
+    put(
+        c2,
+        source,
+        f'{{"auths": {{"a.example.com": {{"auth": "{auth("bot", "word-a")}"}}, "evil.example.com": {{}}}}}}',
+        name="two",
+    )
     put(c2, source, '{"auths": {"a.example.com": {"auth": "Ym90"}}}', name="no-colon")
     before = c2.versions()
 
     def origin(name: str) -> dict[str, Any]:
         return {"from_secret": {"namespace": source, "name": name}}
 
-    copied, again, pruned, by_legacy, odd, opaque, empty, no_colon, missing = each(
+    copied, again, pruned, by_legacy, odd, opaque, empty, no_colon, missing, limited, unknown, none = each(
         ansible,
         [
             task(c2, f"{prefix}-*", **origin("regcred")),
@@ -45,6 +51,10 @@ def test_a_secret_of_the_cluster_is_the_source_and_never_a_target(c2: Access, an
             task(c2, targets[0], owner=f"{prefix}-x", prune=True, name="pruned", **origin("regcred")),
             task(c2, f"{prefix}-*", name="b", **origin("legacy")),
             *(task(c2, targets[0], name="c", **origin(name)) for name in ("odd", "opaque", "empty", "no-colon", "missing")),
+            # what a source that somebody else may write to spreads is bounded
+            task(c2, targets[0], name="d", config_registries=["a.example.com"], **origin("two")),
+            task(c2, targets[0], name="e", config_registries=["other.example.com"], **origin("regcred")),
+            task(c2, targets[0], name="e", config_registries=[], **origin("regcred")),
         ],
     )
 
@@ -58,6 +68,10 @@ def test_a_secret_of_the_cluster_is_the_source_and_never_a_target(c2: Access, an
     assert "colon" in no_colon["msg"]
     assert f"from_secret {source}/missing does not exist on https://" in missing["msg"]
     assert "entry 'auths'" in odd["msg"]
+    assert (row(limited)[0], limited["registries"]) == ("created", ["a.example.com"])
+    assert raw(c2, targets[0], "d") == raw(c2, targets[0])
+    assert "has no entry for other.example.com. It has: " in unknown["msg"]
+    assert "config_registries is an empty list" in none["msg"]
     assert not any("namespaces" in one for one in (odd, opaque, empty, no_colon, missing))
     there = read(c2, targets[0])
     assert (there.metadata.labels.get("team"), there.metadata.annotations) == (None, None)

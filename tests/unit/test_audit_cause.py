@@ -63,7 +63,7 @@ def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str
         (REFUSED, replace(RIGHT, missing=("gone",)), ["gone", "good"], "credential refused"),
         (REFUSED, replace(NOTHING, wrong_type=("x",)), ["x"], "wrong Secret: x is of a type"),
         (REFUSED, OTHER, ["other"], "no credential matches this image: its Secrets have other.io"),
-        (REFUSED, BROKEN, ["good", "bad"], "unreadable Secret: Secret bad has an entry whose 'auth' is not base64"),
+        (REFUSED, BROKEN, ["good", "bad"], "unreadable Secret: Secret bad has an entry '!' whose 'auth' is not base64"),
         (REFUSED, NOTHING, [], "no pull secret: neither the Pod nor its ServiceAccount default names one"),
         (
             REFUSED,

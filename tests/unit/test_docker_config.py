@@ -89,7 +89,7 @@ def test_an_entry_that_is_not_picked_may_be_unusable() -> None:
         pytest.param("", ("is not JSON", "line 1, column 1", "Expected a docker config.json"), id="empty"),
         pytest.param('{"auths": {},}', ("is not JSON", "line 1"), id="comma too many"),
         pytest.param("auths: {}", ("is not JSON", "line 1, column 1"), id="YAML"),
-        pytest.param("\ufeff{}", ("is not JSON",), id="byte order mark"),
+        pytest.param("\ufeff{}", ("begins with a byte order mark", "Save it as UTF-8"), id="byte order mark"),
         pytest.param("[]", ("is not a JSON object", "Expected"), id="list"),
         pytest.param("null", ("is not a JSON object",), id="null"),
         pytest.param("[" * 200_000, ("docker config",), id="nested without end"),
@@ -128,7 +128,7 @@ def test_a_document_that_cannot_be_used_is_refused(text: str, phrases: tuple[str
         pytest.param({"auth": encoded("u", "")}, ("password is empty",), id="no password"),
         pytest.param({"auth": encoded("u", "\0")}, ("password is empty",), id="password of NULs"),
         pytest.param({"username": "a:b", "password": "pa"}, ("holds a colon",), id="colon in the user name"),
-        pytest.param({"auth": encoded("u\n", "pa")}, ("control character", "Remove it"), id="line break in the user name"),
+        pytest.param({"auth": encoded("u\n", "pa")}, ("ends with a line break", "Remove it"), id="line break in the user name"),
         pytest.param({"auth": base64.b64encode(b"u:p\xe4ss").decode()}, ("UTF-8",), id="password that no JSON can hold"),
     ],
 )

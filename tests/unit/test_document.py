@@ -190,7 +190,7 @@ def test_a_change_names_what_is_written_and_what_goes(document: Any, written: li
         (b'{"auths":\n{},}', "is not JSON (expected a name in quotes at line 2, column 4)"),
         (b"[]", "is not a JSON object"),
         (b'{"auths": []}', "has an 'auths' that is no object"),
-        (b'{"auths": {"a": {"auth": 1}}}', "has an entry whose 'auth' is not text"),
+        (b'{"auths": {"a": {"auth": 1}}}', "has an entry 'a' whose 'auth' is not text"),
     ],
 )
 def test_an_unreadable_document_says_why(document: bytes, problem: str) -> None:

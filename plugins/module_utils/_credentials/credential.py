@@ -8,6 +8,7 @@ import base64
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.invisible import invisible_words
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
@@ -54,7 +55,7 @@ def make_credential(
     _check_text(where, "password", password)
     _check_text(where, "email", email)
     if not username.isprintable():
-        raise InputError(f"{where}: the username holds a control character (a line break from a file, perhaps). Remove it.")
+        raise InputError(f"{where}: the username {invisible_words(username)} (from a file, perhaps). Remove it.")
     return Credential(key, username, password, email)
 
 

@@ -25,6 +25,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
     fields,
     string_fields,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.other_document import no_json, other_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import (
     canonical_registry,
     shown_key,
@@ -86,9 +87,12 @@ def _parse(where: str, text: str) -> Node:
     try:
         root = parse(text)
     except JsonError as error:
-        raise InputError(f"{where} is not JSON ({error}). Expected a docker config.json.") from None
+        raise InputError(f"{where} {no_json(text, str(error))}") from None
     if root.kind != "object":
         raise InputError(f"{where} is not a JSON object. Expected a docker config.json.")
+    other = other_document(root)
+    if other:
+        raise InputError(f"{where} {other}")
     return root
 
 

@@ -17,6 +17,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.jso
     go_text,
     parse,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ class Entry:
 
 
 class UnreadableDocument(ValueError):
-    """The kubelet cannot read the document; the message begins with a verb and holds nothing of its values."""
+    """The kubelet cannot read the document; the message begins with a verb, and names an entry by its key."""
 
 
 def kubelet_entries(document: bytes) -> dict[str, Entry]:
@@ -62,7 +63,7 @@ def kubelet_entries(document: bytes) -> dict[str, Entry]:
             wrong.append(error)
             continue
         if name == "auths":
-            entries.update({key: _entry(entry) for key, entry in value.members})
+            entries.update({key: _entry(key, entry) for key, entry in value.members})
     if wrong:
         raise wrong[0]
     return entries
@@ -70,7 +71,7 @@ def kubelet_entries(document: bytes) -> dict[str, Entry]:
 
 def legacy_kubelet_entries(document: bytes) -> dict[str, Entry]:
     """The same for a .dockercfg, where every member of the document is an entry."""
-    return {key: _entry(entry) for key, entry in _root(document).members}
+    return {key: _entry(key, entry) for key, entry in _root(document).members}
 
 
 def fields(node: Node, names: Sequence[str]) -> Iterator[tuple[str, Node]]:
@@ -102,17 +103,18 @@ def _root(document: bytes) -> Node:
     return root
 
 
-def _entry(node: Node) -> Entry:
+def _entry(key: str, node: Node) -> Entry:
     if node.kind == "null":
         return Entry()
-    _require(node, "object", "has an entry that is no object")
+    if node.kind != "object":
+        raise UnreadableDocument(f"has an entry '{shown_key(key)}' that is not an object")
     try:
         found = string_fields(node, _ENTRY_FIELDS)
         username, password = found["username"], found["password"]
         if found["auth"]:
             username, password = decode_auth(found["auth"])
     except ValueError as error:
-        raise UnreadableDocument(f"has an entry whose {error}") from None
+        raise UnreadableDocument(f"has an entry '{shown_key(key)}' whose {error}") from None
     return Entry(username, password, found["email"])
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.invisible import invisible_words
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, go_text, parse
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import (
     DOCKER,
@@ -76,8 +78,11 @@ class Examined:
         return not any(one.blocks and reader in one.readers for one in self.of_entry(key))
 
 
-def examine(document: bytes, legacy: bool = False) -> Examined:
-    """The faults of a config.json or, with ``legacy``, of a .dockercfg, which docker itself does not read any more."""
+def examine(document: bytes, legacy: bool = False, most: int | None = None) -> Examined:
+    """The faults of a config.json or, with ``legacy``, of a .dockercfg, which docker itself does not read any more.
+
+    With ``most``, the keys of so many entries are looked at; what is fatal is found in each of them.
+    """
     try:
         root = parse(go_text(document))
     except JsonError as error:
@@ -86,8 +91,10 @@ def examine(document: bytes, legacy: bool = False) -> Examined:
         return Examined((Problem(READERS, f"it is JSON, but {_a(root.kind)} where an object belongs.", fatal=True),))
     problems = [] if legacy else list(_document_problems(root))
     entries: dict[str, Entry] = {}
-    for key, found in _members(list(root.members) if legacy else _auths(root), {} if legacy else _helpers(root), entries).items():
-        problems += [*found, *(key_problems(key) if key in entries else ())]
+    found = _members(list(root.members) if legacy else _auths(root), {} if legacy else _helpers(root), entries)
+    looked_at = set(islice(entries, most))
+    for key, ones in found.items():
+        problems += [*ones, *(key_problems(key) if key in looked_at else ())]
     if legacy:
         problems = [one for one in map(_without_docker, problems) if one is not None]
         if "auths" in entries and not entries["auths"].usable:
@@ -242,6 +249,11 @@ def _value_problems(key: str, entry: Entry) -> Iterator[Problem]:
         yield Problem(READERS, told, key, blocks=False)
     elif entry.username != entry.username.strip():
         yield Problem(READERS, "white space stands before or after its user name, and is sent too.", key, blocks=False)
+    unseen = invisible_words(entry.password.strip(" \t\r\n\0"))
+    if unseen:
+        yield Problem(
+            READERS, f"its password {unseen}, which nobody sees and is sent, too. Write the entry anew.", key, blocks=False
+        )
     if entry.password.endswith("\0"):
         told = "its password ends with NUL, which docker and podman cut off and the kubelet sends."
         yield Problem((KUBELET,), told, key, blocks=False)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import typing as t
 
@@ -15,6 +16,19 @@ if t.TYPE_CHECKING:
 
 # A Secret holds 1 MiB; a docker config with helpers and plugins beside the credentials is still far below this
 MOST_BYTES = 16 * 1024 * 1024
+# UTF-32 begins as UTF-16 does
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
+def _is_utf_16(content: bytes) -> bool:
+    """Without a mark, as PowerShell and editors write it too: every other byte of ASCII text is NUL."""
+    head = content[:64]
+    return len(head) > 1 and (not head[::2].strip(b"\0") or not head[1::2].strip(b"\0"))
 
 
 def _open(path: str, flags: int) -> int:
@@ -41,6 +55,9 @@ def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open)
         raise InputError(no_path_words(option)) from None
     if len(content) > MOST_BYTES:
         raise InputError(f"{where} is larger than {MOST_BYTES // 1024 // 1024} MiB. Is it the right file?")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "UTF-16" if _is_utf_16(content) else "")
+    if encoding:
+        raise InputError(f"{where} is {encoding} text. Save it as UTF-8 without a byte order mark.")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import KUBELET, Problem
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import (
@@ -28,6 +29,8 @@ if t.TYPE_CHECKING:
 
 _SOON = timedelta(days=7)
 _MOST_ENTRIES = 10
+# of a document with more, a tenant's joke, the first are reported
+_MOST_ROWS = 1000
 _REMEDY_FOR_TOKENS = "Renew it in time; the lasting remedy is the kubelet's own credential provider."
 
 
@@ -55,7 +58,7 @@ class DocumentReader:
     def __call__(self, secret: FoundSecret) -> ReadDocument:
         key = (secret.type, secret.document or b"")
         if key not in self._read:
-            self._read[key] = _read(examine(key[1], legacy=secret.type == LEGACY_TYPE))
+            self._read[key] = _read(examine(key[1], legacy=secret.type == LEGACY_TYPE, most=_MOST_ROWS))
         return self._read[key]
 
 
@@ -99,15 +102,18 @@ def _wrong_type(kind: str) -> str:
 
 def _read(examined: Examined) -> ReadDocument:
     readable = examined.readable()
-    fatal = [_told(one) for one in examined.problems if one.fatal and KUBELET in one.readers]
-    of_entries = [_told(one) for one in examined.problems if one.key is not None and KUBELET in one.readers and not one.fatal]
+    fatal = [one for one in examined.problems if one.fatal and KUBELET in one.readers]
+    of_entries = [one for one in examined.problems if one.key is not None and KUBELET in one.readers and not one.fatal]
     of_document = [one.text for one in examined.of_document() if not one.fatal]
     more = len(of_entries) - _MOST_ENTRIES
-    problems = [*fatal[:_MOST_ENTRIES], *of_document, *of_entries[:_MOST_ENTRIES]]
+    problems = [*map(_told, fatal[:_MOST_ENTRIES]), *of_document, *map(_told, of_entries[:_MOST_ENTRIES])]
     if more > 0:
         problems.append(f"{more} more of its entries have a problem: look at registries.")
-    usable = {key: readable and examined.usable(key) for key in examined.entries}
-    lives = {key: (expiry(one.username, one.password), one) for key, one in examined.entries.items()}
+    entries = dict(islice(examined.entries.items(), _MOST_ROWS))
+    if len(examined.entries) > len(entries):
+        problems.append(f"it holds {len(examined.entries)} entries, of which the first {_MOST_ROWS} are reported.")
+    usable = {key: readable and examined.usable(key) for key in entries}
+    lives = {key: (expiry(one.username, one.password), one) for key, one in entries.items()}
     unknown = {
         key: lifetime_words(one.username, one.password) for key, (ends, one) in lives.items() if ends is None and one.password
     }
@@ -123,7 +129,7 @@ def _read(examined: Examined) -> ReadDocument:
                 "usable": usable[key],
                 "problem": _entry_problem(examined, key, readable),
             }
-            for key, entry in examined.entries.items()
+            for key, entry in entries.items()
         ),
         ends=tuple(sorted((ends, shown_key(key)) for key, (ends, _one) in lives.items() if ends is not None)),
     )

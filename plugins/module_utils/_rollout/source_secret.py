@@ -24,8 +24,10 @@ LEGACY_TYPE = "kubernetes.io/dockercfg"
 LEGACY_KEY = ".dockercfg"
 
 
-def credentials_from_secret(api: Api, namespace: str, name: str) -> list[Credential]:
-    """All credentials of the Secret. Raises InputError for one that is missing, of another type, or of no use.
+def credentials_from_secret(api: Api, namespace: str, name: str, only: t.Sequence[str] | None = None) -> list[Credential]:
+    """The credentials of the Secret, all of them or those of the registries in ``only``.
+
+    Raises InputError for one that is missing, of another type, or of no use.
 
     A helper that its document names is never run: the document may be a tenant's, and the identity would be ours.
     """
@@ -36,7 +38,7 @@ def credentials_from_secret(api: Api, namespace: str, name: str) -> list[Credent
         raise InputError(f"{where} cannot be read: {error}") from None
     if item is None:
         raise InputError(f"{where} does not exist on {api.identity['server']}. Create it first, or correct its name.")
-    return credentials_from_document(where, _document(where, item))
+    return credentials_from_document(where, _document(where, item), only)
 
 
 def _document(where: str, item: t.Mapping[str, t.Any]) -> str:
