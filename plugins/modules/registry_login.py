@@ -58,9 +58,10 @@ options:
     default: false
   purge_owner:
     description:
-      - Name for the tasks that log in to the registries together. O(purge_registries) removes only logins of tasks with the same
-        name. Give two tasks with O(purge_registries) for one file different names, or each removes the logins of the other.
-    type: str
+      - Name (a text) for the tasks that log in to the registries together. O(purge_registries) removes only logins of tasks with
+        the same name. Give two tasks with O(purge_registries) for one file different names, or each removes the logins of the
+        other.
+    type: raw
     default: default
   path:
     description:
@@ -307,7 +308,7 @@ OPTIONS: dict[str, t.Any] = {
     "mode": {"type": "raw"},
     "backup": {"type": "bool", "default": False},
     "purge_registries": {"type": "bool", "default": False},
-    "purge_owner": {"type": "str", "default": "default"},
+    "purge_owner": text(default="default"),
 }
 CREDENTIALS = {
     **CREDENTIAL_OPTIONS,
