@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import HUB_NAMES
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import PORTS, Origin, parse_address
@@ -70,7 +71,7 @@ def realm_refusal(realm: str, registry: Origin, realms: Collection[str]) -> str:
     ``realms`` lists as host (any port) or host:port.
     """
     # a query may hold an account
-    named = f"its token server '{shown_url(realm.partition('?')[0], 120)}'"
+    named = f"its token server '{foreign_text(shown_url(realm.partition('?')[0], 400), 120)}'"
     if has_user_information(realm.partition("?")[0]):
         return "its token server is named together with a user, which no registry has reason to do"
     try:

@@ -13,6 +13,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import parse_challenges
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
@@ -25,7 +26,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
     UNVERIFIABLE,
     Finding,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
@@ -154,7 +154,7 @@ def _patience(answer: Answer) -> str:
     after = (answer.headers.get("Retry-After") or "").strip()
     if _WHOLE_NUMBER.fullmatch(after):
         return f". Try again in {int(after)} seconds"
-    return f". Try again after {shown(after, 40)}" if after else ". Try again later"
+    return f". Try again after {foreign_text(after, 40)}" if after else ". Try again later"
 
 
 def _said(answer: Answer) -> str:
@@ -184,9 +184,11 @@ def _words(answer: Answer) -> tuple[str, str]:
         code, message = str(error.get("code") or ""), str(error.get("message") or "")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return "", ""
-    for secret in _secrets(answer.authorization or ""):
+    secrets = _secrets(answer.authorization or "")
+    remember_secrets(secrets)
+    for secret in secrets:
         message = message.replace(secret, HIDDEN)
-    return code, shown(message, 160)
+    return code, foreign_text(message, 160)
 
 
 def _secrets(authorization: str) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge, parse_challenges
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import Origin, realm_refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
@@ -24,7 +25,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
     Decided,
     Finding,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ class Server:
         by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
         found = next((by_scheme[scheme] for scheme in _SCHEMES if scheme in by_scheme), None)
         if found is None:
-            schemes = listed([challenge.scheme for challenge in challenges], 3) or "nothing at all"
+            schemes = listed([foreign_text(challenge.scheme, 40) for challenge in challenges], 3) or "nothing at all"
             raise Decided(
                 Finding(
                     UNVERIFIABLE,
@@ -132,7 +133,7 @@ class Server:
     def _unanswered(self, error: NoAnswer, subject: str = "") -> Finding:
         told = f"{subject}{error}"
         named = told if self.name in told else f"{self.name}: {told}"
-        return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, shown(named, 500))
+        return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, foreign_text(named, 500))
 
     @staticmethod
     def _usable(server: str, answer: Answer) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image, shown_username
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
@@ -161,7 +162,8 @@ def said(message: str) -> str:
     flat = re.sub(r"//[^/\s@\"]*@", "//(hidden)@", flat)
     if not flat:
         return "The kubelet gives no reason: look at the events of the Pod."
-    return "The kubelet says: " + (shown(flat, 240) if len(flat) <= 240 else f"...{shown(flat[-236:], 240)}")
+    flat = foreign_text(flat, len(flat) + 100)
+    return "The kubelet says: " + (flat if len(flat) <= 240 else f"...{flat[-236:]}")
 
 
 def _invalid(image: str) -> str:

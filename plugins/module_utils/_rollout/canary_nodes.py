@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _not_ready(status: Mapping[str, t.Any]) -> str:
     ready: Mapping[str, t.Any] = next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
     if ready.get("status") == "True":
         return ""
-    message = shown(str(ready.get("message") or ready.get("reason") or "its kubelet has reported nothing"), 120)
+    message = foreign_text(str(ready.get("message") or ready.get("reason") or "its kubelet has reported nothing"), 120)
     return f"is NotReady: {message}"
 
 

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, QUOTA
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
@@ -79,4 +79,4 @@ def refusal_told(error: RequestError) -> str:
     meaning = next((meaning for pattern, meaning in _TOLD if pattern.search(message)), None)
     if meaning is None:
         return message
-    return shown(f"{meaning}. The server says: {message.partition('refused it: ')[2] or message}", 560)
+    return foreign_text(f"{meaning}. The server says: {message.partition('refused it: ')[2] or message}", 560)

@@ -8,6 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import (
     DENIED,
     HELD_BACK,
@@ -209,14 +210,14 @@ def _missing_secrets(events: Sequence[Event]) -> str:
 
 def _ended(pod: Mapping[str, t.Any]) -> str:
     status = pod.get("status") or {}
-    reason = shown(" ".join(str(status[key]) for key in ("reason", "message") if status.get(key)), 240)
+    reason = foreign_text(" ".join(str(status[key]) for key in ("reason", "message") if status.get(key)), 240)
     return f"the Pod ended before its pull was decided ({reason or status.get('phase') or 'it is being deleted'})"
 
 
 def _unplaced(status: Mapping[str, t.Any]) -> str:
     placed: Mapping[str, t.Any] = next((one for one in status.get("conditions") or () if one.get("type") == "PodScheduled"), {})
     if placed.get("message"):
-        return f"unschedulable. The scheduler says: {shown(placed['message'], 300)}"
+        return f"unschedulable. The scheduler says: {foreign_text(placed['message'], 300)}"
     return "unschedulable: no scheduler has looked at the Pod."
 
 
@@ -233,5 +234,5 @@ def _last_warning(events: Sequence[Event]) -> str:
     warnings = [one for one in events if one.warning]
     if warnings:
         last = max(warnings, key=lambda one: one.when)
-        return f"The last warning is {shown(last.reason, 60)}: {shown(last.message, 240)}"
+        return f"The last warning is {shown(last.reason, 60)}: {foreign_text(last.message, 240)}"
     return "Its image is being pulled." if any(one.ours and one.reason == "Pulling" for one in events) else ""
