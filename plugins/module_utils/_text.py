@@ -41,6 +41,31 @@ def in_words(reasons: Sequence[str], most: int = 10, limit: int = 600) -> str:
     return "; ".join(shown(reason, limit) for reason in reasons[:most]) + more
 
 
+def in_groups(failures: Sequence[tuple[str, str]], most: int = 10, limit: int = 600) -> str:
+    """``a, b and c: one reason; d: another``, from (place, reason): equal reasons once, with all their places.
+
+    A place is a namespace, or begins with one and a slash. A reason that names its own namespace is equal to that of others.
+    """
+    grouped: dict[str, list[str]] = {}
+    for place, reason in failures:
+        grouped.setdefault(_without_place(reason, place.partition("/")[0]), []).append(place)
+    sentences = [f"{listed(list(dict.fromkeys(places)), most)}: {shown(reason, limit)}" for reason, places in grouped.items()]
+    left = sum(len(places) for places in list(grouped.values())[most:])
+    return "; ".join(sentences[:most]) + (f"; and {left} more" if left else "")
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
+def _without_place(reason: str, namespace: str) -> str:
+    name = re.escape(namespace)
+    return re.sub(
+        rf"\bnamespace '?{name}'?(?![-.\w])", "the namespace", re.sub(rf" in namespace '?{name}'?(?![-.\w])", "", reason)
+    )
+
+
 def shown_url(url: str, limit: int = 200) -> str:
     """``url`` for a message, without what can hold a login: user information, query and fragment.
 

@@ -262,7 +262,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_sec
     secrets_of_account,
     secrets_of_pod,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed
+from ansible_collections.pullpass.registry.plugins.module_utils._text import counted, in_words, listed
 from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
 
 if t.TYPE_CHECKING:
@@ -343,10 +343,10 @@ def told(found: Verification) -> str:
     """What can be pulled, and the first ten reasons of what cannot."""
     parts = []
     if found.images:
-        parts.append(f"{sum(one.pullable for one in found.images)} of {len(found.images)} images can be pulled")
+        parts.append(f"{sum(one.pullable for one in found.images)} of {counted(len(found.images), 'image')} can be pulled")
     if found.logins:
         good = sum(finding.verdict == ACCEPTED for _credential, finding in found.logins)
-        parts.append(f"{good} of {len(found.logins)} logins are accepted")
+        parts.append(f"{good} of {counted(len(found.logins), 'login is', 'logins are')} accepted")
     return f"{', '.join(parts)}. {in_words([*found.obstacles(), *(doubt.message for doubt in found.doubts())])}".rstrip()
 
 

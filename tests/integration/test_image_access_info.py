@@ -68,7 +68,7 @@ def test_logins_without_images(lab: Lab, ansible: Ansible, prefix: str) -> None:
     )
 
     assert (good["pullable"], good["changed"], good["images"], verdicts(good, "logins")) == (True, False, [], ["accepted"])
-    assert good["msg"] == "1 of 1 logins are accepted."
+    assert good["msg"] == "1 of 1 login is accepted."
     assert "cluster" not in good
     assert "api_requests" not in good
     assert mixed["pullable"] is False

@@ -87,7 +87,7 @@ def test_a_cluster_that_is_down_stops_only_itself(c2: Access, ansible: Ansible, 
 
     assert run.exit_code == 2
     assert run.recap["up"] == {**run.recap["up"], "changed": 2, "failed": 0}
-    assert "down: FAILED; 1 API requests" in summary(run)
+    assert "down: FAILED; 1 API request" in summary(run)
     assert "https://127.0.0.1:9 cannot be reached" in summary(run)
     assert "up: changed; secrets: 1 created; links: 1 linked" in summary(run)
 

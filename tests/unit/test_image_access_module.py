@@ -82,4 +82,4 @@ def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
     assert "No 9." in told
     assert "No 10." not in told
     assert told.endswith("; and 5 more")
-    assert image_access_info.told(Verification(logins[:1])) == "1 of 1 logins are accepted."
+    assert image_access_info.told(Verification(logins[:1])) == "1 of 1 login is accepted."

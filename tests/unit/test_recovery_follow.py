@@ -312,7 +312,7 @@ def test_rows_counts_and_one_sentence() -> None:
     assert short["summary"] == {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 1, "failed": 1}
     assert (short["changed"], short["failed"]) == (True, True)
     assert short["msg"] == (
-        "3 recovering, 1 evicted, 1 blocked, 1 failed. team-a/web-u004 blocked: message 4; team-b failed: no right"
+        "3 recovering, 1 evicted, 1 blocked, 1 failed. team-a/web-u004: blocked: message 4; team-b: failed: no right"
     )
     assert told_recovery(fates[4:5], ACTIONS, show_all=False)["failed"] is False
     nothing = told_recovery([], ACTIONS, show_all=False)

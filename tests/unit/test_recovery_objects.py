@@ -152,7 +152,7 @@ WAITS: dict[str, Any] = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
         ({}, [a_pod(**WAITS), a_pod("Failed", state={"terminated": {}})], "has run already"),
         ({}, [a_pod(**WAITS, lastState={"terminated": {}})], "has run already"),
         ({}, [a_pod(**WAITS, restartCount=1)], "has run already"),
-        ({"status": {"failed": 1}}, [a_pod(**WAITS)], "1 Pods of the Job are gone"),
+        ({"status": {"failed": 1}}, [a_pod(**WAITS)], "1 Pod of the Job is deleted"),
         ({"status": {"failed": 1}}, [a_pod(**WAITS), a_pod("Failed")], ""),
         ({"spec": {"managedBy": "example.com/queue"}}, [], "example.com/queue runs the Job"),
         ({"spec": {"managedBy": "kubernetes.io/job-controller"}}, [], ""),

@@ -72,11 +72,26 @@ def test_the_sentence_names_each_failure_with_its_own_reason() -> None:
 
 
 def test_the_sentence_tells_ten_failures_and_counts_the_rest() -> None:
-    message = result(*(outcome(f"n{index}", "failed", "no") for index in range(12)))["msg"]
-    assert message.startswith("12 failed. n0: no; ")
-    assert message.endswith("n9: no; and 2 more")
+    message = result(*(outcome(f"n{index}", "failed", f"no {index}") for index in range(12)))["msg"]
+    assert message.startswith("12 failed. n0: no 0; ")
+    assert message.endswith("n9: no 9; and 2 more")
     assert "n10" not in message
-    assert "more" not in result(*(outcome(f"n{index}", "failed", "no") for index in range(10)))["msg"]
+    assert "more" not in result(*(outcome(f"n{index}", "failed", f"no {index}") for index in range(10)))["msg"]
+
+
+def test_equal_reasons_are_said_once_with_all_their_namespaces() -> None:
+    names = [f"team-{letter}" for letter in "abcdefgh"]
+    failures = [outcome(name, "failed", f"no right to create secrets in namespace {name} (403 Forbidden)") for name in names]
+    quota = outcome("team-x", "failed", "the quota of the namespace forbids it")
+    answer = result(*failures, quota, outcome("team", "failed", "no right to create secrets in namespace team-a"))
+    assert answer["msg"] == (
+        "10 failed. team-a, team-b, team-c, team-d, team-e, team-f, team-g, team-h: no right to create secrets (403 Forbidden); "
+        "team-x: the quota of the namespace forbids it; team: no right to create secrets in namespace team-a"
+    )
+    ending = [outcome(name, "failed", f"namespace {name} is being deleted") for name in ("a", "b")]
+    assert result(*ending)["msg"] == "2 failed. a, b: the namespace is being deleted"
+    many = [outcome(f"n{index}", "failed", "no") for index in range(12)]
+    assert result(*many)["msg"] == "12 failed. n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 2 more: no"
 
 
 def test_a_row_of_several_names_is_one_path_in_the_sentence() -> None:

@@ -26,6 +26,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdic
     UNVERIFIABLE,
     Finding,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._text import counted
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
@@ -153,7 +154,7 @@ def allowance(answer: Answer) -> str:
 def _patience(answer: Answer) -> str:
     after = (answer.headers.get("Retry-After") or "").strip()
     if _WHOLE_NUMBER.fullmatch(after):
-        return f". Try again in {int(after)} seconds"
+        return f". Try again in {counted(int(after), 'second')}"
     return f". Try again after {foreign_text(after, 40)}" if after else ". Try again later"
 
 

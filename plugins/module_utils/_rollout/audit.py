@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import NamespaceTeller, Question
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_survey import Surveyor
-from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words
+from ansible_collections.pullpass.registry.plugins.module_utils._text import counted, in_groups
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +18,13 @@ if t.TYPE_CHECKING:
 
 NOTE = "note: "
 _WORDS = {
-    "namespaces": "namespaces",
-    "secrets": "Secrets",
-    "unusable": "of no use to the kubelet",
-    "missing": "missing",
-    "with_problems": "with problems",
-    "service_accounts": "ServiceAccounts",
-    "stuck_pods": "Pods stuck on a pull",
+    "namespaces": ("namespace", "namespaces"),
+    "secrets": ("Secret", "Secrets"),
+    "unusable": ("not usable for the kubelet", "not usable for the kubelet"),
+    "missing": ("missing", "missing"),
+    "with_problems": ("with problems", "with problems"),
+    "service_accounts": ("ServiceAccount", "ServiceAccounts"),
+    "stuck_pods": ("Pod stuck on a pull", "Pods stuck on a pull"),
 }
 
 
@@ -71,12 +71,12 @@ def summarised(rows: Sequence[Mapping[str, t.Any]]) -> dict[str, int]:
 
 def sentence(summary: Mapping[str, int], rows: Iterable[Mapping[str, t.Any]], failures: Iterable[str]) -> str:
     """The counts in words, and what failed."""
-    told = ", ".join(f"{summary[name]} {words}" for name, words in _WORDS.items())
+    told = ", ".join(counted(summary[name], *words) for name, words in _WORDS.items())
     failed = set(failures)
-    reasons = [f"{row['namespace']}: {'; '.join(row['problems'])}" for row in rows if row["namespace"] in failed]
+    reasons = [(row["namespace"], "; ".join(row["problems"])) for row in rows if row["namespace"] in failed]
     if not reasons:
         return told
-    return f"{told}. {in_words(reasons)}"
+    return f"{told}. {in_groups(reasons)}"
 
 
 def _closed(namespace: str, problem: str) -> dict[str, t.Any]:

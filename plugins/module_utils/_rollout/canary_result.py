@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_image
-from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_groups, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _sentence(image: str, counts: Counter[str], failures: Sequence[Attempt]) -> 
     sentence = f"{shown_image(image)}: {numbers}"
     if not failures:
         return sentence
-    return f"{sentence}. {in_words([f'{_place(one)}: {one.message}' for one in failures])}"
+    return f"{sentence}. {in_groups([(_place(one), one.message) for one in failures])}"
 
 
 def _place(attempt: Attempt) -> str:

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import has_run
+from ansible_collections.pullpass.registry.plugins.module_utils._text import counted
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +93,8 @@ def may_not_be_replaced(item: Mapping[str, t.Any], job: JobFacts, pods: Sequence
         return "a Pod of the Job has run already, and a new Job would do its work again"
     unknown = job.failed + job.succeeded - sum((pod.get("status") or {}).get("phase") in ("Failed", "Succeeded") for pod in pods)
     if unknown > 0:
-        return f"{unknown} Pods of the Job are gone, and whether they had run is not known: a new Job might do their work again"
+        gone = f"{counted(unknown, 'Pod')} of the Job {'is' if unknown == 1 else 'are'} deleted"
+        return f"{gone}, and whether the work was done is not known: a new Job might do it again"
     return ""
 
 

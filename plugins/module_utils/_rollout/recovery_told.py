@@ -9,7 +9,7 @@ from collections import Counter
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import RECOVERING
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import SKIPPED
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_groups, listed, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ CHANGED = ("evicted", "replaced")
 _COUNTED = (RECOVERING, SKIPPED)
 # in the sentence each with its reason
 _TOLD = ("failed", "blocked")
-_MOST_TOLD = 10
 _MOST_TEXT = 600
 
 
@@ -75,11 +74,8 @@ def _row(fate: Fate) -> dict[str, t.Any]:
 
 def _sentence(fates: Sequence[Fate], actions: Sequence[str], counts: Counter[str]) -> str:
     sentence = ", ".join(f"{counts[action]} {action}" for action in actions if counts[action]) or "no Pod is stuck on a pull"
-    told = [f"{_name(fate)} {fate.action}: {shown(fate.message, _MOST_TEXT)}" for fate in fates if fate.action in _TOLD]
-    if not told:
-        return sentence
-    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-    return f"{sentence}. {'; '.join(told[:_MOST_TOLD])}{more}"
+    told = [(_name(fate), f"{fate.action}: {fate.message}") for fate in fates if fate.action in _TOLD]
+    return f"{sentence}. {in_groups(told)}" if told else sentence
 
 
 def _name(fate: Fate) -> str:

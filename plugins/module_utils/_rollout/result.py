@@ -9,7 +9,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import CHANGED, FAILED, QUIET
-from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed, shown
+from ansible_collections.pullpass.registry.plugins.module_utils._text import in_groups, listed, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def _sentence(
     sentence = ", ".join(f"{counts[action]} {action}" for action in actions if counts[action]) or "nothing is selected"
     if not failures:
         return sentence
-    return f"{sentence}. {in_words([f'{_place(row(outcome))}: {outcome.step.message}' for outcome in failures])}"
+    return f"{sentence}. {in_groups([(_place(row(outcome)), outcome.step.message) for outcome in failures])}"
 
 
 def _place(parts: t.Mapping[str, str]) -> str:
