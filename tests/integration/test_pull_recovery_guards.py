@@ -339,7 +339,7 @@ def test_rights_that_are_missing_and_those_that_are_enough(c2: Access, ansible: 
     (row,) = checked["pods"]
     assert row["action"] == "evicted"
     assert "not checked by the server: no right to create pods/eviction" in row["message"]
-    assert f"no right to create pods/eviction {pod['metadata']['name']} in namespace {prefix}" in failed["msg"]
+    assert f"no right to create pods/eviction {pod['metadata']['name']}" in failed["msg"]
     assert (failed["summary"]["failed"], failed["changed"]) == (1, False)
     (row,) = unknown["pods"]
     assert row["action"] == "left"
@@ -355,7 +355,7 @@ def test_a_namespace_whose_pods_may_not_be_listed_does_not_stop_the_others(c2: A
     told = recover(ansible, c2, [f"{prefix}-a", f"{prefix}-b"], fails=True, wait=False, **connection)
 
     assert {row["namespace"]: row["action"] for row in told["pods"]} == {f"{prefix}-a": "evicted", f"{prefix}-b": "failed"}
-    assert f"no right to list pods in namespace {prefix}-b" in told["msg"]
+    assert "no right to list pods" in told["msg"]
     assert pod["metadata"]["uid"] not in uids(c2, f"{prefix}-a")
 
 

@@ -298,7 +298,7 @@ def test_rights_in_one_namespace_are_enough(c2: Access, ansible: Ansible, prefix
     c2.kubectl("create", "rolebinding", "all", "-n", mine, "--role=all", f"--serviceaccount={mine}:reader")
     both = info(ansible, connection, [mine, other], fails=True, images=["registry.example.com/a"])
 
-    assert f"no right to list secrets in namespace {other}" in both["msg"]
+    assert "no right to list secrets" in both["msg"]
     good, bad = both["namespaces"]
     assert good["problems"] == []
     assert good["images"][0]["matches"] == [{"secret": "regcred", "registry": "registry.example.com", "username": "bot"}]

@@ -157,7 +157,7 @@ def test_globs_of_accounts_with_rights_in_one_namespace_only(c2: Access, ansible
         (names[0], "tenant", "linked"),
         (names[1], "*", "failed"),
     }
-    assert f"no right to list serviceaccounts in namespace {names[1]}" in result["msg"]
+    assert "no right to list serviceaccounts" in result["msg"]
 
 
 @pytest.mark.parametrize(

@@ -467,7 +467,7 @@ def test_without_the_right_to_write_each_is_told(c2: Access, ansible: Ansible, p
     checked = ansible.tasks([task], "--check")
 
     assert run.exit_code == 2
-    assert f"{prefix}/Deployment/shop: no right to patch deployments shop in namespace {prefix}" in answer(run)["msg"]
+    assert f"{prefix}/Deployment/shop: no right to patch deployments shop" in answer(run)["msg"]
     assert checked.exit_code == 0, checked.output
     assert "not checked by the server: no right to patch" in answer(checked)["links"][0]["message"]
 

@@ -18,6 +18,7 @@ FILES = {
     "FILES.json",
     "MANIFEST.json",
     "README.md",
+    "SECURITY.md",
     "requirements.txt",
     "tests/config.yml",
 }
