@@ -276,7 +276,7 @@ def test_options_that_cannot_be_used(lab: Lab, c2: Access, ansible: Ansible) -> 
         ({**from_cluster, "pod": "a", "secrets": ["b"]}, "mutually exclusive: service_account|pod|secrets"),
         ({"registries": [good], "pod": "a"}, "namespace"),
         (from_cluster, "images is empty. With namespace it is for images"),
-        ({**from_cluster, "images": [image], "namespace": "A_b"}, "namespace 'A_b' can be no object's name"),
+        ({**from_cluster, "images": [image], "namespace": "A_b"}, "namespace 'A_b' is not the name of a namespace"),
         ({**from_cluster, "images": [image], "pod": "a*"}, "pod 'a*' can be no object's name"),
         ({**from_cluster, "images": [image], "secrets": ["a", "B"]}, "secrets 'B' can be no object's name"),
         ({**from_cluster, "images": [image], "service_account": ""}, "service_account '' can be no object's name"),
