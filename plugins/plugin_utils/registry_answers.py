@@ -32,10 +32,10 @@ class Answers:
         self.rows = dict(known)
 
     def of(self, question: t.Any) -> Rows | None:
-        return self.rows.get(_login_key(question)) or self.rows.get(_key(question))
+        return self.rows.get(_login_key(question)) or self.rows.get(key_of(question))
 
     def note(self, question: t.Any, rows: Rows) -> None:
-        self.rows[_key(question)] = rows
+        self.rows[key_of(question)] = rows
         rejected = [row for row in rows if row["verdict"] == REJECTED]
         if rejected and _login_key(question):
             self.rows[_login_key(question)] = rejected
@@ -55,7 +55,7 @@ def together(asks: t.Iterable[Ask]) -> list[list[t.Any]]:
     twice."""
     found: dict[str, dict[str, t.Any]] = {}
     for unit in (unit for ask in asks for unit in ask["units"] if _login_key(unit)):
-        found.setdefault(_key(unit[0]), {})[_key(unit[1])] = unit
+        found.setdefault(key_of(unit[0]), {})[key_of(unit[1])] = unit
     return [list(units.values()) for units in found.values()]
 
 
@@ -126,7 +126,7 @@ def _login_key(question: t.Any) -> str:
     entry = question[1]
     try:
         given = [str(entry[name]) for name in ("username", "password")]
-        return _key(["login", _host(entry), str(entry.get("endpoint") or ""), *given])
+        return key_of(["login", _host(entry), str(entry.get("endpoint") or ""), *given])
     except (KeyError, InputError):
         return ""
 
@@ -135,10 +135,10 @@ def _host(entry: Mapping[str, t.Any]) -> str:
     return registry_host(canonical_registry(str(entry["registry"])))
 
 
-def _key(question: t.Any) -> str:
+def key_of(question: t.Any) -> str:
     """The same text for what is the same. Keys of a mapping may be of several types, and texts of a vault are none to json."""
     if isinstance(question, Mapping):
-        return "{" + ",".join(sorted(f"{_key(name)}:{_key(value)}" for name, value in question.items())) + "}"
+        return "{" + ",".join(sorted(f"{key_of(name)}:{key_of(value)}" for name, value in question.items())) + "}"
     if isinstance(question, (list, tuple)):
-        return "[" + ",".join(map(_key, question)) + "]"
+        return "[" + ",".join(map(key_of, question)) + "]"
     return json.dumps(question, default=str)

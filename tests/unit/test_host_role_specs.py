@@ -21,7 +21,7 @@ ASKING = ("registry_ca_cert", "registry_validate_certs", "registry_timeout", "re
 DECIDED = {"config", "config_file", "config_registries", "resolve_helpers"}
 NOT_HANDED_ON = {*ASKING, "verify", "verify_undecided", "config_file", "config_registries", "resolve_helpers"}
 # those that other variables make, or that say something else than the module on purpose
-OWN_DEFAULTS = {"registries", "registry_ca_cert", "realms", "verify_undecided", "purge_registries"}
+OWN_DEFAULTS = {"state", "registries", "registry_ca_cert", "realms", "verify_undecided", "purge_registries"}
 
 
 def spec() -> dict[str, Any]:

@@ -35,7 +35,19 @@ ROWS = {"pull_secret": "namespaces", "pull_secret_link": "links", "pull_recovery
 # What the role finds out itself
 SET_BY_THE_ROLE = {"pull_secret": {"unverified", "prune_links"}}
 # Variables of the role whose default says something else than that of the option, on purpose
-OWN_DEFAULTS = {"realms", "verify", "verify_undecided", "evict", "service_account", "service_accounts", "results", "timeout"}
+OWN_DEFAULTS = {
+    "state",
+    "realms",
+    "verify",
+    "verify_undecided",
+    "evict",
+    "service_account",
+    "service_accounts",
+    "results",
+    "timeout",
+}
+# Variables of the role that are no option of a module
+ROLE_ONLY = {f"{PREFIX}verify_namespace", f"{PREFIX}from_environment"}
 TYPES: dict[str, type | tuple[type, ...]] = {
     "raw": object,
     "str": str,
@@ -233,7 +245,7 @@ def test_a_variable_has_the_type_of_its_option(name: str) -> None:
 @pytest.mark.parametrize("name", CALLED)
 def test_an_entry_point_takes_what_its_module_takes(name: str) -> None:
     expected = {variable(name, option) for option in role_options(name)}
-    assert entry_points()[TASKS[name]].keys() - {f"{PREFIX}verify_namespace"} == expected
+    assert entry_points()[TASKS[name]].keys() - ROLE_ONLY == expected
     assert expected <= entry_points()["main"].keys()
 
 

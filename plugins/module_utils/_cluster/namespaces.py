@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 # Up to this many exact names are read one by one, however many namespaces the cluster has
 FEW = 3
 # Only by exact name: what the cluster itself runs there breaks, or leaks, with a credential too many
-_SYSTEM = ("kube-*", "openshift", "openshift-*")
+SYSTEM = ("kube-*", "openshift", "openshift-*")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _left(names: Sequence[str], wanted: Wanted) -> list[str]:
 def _is_named(name: str, wanted: Wanted) -> bool:
     if name in wanted.exact:
         return True
-    if _matches(name, _SYSTEM):
+    if _matches(name, SYSTEM):
         return False
     return wanted.names is None or _matches(name, wanted.names)
 

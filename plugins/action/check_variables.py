@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.pullpass.registry.plugins.plugin_utils.cluster_claim import claim_of, no_cluster
+from ansible_collections.pullpass.registry.plugins.plugin_utils.role_variables import RoleVariables
+
+
+class ActionModule(ActionBase):
+    """Documented in modules/check_variables.py."""
+
+    _VALID_ARGS = frozenset(("role", "entry_point"))
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        name, entry_point = self._task.args["role"], self._task.args.get("entry_point", "main")
+        role = self._task._role
+        checked = RoleVariables(name, role._role_path, role._default_vars, variables, self._templar.template)
+        errors, warnings = checked.check(entry_point)
+        if not errors and name == "cluster_pull_access":
+            errors = no_cluster(checked.values)
+        if errors:
+            result.update(failed=True, msg="\n".join(errors))
+        elif name == "cluster_pull_access":
+            result["claim"] = claim_of(checked.values, entry_point, self._environment(), self._machine(variables))
+        if warnings:
+            result["warnings"] = warnings
+        return result
+
+    def _environment(self) -> dict[str, str]:
+        """What the modules of this role will find in theirs, if they run on this machine."""
+        found: dict[str, str] = dict(os.environ)
+        for part in self._task.environment or ():
+            found.update({str(key): str(value) for key, value in (self._templar.template(part) or {}).items()})
+        return found
+
+    def _machine(self, variables: dict[str, t.Any]) -> str:
+        """Where the modules run; empty for this machine."""
+        if self._connection.transport.rpartition(".")[2] == "local":
+            return ""
+        return str(self._play_context.remote_addr or variables.get("inventory_hostname"))
