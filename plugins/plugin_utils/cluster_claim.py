@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_url
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed, shown, shown_url
 from ansible_collections.pullpass.registry.plugins.plugin_utils.kubeconfig_server import server_of
 from ansible_collections.pullpass.registry.plugins.plugin_utils.namespace_overlap import NONE, SURE, Choice, overlap
 from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import key_of
@@ -31,6 +31,17 @@ _KEY = secrets.token_bytes(32)
 _NAMING = ("kubeconfig", "context", "host", "in_cluster")
 _CONNECTION = (*_NAMING, "api_key", "client_cert", "client_key")
 WHOLE = "*"
+_ENVIRONMENT, _DIFFERENT, _UNDECIDED, _ALIKE, _APART = "environment", "different", "undecided", "alike", "apart"
+_SENTENCES = {
+    _ENVIRONMENT: "{hosts} take their cluster from the environment, which names one cluster. Give each its own "
+    "cluster_pull_access_context (or _kubeconfig, _host).",
+    _DIFFERENT: "{found} in the same namespaces, with other credentials or another state. Is the context of one wrong? Else "
+    "give them other namespaces or another cluster_pull_access_secret_name.",
+    _UNDECIDED: "{found} with other credentials or another state, in namespaces that other label selectors choose. Where a "
+    "namespace has the labels of both, the last one wins.",
+    _ALIKE: "{found} with the same credentials. One host is enough.",
+    _APART: "{found}, in other namespaces. Each reports the other's Secrets as orphaned, and prune removes them.",
+}
 
 
 def no_cluster(values: Values) -> list[str]:
@@ -126,40 +137,39 @@ def credentials_of(values: Values, source: str, file: str) -> dict[str, str]:
     return {WHOLE: _mark([source, document, sorted(texts(values.get("config_registries")))])}
 
 
-def collisions(mine: Claim, others: Mapping[str, Claim]) -> tuple[list[str], list[str]]:
-    """Errors and warnings, in sentences, of one host's claim beside those of the other hosts of the play."""
-    errors, warnings = [], []
-    for host, other in others.items():
-        if mine["from_environment"] and other["from_environment"]:
-            errors.append(
-                f"this host and {shown(host)} take their cluster from the environment, which names one cluster. Give each its "
-                "own cluster_pull_access_context (or _kubeconfig, _host)."
-            )
-        elif mine["secret_name"] and (mine["where"], mine["secret_name"]) == (other["where"], other["secret_name"]):
-            _same_secret(mine, other, host, errors, warnings)
-    return errors, warnings
+def collisions(host: str, mine: Claim, others: Mapping[str, Claim]) -> tuple[list[str], list[str]]:
+    """Errors and warnings, in sentences, of a host's claim beside those of the other hosts of the play.
+
+    Each host of an error gets it. A warning is the first host's alone: fifty hosts of one cluster need no fifty of them.
+    """
+    found: dict[str, list[str]] = {}
+    for name, other in others.items():
+        found.setdefault(_collision(mine, other), []).append(name)
+    said = {kind: _sentence(kind, mine, names) for kind, names in found.items() if kind}
+    errors = [text for kind, text in said.items() if kind in (_ENVIRONMENT, _DIFFERENT)]
+    return errors, [text for kind, text in said.items() if text not in errors and host < min(found[kind])]
 
 
-def _same_secret(mine: Claim, other: Claim, host: str, errors: list[str], warnings: list[str]) -> None:
+def _collision(mine: Claim, other: Claim) -> str:
+    if mine["from_environment"] and other["from_environment"]:
+        return _ENVIRONMENT
+    if not mine["secret_name"] or (mine["where"], mine["secret_name"]) != (other["where"], other["secret_name"]):
+        return ""
     meeting = overlap(Choice(*map(tuple, mine["choice"])), Choice(*map(tuple, other["choice"])))
-    found = (
-        f"this host and {shown(host)} reach the same cluster ({mine['server'] or 'named alike'}) and write the same Secret "
-        f"{shown(str(mine['secret_name']))}"
-    )
     if meeting == NONE:
-        warnings.append(f"{found}, in other namespaces. Each reports the other's Secrets as orphaned, and prune removes them.")
-    elif not _differ(mine, other):
-        warnings.append(f"{found} with the same credentials. One host is enough.")
-    elif meeting == SURE:
-        errors.append(
-            f"{found} in the same namespaces, with other credentials or another state. Is the context of one of them wrong? "
-            "Else give them other namespaces or another cluster_pull_access_secret_name."
-        )
-    else:
-        warnings.append(
-            f"{found} with other credentials or another state, in namespaces that other label selectors choose. Where a "
-            "namespace has the labels of both, the last one wins."
-        )
+        return _APART
+    if not _differ(mine, other):
+        return _ALIKE
+    return _DIFFERENT if meeting == SURE else _UNDECIDED
+
+
+def _sentence(kind: str, mine: Claim, hosts: list[str]) -> str:
+    cluster = f" ({mine['server']})" if mine["server"] else ""
+    return _SENTENCES[kind].format(
+        found=f"this host and {listed(sorted(hosts))} reach the same cluster{cluster} and write the same Secret "
+        f"{shown(str(mine['secret_name']))}",
+        hosts=f"this host and {listed(sorted(hosts))}",
+    )
 
 
 def _differ(mine: Claim, other: Claim) -> bool:

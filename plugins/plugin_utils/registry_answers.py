@@ -15,7 +15,18 @@ from collections.abc import Mapping
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
+    DENIED,
+    GOOD,
+    NO_CREDENTIALS,
+    NOT_FOUND,
+    REJECTED,
+    UNDECIDED,
+)
+
+# what failure() makes has a verdict of its own
+VERDICTS = (*GOOD, *UNDECIDED, REJECTED, DENIED, NOT_FOUND, NO_CREDENTIALS, "failed")
+_MASKS = ("********", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
 Rows = list[dict[str, t.Any]]
 Ask = Mapping[str, t.Any]
@@ -36,7 +47,7 @@ class Answers:
 
     def note(self, question: t.Any, rows: Rows) -> None:
         self.rows[key_of(question)] = rows
-        rejected = [row for row in rows if row["verdict"] == REJECTED]
+        rejected = [row for row in rows if _is_rejected(row["verdict"])]
         if rejected and _login_key(question):
             self.rows[_login_key(question)] = rejected
 
@@ -44,9 +55,11 @@ class Answers:
         """A registry may let everybody log in, and reject the password only where an image is asked for."""
         self.note(ask, rows)
         for row in rows:
-            users = [one["username"] for one in row.get("attempts") or () if one["verdict"] == REJECTED]
-            for unit in ask["units"] if row["verdict"] == REJECTED else ():
-                if _login_key(unit) and unit[1]["username"] in users and _host(unit[1]) == row["registry"]:
+            users = [one["username"] for one in row.get("attempts") or () if _is_rejected(one["verdict"])]
+            for unit in ask["units"] if _is_rejected(row["verdict"]) else ():
+                if not _login_key(unit) or not _may_be(row["registry"], _host(unit[1])):
+                    continue
+                if any(_may_be(user, str(unit[1]["username"])) for user in users):
                     self.note(unit, [row])
 
 
@@ -129,6 +142,16 @@ def _login_key(question: t.Any) -> str:
         return key_of(["login", _host(entry), str(entry.get("endpoint") or ""), *given])
     except (KeyError, InputError):
         return ""
+
+
+def _is_rejected(verdict: str) -> bool:
+    """Also a verdict that Ansible masked, since the password is part of that word: better not sent again than sent twice."""
+    return verdict == REJECTED or verdict not in VERDICTS
+
+
+def _may_be(text: str, own: str) -> bool:
+    """Whether a text of a result is this name; a masked one may be any. Ansible masks a name that a password is part of."""
+    return text == own or any(mark in text for mark in _MASKS)
 
 
 def _host(entry: Mapping[str, t.Any]) -> str:

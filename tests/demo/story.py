@@ -154,7 +154,7 @@ def _what_next(ground: Ground, inventory: Path, variables: Path) -> None:
         f"export KUBECONFIG={ground.kubeconfig} ANSIBLE_COLLECTIONS_PATH={collections}",
         f"{kubectl if kubectl.exists() else 'kubectl'} get secrets,serviceaccounts,pods -A",
         f"{play} --check --diff -e cluster_pull_access_secret_name=another   # what would happen",
-        f"{play} -e cluster_pull_access_state=absent   # unlink and remove",
+        f"{play} -e pullpass_state=absent   # unlink and remove",
     ]
     if not ground.own:
         lines.append(f"{play} -e cluster_pull_access_namespaces='[\"*\"]'   # every namespace but the system's")

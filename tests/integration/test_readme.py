@@ -45,7 +45,7 @@ def there_and_back(access: Access, ansible: Ansible, prefix: str, rules: list[An
         ansible.playbook("pullpass.registry.rollout", inventory),
         ansible.playbook("pullpass.registry.rollout", inventory, "-e", another),
         ansible.playbook("pullpass.registry.rollout", inventory, "-e", another),
-        ansible.playbook("pullpass.registry.rollout", inventory, "-e", "cluster_pull_access_state=absent"),
+        ansible.playbook("pullpass.registry.rollout", inventory, "-e", "pullpass_state=absent"),
     ]
 
 

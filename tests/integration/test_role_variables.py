@@ -33,26 +33,9 @@ INDIRECT = {"our_registries": ENTRIES, "cluster_pull_access_registries": "{{ our
 CLUSTERS: dict[str, tuple[dict[str, Any], str]] = {
     "nested": ({"pullpass_registries": ENTRIES}, f"pullpass_registries[0].password {UNDEFINED}."),
     "indirect": (INDIRECT, f"our_registries[0].password {UNDEFINED}."),
-    "direct": ({"cluster_pull_access_registries": ENTRIES}, f"cluster_pull_access_registries[0].password {UNDEFINED}."),
-    "lookup": (
-        {"pullpass_registries": [{**ENTRIES[0], "password": "{{ lookup('file', '/nowhere/p') }}"}, ENTRIES[1]]},
-        "pullpass_registries[0].password cannot be evaluated: ",
-    ),
-    "attribute": (
-        {"vault": {"other": PASSWORD}, "pullpass_registries": [{**ENTRIES[0], "password": "{{ vault.password }}"}]},
-        "pullpass_registries[0].password uses an undefined attribute of a variable: vault.password.",
-    ),
-    "realms": (
-        {"pullpass_registries": ENTRIES[1:], "pullpass_realms": ["{{ vault_registry_password }}"]},
-        f"pullpass_realms[0] {UNDEFINED}.",
-    ),
     "typo": (
         {"cluster_pull_access_exclude_namespace": ["prod"], "pullpass_registries": ENTRIES[1:]},
         "variable cluster_pull_access_exclude_namespace does not exist. Use cluster_pull_access_exclude_namespaces.",
-    ),
-    "unnamed": (
-        {"cluster_pull_access_kubeconfig": [], "cluster_pull_access_contex": "c2", "pullpass_registries": ENTRIES[1:]},
-        "variable cluster_pull_access_contex does not exist. Use cluster_pull_access_context.",
     ),
     "nameless": (
         {"cluster_pull_access_kubeconfig": "", "pullpass_registries": ENTRIES[1:]},
@@ -66,15 +49,7 @@ CLUSTERS: dict[str, tuple[dict[str, Any], str]] = {
         {"pullpass_registries": [{**ENTRIES[1], "password": 42798}]},
         "cluster_pull_access_registries[0].password is a number, not text.",
     ),
-    "boolean": (
-        {"pullpass_registries": [{**ENTRIES[1], "username": False}]},
-        "cluster_pull_access_registries[0].username is a boolean, not text.",
-    ),
-    "name": (
-        {"cluster_pull_access_secret_name": 83, "pullpass_registries": ENTRIES[1:]},
-        "cluster_pull_access_secret_name is a number, not text.",
-    ),
-    "state": ({"pullpass_state": "removed", "pullpass_registries": ENTRIES[1:]}, "cluster_pull_access_state must be one of"),
+    "zebra": ({"cluster_pull_access_zebra": 1, "pullpass_vault_password": "x", "pullpass_registries": ENTRIES}, UNDEFINED),
     "half": (
         {"host_registry_login_state": "absent", "pullpass_registries": ENTRIES[1:]},
         "host_registry_login_state is absent, and neither pullpass_state nor cluster_pull_access_state is set.",
@@ -89,14 +64,6 @@ HOSTS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "host_registry_login_users[0].name uses the undefined variable nobody_set_this.",
     ),
-    "h_typo": (
-        {"pullpass_registries": ENTRIES[1:], "host_registry_login_user": [{"name": "root"}]},
-        "variable host_registry_login_user does not exist. Use host_registry_login_users.",
-    ),
-    "h_number": (
-        {"pullpass_registries": [{**ENTRIES[1], "password": 42798}]},
-        "host_registry_login_registries[0].password is a number, not text.",
-    ),
     "h_half": (
         {"cluster_pull_access_state": "absent", "pullpass_registries": ENTRIES[1:]},
         "cluster_pull_access_state is absent, and neither pullpass_state nor host_registry_login_state is set.",
@@ -104,7 +71,7 @@ HOSTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def failures(run: Run, role: str) -> dict[str, str]:
+def failures(run: Run) -> dict[str, str]:
     """Host -> what the role's first task said of it."""
     found = [line for line in run.results if line["action"] == "pullpass.registry.check_variables"]
     assert found, run.output
@@ -127,7 +94,7 @@ def test_the_rollout_stops_each_host_and_shows_no_value(ansible: Ansible, tmp_pa
 
     run = ansible.playbook("pullpass.registry.rollout", inventory, "-vvv", environment={"PULLPASS_CONFIG_FILE": str(other)})
 
-    found = failures(run, "any")
+    found = failures(run)
     assert found.keys() == {*CLUSTERS, *HOSTS}
     for name, (_variables, told) in {**CLUSTERS, **HOSTS}.items():
         assert told in found[name], name
@@ -138,6 +105,8 @@ def test_the_rollout_stops_each_host_and_shows_no_value(ansible: Ansible, tmp_pa
     for name in CLUSTERS:
         assert re.search(rf"{name}: FAILED", run.output), name
         assert run.recap[name]["changed"] == 0
+    warned = re.findall(r"have no effect: ([a-z_, ]+)", " ".join(run.output.split()))
+    assert set(warned) == {"cluster_pull_access_zebra"}
     ours = {"check_variables", "compare_clusters"}
     assert {line["action"].rpartition(".")[2] for line in run.results if line["action"].startswith("pullpass.")} <= ours
 
@@ -153,22 +122,11 @@ def test_in_a_play_of_roles_an_undefined_variable_shows_only_its_name(ansible: A
     run = ansible.playbook(playbook, {"all": {"hosts": {"h": hosts}}}, "-vvv", environment={"PULLPASS_CONFIG_FILE": str(other)})
 
     assert run.exit_code == 2
-    assert failures(run, role) == {"h": f"pullpass_registries[0].password {UNDEFINED}."}
+    # from ansible-core 2.19 on its own validation stops before that, and shows no more than the name
+    validated = [line["result"]["msg"] for line in run.results if line["action"] == "ansible.builtin.validate_argument_spec"]
+    if validated == ["The arg spec validation passed"]:
+        assert failures(run) == {"h": f"pullpass_registries[0].password {UNDEFINED}."}
+    else:
+        assert "'vault_registry_password' is undefined" in validated[0]
     assert PASSWORD not in run.output
     assert not (tmp_path / "logins.json").exists()
-
-
-def test_unknown_variables_get_one_warning_and_ours_get_none(ansible: Ansible) -> None:
-    known = {"pullpass_vault_password": "x", "pullpass_registries": ENTRIES[1:]}
-    hosts = {
-        "own": {**CLUSTER, **known, "cluster_pull_access_result": {}},
-        "zebra": {**CLUSTER, **known, "cluster_pull_access_zebra": 1},
-    }
-
-    run = ansible.playbook("pullpass.registry.rollout", {"clusters": {"hosts": hosts}})
-
-    told = [
-        line for line in run.results if line["action"] == "pullpass.registry.check_variables" and "warnings" in line["result"]
-    ]
-    assert {line["host"] for line in told} == {"zebra"}
-    assert "unknown variables that begin with cluster_pull_access_ have no effect: cluster_pull_access_zebra" in run.output

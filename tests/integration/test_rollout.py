@@ -127,7 +127,7 @@ def test_removal_unlinks_before_it_deletes(c2: Access, ansible: Ansible, prefix:
     ansible.playbook("pullpass.registry.rollout", clusters)
     audit = c2.audit()
 
-    run = ansible.playbook("pullpass.registry.rollout", clusters, "-e", "cluster_pull_access_state=absent")
+    run = ansible.playbook("pullpass.registry.rollout", clusters, "-e", "pullpass_state=absent")
 
     assert run.exit_code == 0, run.output
     writes = [event for event in audit.writes() if event["objectRef"]["namespace"] == prefix]

@@ -41,7 +41,7 @@ def test_rollout_twice_and_away(c2: Access, ansible: Ansible, prefix: str, regis
     assert "links: 6 unchanged" in second.output
     assert registry["password"] not in preview.output + first.output + second.output
 
-    removed = ansible.playbook("pullpass.registry.rollout", clusters, "-e", "cluster_pull_access_state=absent")
+    removed = ansible.playbook("pullpass.registry.rollout", clusters, "-e", "pullpass_state=absent")
     assert removed.exit_code == 0, removed.output
     assert c2.secret(names[0]) is None
     assert c2.pull_secrets(names[0]) == []

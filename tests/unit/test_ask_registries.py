@@ -140,3 +140,23 @@ def test_images_that_cannot_be_pulled_are_refused() -> None:
     found = answers(([ASKING, ALICE], [row("accepted")]), (pull, [row("pullable"), row("not_found", "no such tag")]))
 
     assert judged(pull, found, "warn") == {"refusal": "no such tag", "warnings": [], "undecided": []}
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "********", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "re********", "$REDACTED$"])
+def test_a_login_whose_verdict_is_masked_is_not_sent_again(verdict: str) -> None:
+    """The password is part of the word ``rejected``, and Ansible masks it there."""
+    spelt_otherwise = [OTHERWISE, {**ALICE, "registry": "https://r.example.com/v2/"}]
+
+    assert answers(([ASKING, ALICE], [row(verdict)])).of(spelt_otherwise) == [row(verdict)]
+
+
+@pytest.mark.parametrize(
+    ("user", "registry"), [("alice", "r.example.com"), ("al********", "r.example.com"), ("alice", "r.$REDACTED$.com")]
+)
+def test_nor_is_one_that_is_rejected_for_an_image_under_a_masked_name(user: str, registry: str) -> None:
+    found = Answers({})
+    attempt = {"username": user, "verdict": "rejected"}
+    found.note_images(ask([ASKING, ALICE]), [{**row("rejected"), "registry": registry, "attempts": [attempt]}])
+
+    assert found.of([OTHERWISE, ALICE])
+    assert not found.of([OTHERWISE, {**ALICE, "registry": "s.example.com"}])

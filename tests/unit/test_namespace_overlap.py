@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether two hosts of an inventory can mean the same namespace."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any
+
+import pytest
+from ansible_collections.pullpass.registry.plugins.plugin_utils.namespace_overlap import NONE, POSSIBLE, SURE, Choice, overlap
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def choice(*names: str, selectors: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Choice:
+    return Choice(names, selectors, exclude)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (choice("team-a"), choice("team-a"), SURE),
+        (choice("team-a"), choice("team-b"), NONE),
+        (choice("team-a"), choice("*"), SURE),
+        (choice("team-a"), choice("*", exclude=("team-*",)), NONE),
+        (choice("team-a", exclude=("team-a",)), choice("*"), NONE),
+        (choice("team-*"), choice("*-prod"), SURE),
+        (choice("team-a*"), choice("team-b*"), NONE),
+        (choice("team-?"), choice("team-ab"), NONE),
+        (choice("team-[ab]"), choice("team-?"), SURE),
+        (choice("team-*"), choice("*", exclude=("team-*",)), NONE),
+        (choice("team-a*"), choice("*", exclude=("team-*",)), NONE),
+        (choice("*"), choice("kube-system"), NONE),
+        (choice("kube-system"), choice("kube-system"), SURE),
+        (choice("*"), choice("*", exclude=("team-a",)), SURE),
+        (choice(selectors=("team=a",)), choice(selectors=("team=a",)), SURE),
+        (choice(selectors=("team=a",)), choice(selectors=("team=b",)), POSSIBLE),
+        (choice(selectors=("team=a",)), choice("*"), SURE),
+        (choice("x", selectors=("team=a",)), choice("y", selectors=("team=a",)), NONE),
+    ],
+)
+def test_overlap(one: Choice, other: Choice, expected: str) -> None:
+    assert overlap(one, other) == overlap(other, one) == expected
+
+
+PATTERNS = st.lists(st.text(alphabet="ab*?", min_size=1, max_size=4), max_size=2).map(tuple)
+
+
+@given(st.text(alphabet="ab", min_size=1, max_size=5), PATTERNS, PATTERNS, PATTERNS, PATTERNS)
+def test_a_namespace_that_both_choose_is_never_overseen(name: str, one: Any, other: Any, out: Any, out_too: Any) -> None:
+    def chosen(names: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+        return any(fnmatch.fnmatchcase(name, each) for each in names) and not any(
+            fnmatch.fnmatchcase(name, each) for each in exclude
+        )
+
+    if chosen(one, out) and chosen(other, out_too):
+        assert overlap(Choice(one, (), out), Choice(other, (), out_too)) == SURE
