@@ -87,12 +87,15 @@ def judged(ask: Ask, answers: Answers, undecided: str) -> dict[str, t.Any]:
     images = answers.of(ask) or []
     rows = [*login_rows(ask, answers), *images]
     refusals, doubts = obstacles(rows), [row["message"] for row in rows if row["verdict"] in UNDECIDED]
-    if undecided == "fail":
+    unverified = [one for unit in ask["units"] for one in _unverified(unit, answers.of(unit) or (), images)]
+    # of a document, where Ansible masked the registry: which entry of the Secret must stay is not known
+    hidden = any(_is_masked(one["registry"]) for one in unverified)
+    if undecided == "fail" or (hidden and undecided != "accept"):
         refusals += doubts
     return {
         "refusal": "; ".join(dict.fromkeys(refusals)),
         "warnings": list(dict.fromkeys(doubts)),
-        "undecided": [one for unit in ask["units"] for one in _unverified(unit, answers.of(unit) or (), images)],
+        "undecided": unverified,
     }
 
 
@@ -107,7 +110,7 @@ def _unverified(unit: t.Any, logins: t.Iterable[dict[str, t.Any]], images: Rows)
 
 
 def _proves(image: Mapping[str, t.Any], login: Mapping[str, t.Any]) -> bool:
-    return any(
+    return not _is_masked(f"{login['registry']} {login['username']}") and any(
         attempt["verdict"] in GOOD and (attempt["registry"], attempt["username"]) == (login["registry"], login["username"])
         for attempt in image.get("attempts") or ()
     )
@@ -151,7 +154,11 @@ def _is_rejected(verdict: str) -> bool:
 
 def _may_be(text: str, own: str) -> bool:
     """Whether a text of a result is this name; a masked one may be any. Ansible masks a name that a password is part of."""
-    return text == own or any(mark in text for mark in _MASKS)
+    return text == own or _is_masked(text)
+
+
+def _is_masked(text: str) -> bool:
+    return any(mark in text for mark in _MASKS)
 
 
 def _host(entry: Mapping[str, t.Any]) -> str:

@@ -119,16 +119,17 @@ def test_each_host_gets_the_answers_about_its_own() -> None:
 
 
 def test_the_registry_in_doubt_is_named_as_it_was_given_unless_an_image_proved_the_login() -> None:
-    """What a row says has passed through Ansible's masking."""
-    said = {**row("unverifiable"), "registry": "r.********.com", "username": "alice"}
+    """What a row says has passed through Ansible's masking: it names no registry, and proves nothing."""
     pull = ask([ASKING, ALICE], images=("r.example.com/a",))
-    proof = {"registry": "r.********.com", "username": "alice", "verdict": "pullable"}
-    found = answers(([ASKING, ALICE], [said]), (pull, [{**row("pullable"), "attempts": [proof]}]))
+    doubts = {}
+    for registry in ("r.********.com", "r.example.com"):
+        login = {"registry": registry, "username": "alice"}
+        proof = {"verdict": "pullable", **login}
+        found = answers(([ASKING, ALICE], [{**row("unverifiable"), **login}]), (pull, [{**row("pullable"), "attempts": [proof]}]))
+        doubts[registry] = judged(pull, found, "warn")["undecided"]
 
-    assert judged(ask([ASKING, ALICE]), found, "warn")["undecided"] == [{"registry": "r.example.com", "message": "unverifiable"}]
-    assert judged(pull, found, "warn")["undecided"] == []
-    configured = answers(([ASKING, DOCUMENT], [said]))
-    assert judged(ask([ASKING, DOCUMENT], kind="config"), configured, "warn")["undecided"][0]["registry"] == "r.********.com"
+    assert doubts == {"r.********.com": [{"registry": "r.example.com", "message": "unverifiable"}], "r.example.com": []}
+    assert judged(ask([ASKING, ALICE]), found, "warn")["undecided"] == doubts["r.********.com"]
 
 
 def test_what_could_not_be_asked_is_refused() -> None:
@@ -160,3 +161,12 @@ def test_nor_is_one_that_is_rejected_for_an_image_under_a_masked_name(user: str,
 
     assert found.of([OTHERWISE, ALICE])
     assert not found.of([OTHERWISE, {**ALICE, "registry": "s.example.com"}])
+
+
+def test_an_unverified_login_whose_registry_is_masked_is_refused() -> None:
+    """The masked name would match no entry of the Secret, and a usable one would be replaced."""
+    document = [ASKING, DOCUMENT]
+    found = answers((document, [{**row("unreachable", "no answer"), "registry": "r.********.com", "username": "alice"}]))
+
+    assert judged(ask(document, kind="config"), found, "warn")["refusal"] == "no answer"
+    assert judged(ask(document, kind="config"), found, "accept")["refusal"] == ""
