@@ -48,7 +48,7 @@ class RoleVariables:
         return errors + self._state_of_the_other_role(), warnings
 
     def _evaluated(self, name: str, values: dict[str, t.Any]) -> str:
-        """Fills ``values``; gives the sentence of problem_of."""
+        """Fills ``values``; gives the sentence of evaluated."""
         values[name], problem = evaluated(name, self._variables, self._evaluate)
         return problem
 
@@ -61,6 +61,8 @@ class RoleVariables:
         own, (other,) = f"{self.role}_state", [name for name in _STATES if not name.startswith(self.role)]
         is_default = self._variables.get(own) == self._defaults.get(own)
         if other not in self._variables or not is_default or self.values.get("state") != "present":
+            return []
+        if "pullpass_state" in self._variables:
             return []
         value, _problem = evaluated(other, self._variables, self._evaluate)
         if value != "absent":

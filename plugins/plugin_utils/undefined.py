@@ -38,7 +38,8 @@ def whole(value: t.Any) -> t.Any:
         return {key: whole(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [whole(inner) for inner in value]
-    return value
+    # up to ansible-core 2.18 the value of a vault is an object that is decrypted when it is made a text
+    return str(value) if getattr(value, "__ENCRYPTED__", False) else value
 
 
 def _failure(value: t.Any, evaluate: Evaluate) -> Exception | None:

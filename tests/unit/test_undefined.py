@@ -18,6 +18,14 @@ except ImportError:  # before ansible-core 2.19 every text is a template
         return value
 
 
+try:
+    from ansible.parsing.vault import VaultLib, VaultSecret
+    from ansible.parsing.yaml.objects import AnsibleVaultEncryptedUnicode
+
+    VaultText: Any = AnsibleVaultEncryptedUnicode if hasattr(AnsibleVaultEncryptedUnicode, "from_plaintext") else None
+except ImportError:
+    VaultText = None
+
 SECRET = "Zauberwort"
 
 
@@ -65,6 +73,19 @@ def test_what_cannot_is_named_and_not_shown(variables: dict[str, Any], said: str
     assert value is None or said.startswith(("b", "c "))
     assert problem.startswith(said)
     assert SECRET not in problem
+
+
+@pytest.mark.skipif(VaultText is None, reason="ansible-core 2.19 and newer give texts")
+def test_what_a_vault_holds_is_text() -> None:
+    vault = VaultLib([("default", VaultSecret(b"of the vault"))])
+    sealed = VaultText.from_plaintext(SECRET, vault, VaultSecret(b"of the vault"))
+
+    value, problem = checked("a", a=[{"password": sealed}])
+
+    assert (value, problem) == ([{"password": SECRET}], "")
+    assert type(value[0]["password"]) is str
+    sealed.vault = VaultLib([("default", VaultSecret(b"of another vault"))])
+    assert checked("a", a=[{"password": sealed}])[1].startswith("a[0].password cannot be evaluated: AnsibleVault")
 
 
 def test_a_loop_of_variables_ends() -> None:
