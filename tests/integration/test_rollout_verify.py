@@ -95,7 +95,7 @@ def test_a_wrong_password_is_sent_once_for_fifty_clusters(
     summary = told(run)
     assert summary.keys() == hosts.keys()
     for host in hosts:
-        assert summary[host].startswith("FAILED; 0 API requests\n"), summary[host]
+        assert summary[host].startswith("FAILED; 0 API requests; https://"), summary[host]
         assert f"user {user}: rejected. {lab.registry('bearer').host} rejects the credential (401)" in summary[host]
         assert "Renew it" in summary[host]
         assert "puller" not in summary[host]
