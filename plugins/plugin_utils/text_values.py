@@ -17,7 +17,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         *("client_cert", "client_key", "proxy", "no_proxy", "impersonate_user", "registry_ca_cert", "canary_image"),
         *("service_account", "nodes"),
     ),
-    "host_registry_login": ("store", "owner", "group", "registry_ca_cert"),
+    "host_registry_login": ("store", "owner", "group", "purge_owner", "registry_ca_cert"),
 }
 # a list of texts, or a text
 LISTS: dict[str, tuple[str, ...]] = {
