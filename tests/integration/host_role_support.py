@@ -55,7 +55,7 @@ def summary(run: Run, of: str = "host") -> dict[str, str]:
     text = run.output.rpartition(f"Say what was done on each {of}")[2].partition("\nPLAY ")[0]
     found: dict[str, str] = {}
     for host, words in re.findall(r'^ +"?([a-z][a-z0-9_]*): (.*?)"?,?$', text, re.MULTILINE):
-        words = re.sub(r"( API requests); https?://\S+( context \S+)?$", r"\1", words)
+        words = re.sub(r"( API requests?); https?://\S+( context \S+)?$", r"\1", words)
         found[host] = f"{found[host]}\n{words}" if host in found else words
     return found
 
