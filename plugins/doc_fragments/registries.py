@@ -69,3 +69,24 @@ options:
     choices: [fail, warn, accept]
     default: fail
 """
+
+    UNVERIFIED = r"""
+options:
+  unverified:
+    description:
+      - Registries that an earlier task asked about these credentials, and that could not verify them.
+      - O(verify_undecided) applies to them as if this task had asked. A registry that is not among the credentials leaves all
+        of them unverified.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description: The registry, as in O(registries[].registry).
+        type: str
+        required: true
+      message:
+        description: What the registry, or the way to it, answered.
+        type: str
+        required: true
+"""

@@ -35,6 +35,14 @@ VERIFY_OPTIONS: dict[str, t.Any] = {
 }
 
 
+UNVERIFIED_OPTION: dict[str, t.Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {"registry": {"type": "str", "required": True}, "message": {"type": "str", "required": True}},
+}
+
+
 def check_verify_options(params: dict[str, t.Any]) -> None:
     if params["verify"] == "pull" and not params["images"]:
         raise InputError("verify is pull, and images is empty. Name images that the credentials are for, or set verify to login.")

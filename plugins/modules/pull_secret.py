@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - pullpass.registry.credentials
   - pullpass.registry.registries
   - pullpass.registry.registries.verify
+  - pullpass.registry.registries.unverified
 attributes:
   check_mode:
     support: full
@@ -117,23 +118,6 @@ options:
         that is a lasting password or has another C(revision). With O(verify) the registry must still accept it as well.
       - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
     type: int
-  unverified:
-    description:
-      - Registries that an earlier task asked about these credentials, and that could not verify them.
-      - O(verify_undecided) applies to them as if this task had asked. A registry that is not among the credentials leaves all
-        of them unverified.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      registry:
-        description: The registry, as in O(registries[].registry).
-        type: str
-        required: true
-      message:
-        description: What the registry, or the way to it, answered.
-        type: str
-        required: true
   labels:
     description:
       - Labels to set. Others on the Secret stay.
@@ -334,6 +318,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step im
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 from ansible_collections.pullpass.registry.plugins.module_utils._text_options import mapping, text
 from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+    UNVERIFIED_OPTION,
     VERIFY_OPTIONS,
     Verified,
     accepted,
@@ -364,12 +349,7 @@ OPTIONS: dict[str, t.Any] = {
     "prune": {"type": "bool", "default": False},
     "prune_links": {"type": "bool", "default": False},
     "refresh_before": {"type": "int"},
-    "unverified": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"registry": {"type": "str", "required": True}, "message": {"type": "str", "required": True}},
-    },
+    "unverified": UNVERIFIED_OPTION,
     "labels": {"type": "dict", "default": {}},
     "annotations": {"type": "dict", "default": {}},
 }

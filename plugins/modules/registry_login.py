@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - pullpass.registry.attributes
   - pullpass.registry.credentials
   - pullpass.registry.registries
+  - pullpass.registry.registries.unverified
 attributes:
   check_mode:
     support: full
@@ -103,10 +104,13 @@ options:
     default: login
   verify_undecided:
     description:
-      - What to do where that cannot be found out, for a registry that is down, limits requests or lets everybody in.
-      - With V(warn) the logins are stored all the same.
+      - What to do where a registry cannot verify a login, because it is down, limits requests or accepts every login.
+      - With V(fail) nothing is stored.
+      - With V(warn) a new login is stored, and one that replaces an unusable or expired login. A login that works and has another
+        user or password stays, the task fails for it (C(refused)), and nothing is purged.
+      - With V(accept) every login is stored.
     type: str
-    choices: [fail, warn]
+    choices: [fail, warn, accept]
     default: fail
   config_file:
     description:
@@ -223,7 +227,7 @@ logins:
       type: str
       returned: always
     action:
-      description: C(stored), C(removed) or C(unchanged).
+      description: C(stored), C(removed), C(unchanged), or C(refused) by O(verify_undecided=warn).
       type: str
       returned: always
     verified:
@@ -276,8 +280,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.login_docu
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import lost_at_boot
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import Purge
 from ansible_collections.pullpass.registry.plugins.module_utils._host.logins import (
+    REFUSED,
+    REMOVED,
     STORED,
-    UNCHANGED,
     Keeper,
     Wish,
     look,
@@ -292,16 +297,27 @@ from ansible_collections.pullpass.registry.plugins.module_utils._registry.identi
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
 from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
+from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
 from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text
-from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import verify, warn_of_doubts
+from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+    UNVERIFIED_OPTION,
+    Verified,
+    accepted,
+    doubts_option,
+    verify,
+    warn_of_doubts,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+
 OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "str", "choices": ["none", "login"], "default": "login"},
-    "verify_undecided": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+    "verify_undecided": {"type": "str", "choices": ["fail", "warn", "accept"], "default": "fail"},
+    "unverified": UNVERIFIED_OPTION,
     "store": text(default="auto"),
     "owner": {"type": "str"},
     "group": {"type": "str"},
@@ -349,34 +365,51 @@ def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
     return [Wish(key, username=username) for key, username in zip(keys, usernames)]
 
 
-def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], dict[str, t.Any]]:
+def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], Verified]:
     """What to store, once the registries have accepted it, and what they said."""
+    params = module.params
     # whatever file and helper the options name, the account reads and asks it itself
     given = place.as_account(lambda: {"credentials": list(map(asdict, credentials_option(module)))})["credentials"]
     credentials = [Credential(**one) for one in given]
     announce(module, credentials, REMEDY)
     keys = [place.kind.key(one.registry) for one in credentials]
     wanted = [Login(one.registry, one.username, one.password) for one in credentials]
-    if module.params["verify"] == "none":
-        return list(map(Wish, keys, wanted)), {}
-    registries = open_registries(module.params, [one.registry for one in credentials])
-    verified = verify(module, registries, credentials, WORKERS)
-    warn_of_doubts(module, verified.doubts)
-    found = verified.rows
-    accepted = [row["verdict"] == ACCEPTED for row in found["logins"]]
-    asked = [
-        key
-        for key, login, good in zip(keys, wanted, accepted)
-        if good and place.kind.identity_tokens and has_token_server(registries, login)
+    found = accepted(Verified(doubts=doubts_option(params["unverified"], credentials)), params["verify_undecided"])
+    if params["verify"] != "none":
+        registries = open_registries(params, [one.registry for one in credentials])
+        found = verify(module, registries, credentials, WORKERS)
+        good = [row["verdict"] == ACCEPTED for row in found.rows["logins"]]
+        wanted = with_identity_tokens(module, place, keeper, registries, list(zip(keys, wanted, good)))
+    undecided = found.undecided(params["verify_undecided"])
+    return [Wish(key, login, None, login.registry not in undecided) for key, login in zip(keys, wanted)], found
+
+
+def with_identity_tokens(
+    module: PullpassModule, place: LoginPlace, keeper: Keeper, registries: Registries, wanted: list[tuple[str, Login, bool]]
+) -> list[Login]:
+    """The logins, with the identity token that a registry hands out for an accepted one. ``wanted``: key, login, accepted."""
+    asked = [key for key, login, good in wanted if good and place.kind.identity_tokens and has_token_server(registries, login)]
+    if not asked:
+        return [login for _key, login, _good in wanted]
+    stored = place.as_account(lambda: look(place.file, keeper, asked))
+    found = [
+        with_identity_token(registries, login, StoredLogin(**stored[key])) if key in asked else login
+        for key, login, _good in wanted
     ]
-    if asked:
-        stored = place.as_account(lambda: look(place.file, keeper, asked))
-        wanted = [
-            with_identity_token(registries, login, StoredLogin(**stored[key])) if key in asked else login
-            for key, login in zip(keys, wanted)
-        ]
-        mark_secrets(module, (login.token for login in wanted))
-    return list(map(Wish, keys, wanted)), found
+    mark_secrets(module, (login.token for login in found))
+    return found
+
+
+def refusals(done: dict[str, t.Any]) -> dict[str, t.Any]:
+    """``failed`` and ``msg`` for the logins that stayed because the new one is not verified."""
+    names = [row["registry"] for row in done["rows"] if row["action"] == REFUSED]
+    if not names:
+        return {}
+    return {
+        "failed": True,
+        "msg": f"the new login for {listed(names)} is not verified, and another login that works is stored; it stays. "
+        "Correct the registry, its CA or the network and run again. To store it unverified, set verify_undecided to accept.",
+    }
 
 
 def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done: dict[str, t.Any]) -> Iterator[str]:
@@ -404,7 +437,7 @@ def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done
 def difference(place: LoginPlace, done: dict[str, t.Any]) -> dict[str, str]:
     before, after = [], []
     for row in done["rows"]:
-        if row["action"] != UNCHANGED and row["before"] is not None:
+        if row["action"] in (STORED, REMOVED) and row["before"] is not None:
             before.append(f"{row['registry']}: user {row['before']}, password (before)")
         if row["action"] == STORED:
             after.append(f"{row['registry']}: user {row['username']}, password (after)")
@@ -423,7 +456,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     params["config_file"] = path_of_config_file(params["config_file"], place)
     attributes = attributes_option(params["owner"], params["group"], params["mode"])
     keeper = Keeper(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
-    found: dict[str, t.Any] = {}
+    found = Verified()
     if params["state"] == "absent":
         wishes = logouts(module, place)
     else:
@@ -432,7 +465,9 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     done = place.as_account(lambda: settle(place.file, keeper, wishes, attributes, params["backup"], purge))
     for warning in warnings(place, wishes, attributes, done):
         module.warn(warning)
-    verified = [row["verdict"] == ACCEPTED for row in found["logins"]] if found else [None] * len(wishes)
+    if any(row["action"] in (STORED, REFUSED) for row in done["rows"]):
+        warn_of_doubts(module, found.doubts)
+    verified = [row["verdict"] == ACCEPTED for row in found.rows["logins"]] if found.rows else [None] * len(wishes)
     verified += [None] * len(done["purged"])
     answer = {
         "changed": done["changed"],
@@ -445,11 +480,11 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     }
     if done["backup_file"]:
         answer["backup_file"] = done["backup_file"]
-    if found:
-        answer["verification"] = found
+    if found.rows:
+        answer["verification"] = found.rows
     if module._diff:
         answer["diff"] = difference(place, done)
-    return answer
+    return {**answer, **refusals(done)}
 
 
 def main() -> None:

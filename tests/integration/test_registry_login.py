@@ -89,13 +89,19 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     gone = {"registry": "127.0.0.1:1", "username": "bot", "password": "Zauberwort"}
     place = {"path": str(path), **asking(lab)}
 
-    failed, nothing, warned, again = each(
+    other = {**gone, "password": "another-Zauberwort"}
+    told = {"verify": "none", "unverified": [{"registry": "127.0.0.1:1", "message": "said by an earlier task"}]}
+    failed, nothing, warned, again, kept, kept_too, purged, accepted = each(
         ansible,
         [
             login(gone, credential(lab), **place),
             info(path=str(path)),
-            login(gone, credential(lab), **place, verify_undecided="warn"),
+            login(gone, credential(lab), **place, verify_undecided="warn", purge_registries=True),
             login(gone, **place, verify_undecided="warn"),
+            checked(login(other, **place, verify_undecided="warn")),
+            login(other, **place, verify_undecided="warn", **told),
+            login(gone, **place, verify_undecided="warn", purge_registries=True),
+            login(other, **place, verify_undecided="accept", purge_registries=True),
         ],
     )
 
@@ -105,6 +111,15 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     assert [row["verified"] for row in warned["logins"]] == [False, True]
     assert any("not verified: " in warning for warning in warned["warnings"])
     assert actions(again) == ["unchanged"]
+    assert not any("not verified: " in warning for warning in again.get("warnings", []))
+    for result in (kept, kept_too):
+        assert (result["failed"], result["changed"], actions(result)) == (True, False, ["refused"])
+        assert "another login that works is stored" in result["msg"]
+    assert any("said by an earlier task" in warning for warning in kept_too["warnings"])
+    # the login at the lab's registry is not named any more, but the name of the other can be a typing error
+    assert (purged["changed"], purged["purged"]) == (False, [])
+    assert any("stays until the logins" in warning for warning in purged["warnings"])
+    assert (actions(accepted), len(accepted["purged"])) == (["stored", "removed"], 1)
 
 
 def test_an_open_registry_proves_nothing(ansible: Ansible, tmp_path: Path) -> None:

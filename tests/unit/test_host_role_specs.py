@@ -18,8 +18,8 @@ ONLY_EACH = {"user", "path"}
 # What the role decides. It asks the registries itself, from the controller, with what its own variables say; the document is
 # that of the environment.
 ASKING = ("registry_ca_cert", "registry_validate_certs", "registry_timeout", "realms", "allow_addresses")
-DECIDED = {"config", "config_file", "config_registries", "resolve_helpers"}
-NOT_HANDED_ON = {*ASKING, "verify", "verify_undecided", "config_file", "config_registries", "resolve_helpers"}
+DECIDED = {"config", "config_file", "config_registries", "resolve_helpers", "unverified"}
+NOT_HANDED_ON = {*ASKING, "verify", "config_file", "config_registries", "resolve_helpers"}
 # those that other variables make, or that say something else than the module on purpose
 OWN_DEFAULTS = {"state", "registries", "registry_ca_cert", "realms", "verify_undecided", "purge_registries"}
 

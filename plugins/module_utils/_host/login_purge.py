@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, LoginDocument, StoredLogin
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
+    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import LoginFormat
     from ansible_collections.pullpass.registry.plugins.module_utils._host.logins import Keeper, Row
 
 
@@ -84,12 +85,7 @@ class Purge:
     def carry_out(self, keeper: Keeper, document: LoginDocument, wanted: Iterable[str]) -> tuple[LoginDocument, list[Row]]:
         """The document without the logins of our owner that are not ``wanted``."""
         rows: list[Row] = []
-        if not self.enabled:
-            return document, rows
-        kept = list(wanted)
-        for record in [one for one in self._records if one.owner == self.owner]:
-            if any(keeper.kind.same(record.registry, key) for key in kept):
-                continue
+        for record in self._outdated(keeper.kind, wanted):
             if not any(one.registry == record.registry and one.owner != self.owner for one in self._records):
                 try:
                     document, row = self._remove(keeper, document, record)
@@ -99,6 +95,17 @@ class Purge:
                 rows += [row] if row else []
             self._records.remove(record)
         return document, rows
+
+    def put_off(self, kind: LoginFormat, wanted: Iterable[str]) -> None:
+        """Remove nothing, since a login that is wanted is not verified: its registry's name can be a typing error."""
+        for record in self._outdated(kind, wanted):
+            self.warnings.append(f"{shown_key(record.registry)} stays until the logins that this task names are verified.")
+
+    def _outdated(self, kind: LoginFormat, wanted: Iterable[str]) -> list[Record]:
+        """What the list has of our owner, and the task does not name."""
+        kept = list(wanted)
+        own = [one for one in self._records if one.owner == self.owner] if self.enabled else []
+        return [one for one in own if not any(kind.same(one.registry, key) for key in kept)]
 
     @property
     def changed(self) -> bool:

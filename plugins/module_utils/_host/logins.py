@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import (
     LoginDocument,
@@ -28,7 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import Purge
 
 AUTO, FILE = "auto", "file"
-STORED, REMOVED, UNCHANGED = "stored", "removed", "unchanged"
+STORED, REMOVED, UNCHANGED, REFUSED = "stored", "removed", "unchanged", "refused"
 
 _TOKEN = "(identity token)"
 
@@ -72,6 +74,15 @@ class Keeper:
             changed = new or edited.text != document.text
         action = STORED if changed else UNCHANGED
         return edited, Row(key, told_user(login.username, login.password), action, _user(before))
+
+    def costs_a_usable_login(self, document: LoginDocument, key: str, login: Login) -> bool:
+        """Whether another login is stored there that a client can use now. Raises InputError."""
+        before = self.find(document, key)
+        if before.token:
+            return before.token != login.token
+        ends = expiry(before.username, before.password)
+        in_use = before.username and before.password and (ends is None or ends > datetime.now(timezone.utc))
+        return bool(in_use) and (before.username, before.password) != (login.username, login.password)
 
     def take(self, document: LoginDocument, key: str, username: str | None) -> tuple[LoginDocument, Row]:
         """The document without the login, or without that of the user alone. Raises InputError."""
@@ -158,11 +169,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Wish:
-    """``login`` None: none is wanted, or with a ``username`` none of that user."""
+    """``login`` None: none is wanted, or with a ``username`` none of that user. Not ``verified``: it replaces no usable login."""
 
     key: str
     login: Login | None = None
     username: str | None = None
+    verified: bool = True
 
 
 def settle(
@@ -184,13 +196,20 @@ def settle(
             if wish.login is None:
                 document, row = own.take(document, wish.key, wish.username)
                 purge.removed(wish.key, wish.username)
+            elif not wish.verified and own.costs_a_usable_login(document, wish.key, wish.login):
+                before = _user(own.find(document, wish.key))
+                row = Row(wish.key, told_user(wish.login.username, wish.login.password), REFUSED, before)
             else:
                 document, row = own.put(document, wish.key, wish.login)
                 purge.stored(wish.key, wish.login, own.store_of(document, wish.key), row.action == STORED)
             rows.append(row)
         own = replace(keeper, helpers=helpers_of_purge, refusal=file.refusal)
-        document, purged = purge.carry_out(own, document, [wish.key for wish in wishes if wish.login])
-        rows.extend(purged)
+        wanted = [wish.key for wish in wishes if wish.login]
+        if all(wish.verified for wish in wishes):
+            document, purged = purge.carry_out(own, document, wanted)
+            rows.extend(purged)
+        else:
+            purge.put_off(keeper.kind, wanted)
         return document.text
 
     if keeper.dry:
@@ -198,7 +217,7 @@ def settle(
     else:
         create = any(wish.login for wish in wishes) or purge.has_list()
         done = file.change(edit, attributes, backup, create, then=purge.save)
-    changed = done["changed"] or purge.changed or any(row.action != UNCHANGED for row in rows)
+    changed = done["changed"] or purge.changed or any(row.action in (STORED, REMOVED) for row in rows)
     return {
         **done,
         "changed": changed,
