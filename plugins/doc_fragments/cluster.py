@@ -81,7 +81,9 @@ options:
     type: bool
     default: false
   request_timeout:
-    description: Seconds to wait for a connection, and for each part of an answer, at most 86400.
+    description:
+      - Seconds to wait for a connection, and for each part of an answer, at most 86400.
+      - A whole answer has ten times as long.
     type: float
     default: 60
   workers:

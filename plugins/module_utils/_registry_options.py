@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import other_owner, read_option
+from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import others_on_the_way, read_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import realms_option, registry_host
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
@@ -79,4 +79,4 @@ def _asking(entry: Mapping[str, t.Any], otherwise: Asking) -> Asking:
 
 def _ca_data(option: str, path: str | None) -> str | None:
     """What the file holds, where root should not open it by its path."""
-    return read_option(option, path).text if path and other_owner(path) else None
+    return read_option(option, path).text if path and others_on_the_way(path) else None

@@ -224,6 +224,7 @@ api_requests:
   sample: 2
 """
 
+import contextlib
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
@@ -239,7 +240,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
     credentials_as_given,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import kubelet_keyring
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import (
+    Keyring,
+    UnreadableSecrets,
+    kubelet_keyring,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
@@ -266,7 +272,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text import cou
 from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
@@ -317,6 +323,13 @@ def registries_of(module: PullpassModule, named: Sequence[str]) -> Registries:
     return registries
 
 
+def passwords_for(keyring: Keyring, images: list[ImageReference]) -> Iterator[str]:
+    for image in images:
+        # of those the kubelet uses none, and nor do we
+        with contextlib.suppress(UnreadableSecrets):
+            yield from (match.password for match in keyring.lookup(image))
+
+
 def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Verification, dict[str, t.Any]]:
     api = open_api(module)
     found = secrets_in_cluster(module, api)
@@ -325,6 +338,8 @@ def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Ve
     keyring = kubelet_keyring(found.secrets)
     # the registries that tenants name in their Secrets are not those that the caller named
     registries = registries_of(module, ())
+    # before anybody is asked who could repeat them
+    remember_secrets(passwords_for(keyring, images))
     accesses = check_images(registries, keyring, images, module.params["workers"])
     mark_secrets(module, (attempt.match.password for access in accesses for attempt in access.attempts))
     return Verification(images=accesses), {"cluster": api.identity, "api_requests": api.requests}

@@ -31,6 +31,7 @@ from recording_api_server import RecordingServer, recording_server
 
 OWNER = "pullpass.registry/owner"
 WORD = "Zauberwort-77"
+CODED = base64.b64encode(f"bot:{WORD}".encode()).decode().rstrip("=")
 CHOSEN = Chosen((Namespace("team-a"),), (), False)
 Change = Callable[[dict[str, Any]], Any]
 
@@ -78,7 +79,7 @@ def store(server: RecordingServer, check_mode: bool = False, **wanted: Any) -> S
     secret = WantedSecret("regcred", "default", credentials=credentials, **{"adopt": False, **wanted})
     (outcome,) = FleetSecret(server.api(), secret, CHOSEN, 1, check_mode).settle(prune=False, source=None)
     assert WORD not in outcome.step.message
-    assert base64.b64encode(f"bot:{WORD}".encode()).decode() not in outcome.step.message
+    assert CODED not in outcome.step.message
     answer = told([outcome], ["created", "failed"], "rows", lambda one: {"namespace": one.namespace}, True)
     assert answer["changed"] is True
     return outcome.step
@@ -117,8 +118,10 @@ def gives_it_to_argo(made: dict[str, Any]) -> None:
         (lambda made: made["metadata"]["annotations"].update(note=WORD), "annotation note has another value"),
         (lambda made: made.update(type="Opaque"), "type is now 'Opaque'"),
         (gives_it_to_argo, "managed by Argo CD"),
+        (lambda made: made["metadata"]["labels"].update(tier=CODED), "label tier is now '********'"),
+        (lambda made: made["metadata"]["labels"].update({"argocd.argoproj.io/instance": CODED}), "instance: ********"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_a_created_secret_that_admission_changed_is_a_failure(
     server: RecordingServer, change: Change, words: str, check_mode: bool

@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import Verification
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_secrets import PodSecrets
 from ansible_collections.pullpass.registry.plugins.modules import image_access_info
 
 FRAGMENTS = "ansible_collections.pullpass.registry.plugins.doc_fragments"
@@ -83,3 +89,19 @@ def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
     assert "No 10." not in told
     assert told.endswith("; and 5 more")
     assert image_access_info.told(Verification(logins[:1])) == "1 of 1 login is accepted."
+
+
+def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry answers with what it was sent, while it is asked; so the passwords have to be known before."""
+    word = "Zauberwort-78"
+    auth = base64.b64encode(f"bot:{word}".encode()).decode()
+    document = json.dumps({"auths": {"reg.example": {"auth": auth}}}).encode()
+    secret = PullSecret("regcred", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": document})
+    told: list[str] = []
+    monkeypatch.setattr(image_access_info, "open_api", lambda _module: SimpleNamespace(identity={}, requests=0))
+    monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets([secret], []))
+    monkeypatch.setattr(image_access_info, "registries_of", lambda *_given: None)
+    monkeypatch.setattr(image_access_info, "check_images", lambda *_given: told.append(foreign_text(f"bad login {auth}")) or [])
+    module: Any = SimpleNamespace(params={"workers": 1, "namespace": "team"}, no_log_values=set())
+    image_access_info.ask_as_pod(module, [parse_image("reg.example/app:1")])
+    assert told == ["bad login ********"]

@@ -28,8 +28,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.shapes 
     Fields,
     Shape,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ def checked_object(
     _check_item(item, resource, SHAPES[resource], namespace)
     found = item["metadata"]["name"]
     if name is not None and found != name:
-        raise malformed(f"the answer is another {kind}, '{shown(found, 80)}'")
+        raise malformed(f"the answer is another {kind}, '{foreign_text(found, 80)}'")
     return item
 
 
@@ -112,23 +112,25 @@ def _check_item(item: t.Any, resource: str, shape: Fields, namespace: str | None
         raise malformed(f"the answer holds a malformed {kind}{_named(item)}: {wrong.strip('. ')}")
     metadata = item["metadata"]
     if resource not in _NAMED_FREELY and not is_name(resource, metadata["name"]):
-        raise malformed(f"the answer holds a {kind} with a name that no {kind} can have, '{shown(metadata['name'], 80)}'")
+        name = foreign_text(metadata["name"], 80)
+        raise malformed(f"the answer holds a {kind} with a name that no {kind} can have, '{name}'")
     if resource in CLUSTER_WIDE:
         return
     place = metadata.get("namespace")
     if not is_name("namespaces", place) or namespace not in (None, place):
-        raise malformed(f"the answer holds {kind} {shown(metadata['name'], 80)} of another namespace, '{shown(str(place), 80)}'")
+        name, where = foreign_text(metadata["name"], 80), foreign_text(str(place), 80)
+        raise malformed(f"the answer holds {kind} {name} of another namespace, '{where}'")
 
 
 def _named(item: t.Any) -> str:
     namespace, name = place_of(item, None)
-    return f" {namespace or '?'}/{name or '?'}" if namespace or name else ""
+    return f" {namespace or '?'}/{foreign_text(name, 253) or '?'}" if namespace or name else ""
 
 
 def _what(answer: t.Any) -> str:
     if isinstance(answer, dict):
         kind = answer.get("kind")
-        return f"of kind '{shown(kind, 60)}'" if isinstance(kind, str) else "without a kind"
+        return f"of kind '{foreign_text(kind, 60)}'" if isinstance(kind, str) else "without a kind"
     return "no object"
 
 

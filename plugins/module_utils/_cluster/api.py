@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import threading
 import time
 import typing as t
 from urllib.parse import urlencode
 
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.bounded import Answer, TooLarge, bounded_answer
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.connection_failure import failure_words, is_untrusted
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
@@ -38,6 +40,11 @@ MERGE_PATCH = "application/merge-patch+json"
 # A server that throttles or restarts is waited for this long (seconds) per request, in tries of doubling distance
 _PATIENCE = 30.0
 _FIRST_PAUSE = 0.5
+# An answer is complete within this many times the time-out, which is for each part of it
+_PARTS = 10
+# An object has 1.5 MiB at most (etcd), and a list 500 of them (listing.py)
+_MOST_BYTES = 16 * 1024 * 1024
+_MOST_BYTES_OF_LIST = 1024 * 1024 * 1024
 _HTTP_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 
 
@@ -125,23 +132,31 @@ class Api:
         self._reached = True
         return decoded
 
-    def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> t.Any:
+    def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> Answer:
         with self._lock:
             self.requests += 1
             headers = self._connection.headers()
         headers["Accept"] = accept
         if body is not None:
             headers["Content-Type"] = MERGE_PATCH if request.verb == "patch" else JSON
+        ask = functools.partial(
+            self._connection.pool.request,
+            _HTTP_METHODS[request.verb],
+            url,
+            body=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            timeout=self._timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
         try:
-            return self._connection.pool.request(
-                _HTTP_METHODS[request.verb],
-                url,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-            )
+            most = _MOST_BYTES_OF_LIST if request.verb == "list" else _MOST_BYTES
+            return bounded_answer(ask, _PARTS * self._timeout, most)
+        except TooLarge as error:
+            kind = MALFORMED if request.reads else UNDECIDED
+            server = self._connection.server
+            raise RequestError(f"the answer of {server} to '{request}' has {error} and was not read", kind, 0) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._broken(request, error) from None
         except ValueError as error:
@@ -150,7 +165,8 @@ class Api:
             raise ClusterError(f"the request '{request}' to {server} cannot be sent ({type(error).__name__}).") from None
 
     def _broken(self, request: Request, error: Exception) -> Exception:
-        server, reason = self._connection.server, failure_words(error, self._timeout)
+        waited = self._timeout * (_PARTS if isinstance(error, TimeoutError) else 1)
+        server, reason = self._connection.server, failure_words(error, waited)
         if is_untrusted(error):
             return ClusterError(
                 f"the TLS certificate of {server} is not trusted: {reason}. Give the cluster's CA as ca_cert, or correct the "

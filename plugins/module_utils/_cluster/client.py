@@ -21,8 +21,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.tls_files import (
     check_authority,
     check_pair,
-    check_readable,
     kept,
+    read_file,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import proxy_of, server_url
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
@@ -131,7 +131,7 @@ def _use_context(configuration: t.Any, context: Context, target: Target) -> None
             f"{cluster.where} has insecure-skip-tls-verify and a certificate-authority, which kubectl refuses, too. Keep one."
         )
     if authority:
-        configuration.ssl_ca_cert = cluster.path("certificate-authority") or kept(authority)
+        configuration.ssl_ca_cert = kept(authority)
         check_authority(f"{cluster.where}: certificate-authority", configuration.ssl_ca_cert)
     certificate, key = user.content("client-certificate"), user.content("client-key")
     if bool(certificate) != bool(key):
@@ -160,10 +160,8 @@ def _use_in_cluster(configuration: t.Any) -> None:
 def _use_host(configuration: t.Any, target: Target) -> None:
     configuration.host = server_url("host", target.host or "")
     if target.client_cert and target.client_key:
-        for name, path in (("client_cert", target.client_cert), ("client_key", target.client_key)):
-            check_readable(name, path)
-        check_pair("client_cert", target.client_cert, target.client_key)
-        configuration.cert_file, configuration.key_file = target.client_cert, target.client_key
+        certificate, key = read_file("client_cert", target.client_cert), read_file("client_key", target.client_key)
+        _use_pair(configuration, "client_cert", certificate, key)
 
 
 def _authorization(configuration: t.Any, target: Target, context: Context | None) -> Callable[[], str] | None:
@@ -183,9 +181,8 @@ def _use_switches(configuration: t.Any, target: Target, context: Context | None)
     if target.validate_certs is not None:
         configuration.verify_ssl = target.validate_certs
     if target.ca_cert:
-        check_readable("ca_cert", target.ca_cert)
-        check_authority("ca_cert", target.ca_cert)
-        configuration.ssl_ca_cert = target.ca_cert
+        configuration.ssl_ca_cert = kept(read_file("ca_cert", target.ca_cert))
+        check_authority("ca_cert", configuration.ssl_ca_cert)
     own = context.cluster.text("proxy-url") if context else ""
     if target.no_proxy:
         configuration.no_proxy = target.no_proxy

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import (
@@ -23,6 +24,8 @@ if t.TYPE_CHECKING:
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PAGE = 500
 _STARTS = 3
+# For all pages together; a list of a million objects takes some minutes
+_SECONDS = 1800.0
 
 Item = t.TypeVar("Item")
 # namespace (None: not known), name (may be empty) and what is wrong, for one malformed item of a list
@@ -67,6 +70,7 @@ class _Reader(t.Generic[Item]):
         path = resource_path(self._request.resource, self._request.namespace)
         found: list[Item] = []
         query: dict[str, str | int] = {"limit": PAGE, **selectors}
+        give_up = time.monotonic() + _SECONDS
         while True:
             page = self._api.send(self._request, path, query, accept=accept)
             found += self._items(page)
@@ -75,6 +79,8 @@ class _Reader(t.Generic[Item]):
                 return found
             if not isinstance(token, str) or token == query.get("continue"):
                 raise malformed(f"the list of {self._request.resource} does not continue")
+            if time.monotonic() > give_up:
+                raise malformed(f"the list of {self._request.resource} has not ended after {_SECONDS / 60:.0f} minutes")
             query["continue"] = token
 
     def _items(self, page: dict[str, t.Any]) -> list[Item]:

@@ -15,11 +15,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._text import is_plausible_path, no_path_words
 
 
-def check_readable(name: str, path: str) -> None:
-    """Raises InputError for what is not the path of a readable file. ``name`` is the option."""
+def read_file(name: str, path: str) -> bytes:
+    """What the file holds. It is opened once: a pipe that somebody puts in its place would be waited for.
+
+    Raises InputError for what is not the path of a readable file. ``name`` is the option.
+    """
     if not is_plausible_path(path) and not os.path.exists(path):
         raise InputError(no_path_words(name))
-    read_bytes(name, path)
+    return read_bytes(name, path)
 
 
 def check_authority(name: str, path: str) -> None:

@@ -15,10 +15,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.access_list import others_write
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import Account, account_of, as_account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import open_place
 from ansible_collections.pullpass.registry.plugins.module_utils._host.helper_choice import refusal_of_choice
 from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
 
 if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Place
@@ -42,17 +44,22 @@ def read_option(option: str, path: str) -> OptionFile:
     with contextlib.ExitStack() as stack:
         place = _place(path, owners, stack)
         if owners.other is None:
+            if place is None and owners.shared:
+                raise InputError(
+                    f"{option} {shown_path(path)} is no plain file, or leads nowhere. Other accounts write in a folder on the "
+                    "way to it, so that root does not open it. Give the path of a file in a folder of root's own."
+                )
             return _of_root(option, path, place)
     return _of_another(option, path, owners.other)
 
 
-def other_owner(path: str) -> bool:
-    """Whether somebody else controls the way, so that root should not open the path itself."""
+def others_on_the_way(path: str) -> bool:
+    """Whether somebody else controls the way, or a part of it, so that root should not open the path itself."""
     owners = _Owners()
     if os.geteuid() == 0:
         with contextlib.ExitStack() as stack:
             _place(path, owners, stack)
-    return owners.other is not None
+    return owners.other is not None or owners.shared
 
 
 class _OtherOwner(Exception):
@@ -64,8 +71,11 @@ class _Owners:
 
     def __init__(self) -> None:
         self.other: Account | None = None
+        # whether others can write in a folder that was passed
+        self.shared = False
 
     def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
+        self.shared = self.shared or (stat.S_ISDIR(info.st_mode) and others_write(handle, info))
         if info.st_uid != 0:
             self.other = account_of(info.st_uid, info.st_gid)
             raise _OtherOwner

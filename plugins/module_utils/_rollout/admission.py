@@ -8,6 +8,7 @@ import base64
 import typing as t
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import read_stored_document
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import KEY
 from ansible_collections.pullpass.registry.plugins.module_utils._text import in_words, listed, shown
 
@@ -32,7 +33,7 @@ def changed_by_admission(written: Mapping[str, t.Any], answer: Mapping[str, t.An
         return ""
     told = in_words([difference.text for difference in differences], limit=200)
     if not told:
-        told = shown(after.message, 300) or f"the returned object would have to be {after.action} again"
+        told = foreign_text(after.message, 300) or f"the returned object would have to be {after.action} again"
     return f"admission on the server changed what was written: {told}. {_REMEDY}"
 
 
@@ -54,10 +55,10 @@ def _differences(written: t.Any, answer: t.Any, path: tuple[str, ...]) -> Iterat
         names = _names(answer)
         missing = [name for name in _names(written) if name not in names]
         if missing or len(names) != len(written):
-            now = f"is now [{listed(names)}]" if names else "is now empty"
+            now = f"is now [{_shown_names(answer)}]" if names else "is now empty"
             yield _Difference(f"{path[-1]} {now}", bool(missing))
     elif written is None and path[-1] == "imagePullSecrets" and answer:
-        yield _Difference(f"{path[-1]} is now [{listed(_names(answer))}]")
+        yield _Difference(f"{path[-1]} is now [{_shown_names(answer)}]")
     elif written != answer and (written or answer):
         yield _Difference(f"{_field(path)} {_now(path, answer)}", path == ("data", KEY) and _loses_entries(written, answer))
 
@@ -65,6 +66,10 @@ def _differences(written: t.Any, answer: t.Any, path: tuple[str, ...]) -> Iterat
 def _names(references: t.Any) -> list[str]:
     entries = references if isinstance(references, list) else []
     return [str(one.get("name") or "") for one in entries if isinstance(one, dict)]
+
+
+def _shown_names(answer: t.Any) -> str:
+    return listed([foreign_text(name) for name in _names(answer)])
 
 
 def _loses_entries(written: t.Any, answer: t.Any) -> bool:
@@ -90,4 +95,4 @@ def _now(path: tuple[str, ...], answer: t.Any) -> str:
     if answer is None:
         return "was removed"
     public = path[:2] == ("metadata", "labels") or path in (("type",), ("immutable",))
-    return f"is now '{shown(str(answer), 80)}'" if public else "has another value"
+    return f"is now '{foreign_text(str(answer), 80)}'" if public else "has another value"
