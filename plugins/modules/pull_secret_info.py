@@ -56,6 +56,8 @@ options:
       - Path of a file on the machine where the task runs, which gets the whole answer as JSON, with mode 0600.
       - RV(namespaces) is then left out of the result, which for thousands of namespaces is too large for a task.
       - Not written in check mode.
+      - Where the task runs as root and another account owns a folder or a link on the way, the file is written with the rights of
+        that account and belongs to it.
     type: path
 seealso:
   - module: pullpass.registry.pull_secret
@@ -331,6 +333,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.write_option import written_as_owner
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
@@ -367,10 +370,12 @@ def check_options(params: dict[str, t.Any]) -> None:
 
 def write_answer(module: PullpassModule, path: str, answer: dict[str, t.Any]) -> None:
     """Whole or not at all, and for nobody else to read at any moment."""
+    text = json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
+    if written_as_owner("output_file", path, text):
+        return
     handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(answer, file, ensure_ascii=False, indent=1)
-        file.write("\n")
+        file.write(text)
     # a new file gets the mode that the umask leaves, however private the temporary one was
     mask = os.umask(0o077)
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+from ansible_collections.pullpass.registry.plugins.module_utils._rollout.admission import changed_by_admission
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
@@ -262,3 +264,12 @@ def test_an_answer_that_was_lost_and_the_owner_label_too(server: RecordingServer
     step = store(server)
     assert step.action == "failed"
     assert "no label pullpass.registry/owner" in step.message
+
+
+def test_a_long_list_of_a_tenant_takes_linear_time() -> None:
+    """Each entry was looked for in the whole list: minutes for the 1.5 MiB that a ServiceAccount may have."""
+    written = {"imagePullSecrets": [{"name": str(number)} for number in range(40000)]}
+    began = time.process_time()
+    words = changed_by_admission(written, {"imagePullSecrets": written["imagePullSecrets"][1:]}, Step("linked"))
+    assert "imagePullSecrets is now [1, 2, 3" in words
+    assert time.process_time() - began < 2

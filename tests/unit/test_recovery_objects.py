@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import pytest
@@ -281,6 +282,30 @@ def test_a_list_of_its_own_stays_and_one_of_the_account_does_not() -> None:
     item["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:imagePullSecrets"] = {'k:{"name":"own"}': {}}
     assert pod_manifest(item)["spec"]["imagePullSecrets"] == [{"name": "own"}]
     assert "imagePullSecrets" not in pod_manifest(bare())["spec"]
+
+
+def test_a_large_pod_of_a_tenant_takes_linear_time() -> None:
+    """Each entry was compared with each key of managedFields, which was read as JSON each time."""
+    names = [f"V{number}" for number in range(5000)]
+    item = bare()
+    item["spec"]["containers"][0]["env"] = [{"name": name, "value": "x"} for name in names]
+    owned = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:value": {}} for name in names}
+    item["metadata"]["managedFields"].append({"fieldsV1": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:env": owned}}}}})
+    item["metadata"]["managedFields"] += [
+        {"manager": str(number), "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{number}": {}}}}} for number in range(5000)
+    ]
+    began = time.process_time()
+    assert len(pod_manifest(item)["spec"]["containers"][0]["env"]) == 5000
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "tree", [5, ["x"], {"k:{": {}}, {"k:[1]": {}}, {"k:5": {}}, {"v:": {}}, {"f:x": 5}, {"k:{}": {}}], ids=str
+)
+def test_fields_that_a_server_has_not_written_so_name_nothing(tree: Any) -> None:
+    item = bare()
+    item["metadata"]["managedFields"].append({"fieldsV1": {"f:spec": {"f:containers": tree, "f:tolerations": tree}}})
+    assert pod_manifest(item)["spec"]["containers"][0]["image"] == "reg.io/app"
 
 
 # all that is left of a Pod whose managedFields somebody has reset, and then edited its image

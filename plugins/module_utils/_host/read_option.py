@@ -53,6 +53,15 @@ def read_option(option: str, path: str) -> OptionFile:
     return _of_another(option, path, owners.other)
 
 
+def first_other_owner(path: str) -> Account | None:
+    """Whose folder or link comes first on the way that root would go; None for nobody's, and where this process is not root."""
+    owners = _Owners()
+    if os.geteuid() == 0:
+        with contextlib.ExitStack() as stack:
+            _place(path, owners, stack)
+    return owners.other
+
+
 def others_on_the_way(path: str) -> bool:
     """Whether somebody else controls the way, or a part of it, so that root should not open the path itself."""
     owners = _Owners()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
 
 _CLIENT = "docker"
+# what a file of logins, a form and a helper can all hold
+_TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def _still_good(found: _TokenServer, token: str) -> str:
 
     A token server that is down, limits requests or redirects (a refresh token goes nowhere else) refuses nothing.
     """
+    if not _TOKEN.fullmatch(token):
+        return ""
     service = found.parameters.get("service")
     form = {
         "grant_type": "refresh_token",
@@ -108,4 +113,4 @@ def _refresh_token(body: bytes) -> str:
         token = json.loads(body)["refresh_token"]
     except (ValueError, RecursionError, LookupError, TypeError):
         return ""
-    return token if isinstance(token, str) else ""
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""

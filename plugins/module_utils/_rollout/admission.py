@@ -53,7 +53,7 @@ def _differences(written: t.Any, answer: t.Any, path: tuple[str, ...]) -> Iterat
             yield from _differences(value, found.get(key), (*path, key))
     elif isinstance(written, list):
         names = _names(answer)
-        missing = [name for name in _names(written) if name not in names]
+        missing = set(_names(written)).difference(names)
         if missing or len(names) != len(written):
             now = f"is now [{_shown_names(answer)}]" if names else "is now empty"
             yield _Difference(f"{path[-1]} {now}", bool(missing))

@@ -80,15 +80,19 @@ def _written_fields(metadata: Mapping[str, t.Any]) -> dict[str, t.Any]:
     fields: dict[str, t.Any] = {}
     for entry in metadata.get("managedFields") or ():
         if not entry.get("subresource"):
-            fields = _joined(fields, entry.get("fieldsV1") or {})
+            _add(fields, entry.get("fieldsV1") or {})
     return fields
 
 
-def _joined(one: Mapping[str, t.Any], other: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {
-        key: _joined(one[key], other[key]) if one.get(key) and other.get(key) else one.get(key, other.get(key))
-        for key in {**one, **other}
-    }
+def _add(fields: dict[str, t.Any], more: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Into ``fields``, whose mappings are its own."""
+    for key, within in more.items():
+        known, is_tree = fields.get(key), isinstance(within, dict)
+        if known and is_tree:
+            _add(known, within)
+        elif key not in fields:
+            fields[key] = _add({}, within) if is_tree else {}
+    return fields
 
 
 def _owned(value: t.Any, fields: Mapping[str, t.Any]) -> t.Any:
@@ -98,16 +102,38 @@ def _owned(value: t.Any, fields: Mapping[str, t.Any]) -> t.Any:
     if isinstance(value, dict):
         return {name: _owned(value[name], fields[f"f:{name}"]) for name in value if f"f:{name}" in fields}
     if isinstance(value, list):
-        return [_owned(one, within) for one, within in ((one, _fields_of(one, fields)) for one in value) if within is not None]
+        within = _Entries(fields)
+        return [_owned(one, within.of(one)) for one in value if within.of(one) is not None]
     return value
 
 
-def _fields_of(one: t.Any, fields: Mapping[str, t.Any]) -> Mapping[str, t.Any] | None:
-    """The fields within one entry of a list, None where nobody owns the entry."""
-    for path, within in fields.items():
-        kind, _colon, text = path.partition(":")
-        if kind == "v" and json.loads(text) == one:
-            return within
-        if kind == "k" and isinstance(one, dict) and json.loads(text).items() <= one.items():
-            return within
-    return None
+class _Entries:
+    """The fields within each entry of a list, found by the value of the entry, or by the values of some of its members."""
+
+    def __init__(self, fields: Mapping[str, t.Any]) -> None:
+        self._by_value: dict[str, t.Any] = {}
+        self._by_members: dict[tuple[str, ...], dict[str, t.Any]] = {}
+        for path, within in fields.items():
+            kind, _colon, text = path.partition(":")
+            try:
+                key = json.loads(text) if kind in ("k", "v") else None
+            except (ValueError, RecursionError):
+                continue
+            if kind == "v":
+                self._by_value[_mark(key)] = within
+            elif key and isinstance(key, dict):
+                names = tuple(sorted(key))
+                self._by_members.setdefault(names, {})[_mark([key[name] for name in names])] = within
+
+    def of(self, one: t.Any) -> Mapping[str, t.Any] | None:
+        """None where nobody owns the entry."""
+        if isinstance(one, dict):
+            for names, known in self._by_members.items():
+                within = known.get(_mark([one[name] for name in names])) if all(name in one for name in names) else None
+                if within is not None:
+                    return t.cast("Mapping[str, t.Any]", within)
+        return self._by_value.get(_mark(one)) if self._by_value else None
+
+
+def _mark(value: t.Any) -> str:
+    return json.dumps(value, sort_keys=True)
