@@ -102,6 +102,6 @@ def test_an_answer_that_repeats_a_secret_in_place_of_a_name(answer: dict[str, An
 def test_a_pipe_in_place_of_a_certificate_is_not_waited_for(tmp_path: Path, option: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    files = {option: str(pipe)} if option == "ca_cert" else {"client_cert": str(pipe), "client_key": str(pipe)}
+    files: dict[str, Any] = {option: str(pipe)} if option == "ca_cert" else {"client_cert": str(pipe), "client_key": str(pipe)}
     with pytest.raises(InputError, match="holds no certificate|cannot be used together"):
         connect(Target(host="https://127.0.0.1:1", **files), 1)

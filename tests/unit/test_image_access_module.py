@@ -101,7 +101,12 @@ def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypat
     monkeypatch.setattr(image_access_info, "open_api", lambda _module: SimpleNamespace(identity={}, requests=0))
     monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets([secret], []))
     monkeypatch.setattr(image_access_info, "registries_of", lambda *_given: None)
-    monkeypatch.setattr(image_access_info, "check_images", lambda *_given: told.append(foreign_text(f"bad login {auth}")) or [])
+
+    def check(*_given: Any) -> list[Any]:
+        told.append(foreign_text(f"bad login {auth}"))
+        return []
+
+    monkeypatch.setattr(image_access_info, "check_images", check)
     module: Any = SimpleNamespace(params={"workers": 1, "namespace": "team"}, no_log_values=set())
     image_access_info.ask_as_pod(module, [parse_image("reg.example/app:1")])
     assert told == ["bad login ********"]
