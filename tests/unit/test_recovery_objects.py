@@ -289,7 +289,7 @@ def test_a_large_pod_of_a_tenant_takes_linear_time() -> None:
     names = [f"V{number}" for number in range(5000)]
     item = bare()
     item["spec"]["containers"][0]["env"] = [{"name": name, "value": "x"} for name in names]
-    owned = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:value": {}} for name in names}
+    owned: dict[str, Any] = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:value": {}} for name in names}
     item["metadata"]["managedFields"].append({"fieldsV1": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:env": owned}}}}})
     item["metadata"]["managedFields"] += [
         {"manager": str(number), "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{number}": {}}}}} for number in range(5000)

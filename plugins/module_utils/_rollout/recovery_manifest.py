@@ -102,8 +102,8 @@ def _owned(value: t.Any, fields: Mapping[str, t.Any]) -> t.Any:
     if isinstance(value, dict):
         return {name: _owned(value[name], fields[f"f:{name}"]) for name in value if f"f:{name}" in fields}
     if isinstance(value, list):
-        within = _Entries(fields)
-        return [_owned(one, within.of(one)) for one in value if within.of(one) is not None]
+        entries = _Entries(fields)
+        return [_owned(one, within) for one, within in ((one, entries.of(one)) for one in value) if within is not None]
     return value
 
 
