@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -104,3 +105,12 @@ def test_jobs() -> None:
     weaker["spec"]["template"]["spec"]["hostNetwork"] = True
     weaker["metadata"]["labels"].pop("app")
     assert job_differences(job("one"), weaker) == "spec.template.spec.hostNetwork, metadata.labels[app]"
+
+
+def test_a_long_list_of_pull_secrets_takes_linear_time() -> None:
+    old, new = pod(), pod()
+    for one in (old, new):
+        one["spec"]["imagePullSecrets"] = [{"name": str(number)} for number in range(40000)]
+    began = time.process_time()
+    assert pod_differences(old, new) == ""
+    assert time.process_time() - began < 2

@@ -399,3 +399,15 @@ def test_a_budget_never_lets_go_where_the_stuck_pods_are_what_it_lacks(budgets: 
 )
 def test_label_selectors_as_the_server_reads_them(selector: Any, chosen: bool) -> None:
     assert selects(selector, WEB) is chosen
+
+
+def test_a_budget_with_a_long_list_of_values_takes_no_time_for_each_pod() -> None:
+    values = [str(number) for number in range(100000)]
+    selector = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": values}]}
+    item = {"metadata": {"name": "b"}, "spec": {"selector": selector}, "status": {"expectedPods": 9, "desiredHealthy": 1}}
+    found = found_budget(item)
+    began = time.process_time()
+    assert never_passes([found], {"app": "x"}, [{"app": f"x{number}"} for number in range(2000)]).startswith(
+        "PodDisruptionBudget b"
+    )
+    assert time.process_time() - began < 1

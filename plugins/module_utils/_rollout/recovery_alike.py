@@ -32,7 +32,7 @@ def pod_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
     select by them; one that only a subresource wrote (a kubelet, a network) does not.
     """
     before, after = _pod_spec(old), _pod_spec(new)
-    wanted = [one.get("name") for one in after.pop("imagePullSecrets", None) or ()]
+    wanted = {one.get("name") for one in after.pop("imagePullSecrets", None) or ()}
     lost = [one.get("name") for one in before.pop("imagePullSecrets", None) or () if one.get("name") not in wanted]
     fields = _different(before, after, "spec") + (["spec.imagePullSecrets"] if lost else [])
     return listed([*fields, *_lost_notes(old, new)])
