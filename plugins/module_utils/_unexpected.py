@@ -8,6 +8,8 @@ import os
 import re
 import traceback
 
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
+
 _OURS = re.compile(r".*/ansible_collections/pullpass/registry/(.+)")
 _ISSUES = "https://github.com/pullpass/registry/issues"
 
@@ -19,7 +21,10 @@ def unexpected_words(error: BaseException) -> str:
     place = ours[-1] if ours else "an unknown place"
     if frames and not _OURS.fullmatch(frames[-1].filename):
         place += f" (raised in {os.path.basename(frames[-1].filename)}:{frames[-1].lineno})"
+    # a library can make a class of any name
+    name = type(error).__name__
+    kind = foreign_text(name, 80) if name.isidentifier() and name.isascii() else "of an odd type"
     return (
-        f"unexpected error {type(error).__name__} at {place}. The text of the error is not shown, since it can hold a "
+        f"unexpected error {kind} at {place}. The text of the error is not shown, since it can hold a "
         f"credential. Report this message, with the versions of the collection, of ansible-core and of Python, at {_ISSUES}."
     )
