@@ -82,7 +82,7 @@ options:
     default: []
     suboptions:
       registry:
-        description: The registry, as in O(registries[].registry).
+        description: The registry, as in O(registries).
         type: str
         required: true
       message:

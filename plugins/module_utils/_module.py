@@ -39,6 +39,18 @@ class PullpassModule(AnsibleModule):
 
     so_far: t.Callable[[], dict[str, t.Any]] = dict
 
+    def __init__(self, **arguments: t.Any) -> None:
+        try:
+            super().__init__(**arguments)
+        except Exception as error:
+            # before the options are read, the text of an error holds none of them
+            if not hasattr(self, "params"):
+                raise
+            message = unexpected_words(error)
+        else:
+            return
+        raise PullpassError(message)
+
     def _load_params(self) -> None:
         super()._load_params()
         # before anything can be logged or refused; Ansible's own no_log does not look into a raw option
@@ -130,9 +142,8 @@ def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) 
     """
     # without a handler, the logging of libraries goes to standard error, texts of exceptions included
     logging.getLogger().addHandler(logging.NullHandler())
-    module: PullpassModule | None = None
+    module = PullpassModule(**arguments)
     try:
-        module = PullpassModule(**arguments)
         problem = core_problem(getattr(module, "ansible_version", None))
         if problem:
             raise PullpassError(problem)
@@ -142,8 +153,6 @@ def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) 
         message = str(error)
     except Exception as error:  # the last resort: what nobody expected may hold anything
         message = unexpected_words(error)
-    if module is None:
-        raise PullpassError(message)
     module.fail_json(message, **_so_far(module))
 
 
