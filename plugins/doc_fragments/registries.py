@@ -85,8 +85,8 @@ options:
         description: The registry, as in O(registries).
         type: str
         required: true
-      message:
-        description: What the registry, or the way to it, answered.
+      reason:
+        description: Why it could not verify them, as a sentence.
         type: str
         required: true
 """

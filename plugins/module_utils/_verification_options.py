@@ -39,7 +39,7 @@ UNVERIFIED_OPTION: dict[str, t.Any] = {
     "type": "list",
     "elements": "dict",
     "default": [],
-    "options": {"registry": {"type": "str", "required": True}, "message": {"type": "str", "required": True}},
+    "options": {"registry": {"type": "str", "required": True}, "reason": {"type": "str", "required": True}},
 }
 
 
@@ -103,7 +103,7 @@ def doubts_option(entries: Sequence[Mapping[str, str]], credentials: Sequence[Cr
         except InputError:
             key = ""
         keys = {one.registry for one in credentials if key in (one.registry, registry_host(one.registry))}
-        doubts.append(Doubt(entry["message"], frozenset(keys or (one.registry for one in credentials))))
+        doubts.append(Doubt(entry["reason"], frozenset(keys or (one.registry for one in credentials))))
     return doubts
 
 

@@ -83,7 +83,7 @@ def login_rows(ask: Ask, answers: Answers) -> Rows:
 
 def judged(ask: Ask, answers: Answers, undecided: str) -> dict[str, t.Any]:
     """``refusal`` (a text, empty if the credentials may be used), ``warnings``, and ``undecided``: a mapping of ``registry`` and
-    ``message`` for each credential that no registry has verified. ``undecided`` is fail, warn or accept."""
+    ``reason`` for each credential that no registry has verified. ``undecided`` is fail, warn or accept."""
     images = answers.of(ask) or []
     rows = [*login_rows(ask, answers), *images]
     refusals, doubts = obstacles(rows), [row["message"] for row in rows if row["verdict"] in UNDECIDED]
@@ -106,7 +106,7 @@ def _unverified(unit: t.Any, logins: t.Iterable[dict[str, t.Any]], images: Rows)
         given = unit[1].get("registry") if isinstance(unit[1], Mapping) else None
         registry = str(given or row.get("registry") or "")
         if row["verdict"] in UNDECIDED and not any(_proves(image, row) for image in images):
-            yield {"registry": registry, "message": row["message"]}
+            yield {"registry": registry, "reason": row["message"]}
 
 
 def _proves(image: Mapping[str, t.Any], login: Mapping[str, t.Any]) -> bool:

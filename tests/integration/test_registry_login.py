@@ -90,7 +90,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     place = {"path": str(path), **asking(lab)}
 
     other = {**gone, "password": "another-Zauberwort"}
-    told = {"verify": "none", "unverified": [{"registry": "127.0.0.1:1", "message": "said by an earlier task"}]}
+    told = {"verify": "none", "unverified": [{"registry": "127.0.0.1:1", "reason": "said by an earlier task"}]}
     failed, nothing, warned, again, kept, kept_too, purged, accepted = each(
         ansible,
         [

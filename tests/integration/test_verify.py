@@ -151,8 +151,8 @@ def test_an_unverified_credential_costs_no_namespace_the_one_that_works(
         c2.apply({**secret(names[name], "regcred", document), "metadata": {
             "name": "regcred", "namespace": names[name], "labels": {"pullpass.registry/owner": "default"}}})  # fmt: skip
     one = {**trust(lab), "verify": "login", "registries": [down], "namespaces": list(names.values())}
-    undecided = {"registries": [down], "unverified": [{"registry": "127.0.0.1:9", "message": "said by an earlier task"}]}
-    elsewhere = {"registries": [down], "unverified": [{"registry": "never.example", "message": "masked, perhaps"}]}
+    undecided = {"registries": [down], "unverified": [{"registry": "127.0.0.1:9", "reason": "said by an earlier task"}]}
+    elsewhere = {"registries": [down], "unverified": [{"registry": "never.example", "reason": "masked, perhaps"}]}
     audit = c2.audit()
 
     checked, told, foreign, stopped = results(

@@ -112,7 +112,7 @@ def test_each_host_gets_the_answers_about_its_own() -> None:
 
     assert judged(ask([ASKING, ALICE]), found, "fail") == {"refusal": "", "warnings": [], "undecided": []}
     assert judged(ask([ASKING, ALICE], [ASKING, BOB]), found, "warn")["refusal"] == "no bob"
-    doubt = {"warnings": ["nobody there"], "undecided": [{"registry": "r.example.com", "message": "nobody there"}]}
+    doubt = {"warnings": ["nobody there"], "undecided": [{"registry": "r.example.com", "reason": "nobody there"}]}
     assert judged(ask([OTHERWISE, ALICE]), found, "warn") == {"refusal": "", **doubt}
     assert judged(ask([OTHERWISE, ALICE]), found, "accept") == {"refusal": "", **doubt}
     assert judged(ask([OTHERWISE, ALICE]), found, "fail") == {"refusal": "nobody there", **doubt}
@@ -128,7 +128,7 @@ def test_the_registry_in_doubt_is_named_as_it_was_given_unless_an_image_proved_t
         found = answers(([ASKING, ALICE], [{**row("unverifiable"), **login}]), (pull, [{**row("pullable"), "attempts": [proof]}]))
         doubts[registry] = judged(pull, found, "warn")["undecided"]
 
-    assert doubts == {"r.********.com": [{"registry": "r.example.com", "message": "unverifiable"}], "r.example.com": []}
+    assert doubts == {"r.********.com": [{"registry": "r.example.com", "reason": "unverifiable"}], "r.example.com": []}
     assert judged(ask([ASKING, ALICE]), found, "warn")["undecided"] == doubts["r.********.com"]
 
 
