@@ -42,7 +42,7 @@ class RoleVariables:
         if any(problems):
             return errors + list(dict.fromkeys(filter(None, problems))), warnings
         self.values = {name.removeprefix(names.prefix): value for name, value in values.items()}
-        errors += not_text(self.role, values)
+        errors += not_text(self.role, values, self._written_as())
         if not errors:
             errors += ArgumentSpecValidator(spec).validate(values, validate_role_argument_spec=True).error_messages
         return errors + self._state_of_the_other_role(), warnings
@@ -55,6 +55,12 @@ class RoleVariables:
     def _spec(self, entry_point: str) -> dict[str, t.Any]:
         with open(os.path.join(self.path, "meta", "argument_specs.yml"), encoding="utf-8") as file:
             return t.cast("dict[str, t.Any]", yaml.load(file, Loader=_LOADER)["argument_specs"][entry_point]["options"])
+
+    def _written_as(self) -> dict[str, str]:
+        """The registries of a role are those of pullpass_registries where its user did not set its own variable."""
+        own, shared = f"{self.role}_registries", "pullpass_registries"
+        is_default = shared in self._variables and self._variables.get(own) == self._defaults.get(own)
+        return {own: shared} if is_default else {}
 
     def _state_of_the_other_role(self) -> list[str]:
         """``-e cluster_pull_access_state=absent`` for everything would log the container hosts in, and the other way round."""

@@ -41,8 +41,12 @@ ENTRIES: dict[str, dict[str, tuple[str, ...]]] = {
 _REMEDY = "Quote a literal in YAML; use the filter string for a value from a template or an INI inventory."
 
 
-def not_text(role: str, values: Mapping[str, t.Any]) -> list[str]:
-    """A sentence for each value that has to be text and is not, without the value."""
+def not_text(role: str, values: Mapping[str, t.Any], written_as: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each value that has to be text and is not, without the value.
+
+    ``written_as`` names the variable that the user wrote, for a role variable that only takes its value.
+    """
+    written = written_as or {}
     found: list[str] = []
     for name in TEXTS[role]:
         found += _problem(f"{role}_{name}", values.get(f"{role}_{name}"))
@@ -51,7 +55,8 @@ def not_text(role: str, values: Mapping[str, t.Any]) -> list[str]:
         for inner_place, inner in _listed(place, value):
             found += _problem(inner_place, inner)
     for name, keys in ENTRIES[role].items():
-        for place, entry in _listed(f"{role}_{name}", values.get(f"{role}_{name}")):
+        full = f"{role}_{name}"
+        for place, entry in _listed(written.get(full, full), values.get(full)):
             if isinstance(entry, Mapping):
                 found += [one for key in keys for one in _problem(f"{place}.{key}", entry.get(key))]
     return [f"{one} {_REMEDY}" for one in found]
@@ -66,5 +71,14 @@ def _listed(place: str, value: t.Any) -> list[tuple[str, t.Any]]:
 def _problem(place: str, value: t.Any) -> list[str]:
     if value is None or isinstance(value, str):
         return []
-    kind = "a boolean" if isinstance(value, bool) else "a number" if isinstance(value, (int, float)) else type(value).__name__
-    return [f"{place} is {kind}, not text."]
+    return [f"{place} is {_kind(value)}, not text."]
+
+
+def _kind(value: t.Any) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else type(value).__name__

@@ -47,7 +47,7 @@ CLUSTERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "number": (
         {"pullpass_registries": [{**ENTRIES[1], "password": 42798}]},
-        "cluster_pull_access_registries[0].password is a number, not text.",
+        "pullpass_registries[0].password is a number, not text.",
     ),
     "zebra": ({"cluster_pull_access_zebra": 1, "pullpass_vault_password": "x", "pullpass_registries": ENTRIES}, UNDEFINED),
     "half": (

@@ -22,7 +22,7 @@ from registry_servers.fixtures import Serving
 pytest_plugins = ["registry_servers.fixtures"]
 
 ROLLOUT = "pullpass.registry.rollout"
-TELLING = "The logins of this host are not as they shall be. The summary tells why."
+TELLING = "The logins of this host are not in the desired state. The summary names the reason."
 
 
 def inventory(hosts: dict[str, Any] | None, clusters: dict[str, Any] | None, **shared: Any) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def test_from_a_secret_of_the_cluster(lab: Lab, c2: Access, ansible: Ansible, pr
     assert verdicts(good["verification"], "logins") == ["accepted"]
     assert f"user {user}: rejected. {host} rejects" in wrong["msg"]
     assert "a-wrong-Zauberwort" not in json.dumps(wrong)
-    assert "loopback address 127.0.0.1, which is not contacted" in local["msg"]
+    assert "the loopback address 127.0.0.1 is not contacted" in local["msg"]
     assert [writes_in(audit, name) for name in names] == [["create"], [], []]
 
 

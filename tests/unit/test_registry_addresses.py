@@ -54,6 +54,12 @@ def test_local_names(name: str) -> None:
     check_literal(name, True, ())
 
 
+def test_an_address_is_named_once() -> None:
+    with pytest.raises(Forbidden) as found:
+        check_literal("127.0.0.1", False, ())
+    assert str(found.value) == "the loopback address 127.0.0.1 is not contacted"
+
+
 SPECIAL = [
     "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/127", "fe80::/10", "ff00::/8",
     "::ffff:127.0.0.0/104", "::ffff:169.254.0.0/112", "64:ff9b::7f00:0/104", "64:ff9b::a9fe:0/112", "64:ff9b:1::a9fe:0/112",
@@ -73,7 +79,7 @@ def within(networks: list[str]) -> st.SearchStrategy[str]:
 
 @given(within(SPECIAL))
 def test_addresses_that_are_not_contacted(address: str) -> None:
-    with pytest.raises(Forbidden, match="which is not contacted"):
+    with pytest.raises(Forbidden, match="is not contacted"):
         checked_addresses(address, 443, False, ())
     with pytest.raises(Forbidden):
         check_literal(address, False, ())

@@ -19,14 +19,14 @@ ENTRY = {"registry": "r.example.com", "username": "u", "password": "p"}
         ("context", True, "cluster_pull_access_context is a boolean, not text."),
         ("exclude_namespaces", ["a", 7], "cluster_pull_access_exclude_namespaces[1] is a number, not text."),
         ("exclude_namespaces", 7, "cluster_pull_access_exclude_namespaces is a number, not text."),
-        ("namespaces", [{"a": 1}], "cluster_pull_access_namespaces[0] is dict, not text."),
+        ("namespaces", [{"a": 1}], "cluster_pull_access_namespaces[0] is a mapping, not text."),
         ("registries", [{**ENTRY, "password": 42798}], "cluster_pull_access_registries[0].password is a number, not text."),
         (
             "registries",
             [ENTRY, {**ENTRY, "username": False}],
             "cluster_pull_access_registries[1].username is a boolean, not text.",
         ),
-        ("registries", [{**ENTRY, "password": {"k": 1}}], "cluster_pull_access_registries[0].password is dict, not text."),
+        ("registries", [{**ENTRY, "password": {"k": 1}}], "cluster_pull_access_registries[0].password is a mapping, not text."),
         ("registries", [{**ENTRY, "password": 1.5}], "cluster_pull_access_registries[0].password is a number, not text."),
         ("from_secret", {"namespace": 7, "name": "x"}, "cluster_pull_access_from_secret.namespace is a number, not text."),
     ],
@@ -37,6 +37,16 @@ def test_what_is_not_text_is_refused(variable: str, value: Any, said: str) -> No
     assert problem.startswith(said)
     assert "Quote a literal in YAML" in problem
     assert "42798" not in problem
+
+
+def test_the_variable_that_the_user_wrote_is_named() -> None:
+    (problem,) = not_text(
+        "host_registry_login",
+        {"host_registry_login_registries": [ENTRY, {**ENTRY, "password": 42798}]},
+        {"host_registry_login_registries": "pullpass_registries"},
+    )
+
+    assert problem.startswith("pullpass_registries[1].password is a number, not text.")
 
 
 def test_text_unset_and_what_may_be_a_number_pass() -> None:

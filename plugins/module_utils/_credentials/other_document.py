@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import Node
 
 _KIND = re.compile(r"^kind:[ \t]*[\"']?(?P<kind>[A-Za-z]{1,40})[\"']?[ \t]*$", re.MULTILINE)
+_PATH = re.compile(r"(~|\.{0,2}/)\S{1,4095}")
 _MEMBERS = ("auths", "credHelpers", "credsStore", "HttpHeaders")
 
 
@@ -25,6 +26,8 @@ def no_json(text: str, error: str) -> str:
         return _manifest(kind["kind"])
     if _is_base64_of_json(text):
         return "is base64 of JSON, as a Secret holds it. Decode it first: base64 -d, or the filter b64decode."
+    if _PATH.fullmatch(text.strip()):
+        return "is a path, not a docker config.json. Give a path in config_file."
     return f"is not JSON ({error}). Expected a docker config.json."
 
 

@@ -175,6 +175,8 @@ def _check(host: str, address: Address, allowed: Sequence[Network]) -> None:
     for meant in _embedded(address) or [address]:
         kind = _kind(meant)
         if kind and not any(meant in network for network in allowed if network.version == meant.version):
+            if shown(host) == str(meant):
+                raise Forbidden(f"the {kind} address {meant} is not contacted")
             raise Forbidden(f"{shown(host)} is the {kind} address {meant}, which is not contacted")
 
 
