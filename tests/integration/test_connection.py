@@ -94,7 +94,7 @@ def test_impersonation_acts_with_the_rights_of_the_other(c2: Access, ansible: An
     told = message(ansible, {**c2.connection, "impersonate_user": "jane", "impersonate_groups": ["dev", "ops"]})
 
     assert 'for user "jane"' in told
-    assert "no right to get secrets regcred in namespace default" in told
+    assert "no right to get secrets regcred (403 Forbidden)" in told
 
 
 @pytest.mark.parametrize(
