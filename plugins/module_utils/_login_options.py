@@ -71,3 +71,10 @@ def _guard(user: str | None, account: Account) -> Guard | None:
     if user is None and account.uid != 0:
         return None
     return Guard(account.uid, account.name, alone=account.uid != 0)
+
+
+def path_of_config_file(given: str | None, place: LoginPlace) -> str | None:
+    """As Ansible expands a path, but for another account its home takes the place of ``~``, and no variable is expanded."""
+    if given is None or place.account.is_own:
+        return given and os.path.expanduser(os.path.expandvars(given))
+    return place.account.home + given[1:] if given == "~" or given.startswith("~/") else given

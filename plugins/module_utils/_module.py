@@ -142,7 +142,7 @@ def run(flow: Callable[[PullpassModule], dict[str, t.Any]], **arguments: t.Any) 
     """
     # without a handler, the logging of libraries goes to standard error, texts of exceptions included
     logging.getLogger().addHandler(logging.NullHandler())
-    module = PullpassModule(**arguments)
+    module, message = PullpassModule(**arguments), ""
     try:
         problem = core_problem(getattr(module, "ansible_version", None))
         if problem:

@@ -260,7 +260,6 @@ verification:
            "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
 """
 
-import os
 import typing as t
 from dataclasses import asdict
 
@@ -288,7 +287,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._host.logins imp
     look,
     settle,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._login_options import LOGIN_OPTIONS, LoginPlace, open_logins
+from ansible_collections.pullpass.registry.plugins.module_utils._login_options import (
+    LOGIN_OPTIONS,
+    LoginPlace,
+    open_logins,
+    path_of_config_file,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
@@ -347,13 +351,6 @@ def check_options(params: dict[str, t.Any]) -> None:
         raise InputError("registries is an empty list. Name the registries to log out of, or set purge_registries.")
     if not params["purge_owner"]:
         raise InputError("purge_owner is empty. Give a name, or leave the option out.")
-
-
-def path_of_config_file(given: str | None, place: LoginPlace) -> str | None:
-    """As Ansible expands a path, but for another account its home takes the place of ``~``, and no variable is expanded."""
-    if given is None or place.account.is_own:
-        return given and os.path.expanduser(os.path.expandvars(given))
-    return place.account.home + given[1:] if given == "~" or given.startswith("~/") else given
 
 
 def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:

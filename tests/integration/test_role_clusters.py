@@ -58,9 +58,11 @@ def test_two_hosts_of_one_cluster(c2: Access, c3: Access, ansible: Ansible, pref
     here = {"cluster_pull_access_kubeconfig": str(c2.cluster.kubeconfig)}
     by_name = {**here, "cluster_pull_access_context": "c2"}
 
-    def host(namespace: str, entry: dict[str, Any], cluster: dict[str, Any] = by_name, name: str = "regcred") -> dict[str, Any]:
+    def host(
+        namespace: str, entry: dict[str, Any], cluster: dict[str, Any] | None = None, name: str = "regcred"
+    ) -> dict[str, Any]:
         own = {"cluster_pull_access_namespaces": [namespace], "cluster_pull_access_secret_name": name}
-        return {**cluster, **own, "pullpass_registries": [entry]}
+        return {**(by_name if cluster is None else cluster), **own, "pullpass_registries": [entry]}
 
     hosts = {
         "berlin": host(names[0], BOT),

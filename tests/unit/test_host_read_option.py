@@ -20,7 +20,9 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if info.st_uid != 0 or not info.st_mode & stat.S_IWOTH:
         pytest.skip("/tmp is not what it is elsewhere")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    path = tempfile.mktemp(prefix="pullpass-", dir="/tmp")
+    handle, path = tempfile.mkstemp(prefix="pullpass-", dir="/tmp")
+    os.close(handle)
+    os.unlink(path)
     try:
         yield path
     finally:

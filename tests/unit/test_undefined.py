@@ -83,7 +83,7 @@ def test_what_a_vault_holds_is_text() -> None:
     value, problem = checked("a", a=[{"password": sealed}])
 
     assert (value, problem) == ([{"password": SECRET}], "")
-    assert type(value[0]["password"]) is str
+    assert value[0]["password"].__class__ is str
     sealed.vault = VaultLib([("default", VaultSecret(b"of another vault"))])
     assert checked("a", a=[{"password": sealed}])[1].startswith("a[0].password cannot be evaluated: AnsibleVault")
 

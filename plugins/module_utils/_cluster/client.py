@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth im
     impersonation_of,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_exec import ExecPlugin
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import Context, read_context
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import MISSING_YAML, Context, read_context
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import impersonation_headers
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.tls_files import (
     check_authority,
@@ -36,7 +36,6 @@ if t.TYPE_CHECKING:
 try:
     import kubernetes
     import urllib3
-    import yaml  # noqa: F401 - read_context needs it
 except ImportError as error:
     _IMPORT_ERROR: ImportError | None = error
 else:
@@ -229,8 +228,9 @@ def _require_client() -> None:
         f"Install kubernetes>={'.'.join(map(str, LOWEST_CLIENT))} and PyYAML there, or set ansible_python_interpreter to a "
         "Python that has them (for clusters usually '{{ ansible_playbook_python }}')."
     )
-    if _IMPORT_ERROR is not None:
-        raise ClusterError(f"{where} lacks a package: {_IMPORT_ERROR}. {remedy}")
+    missing = _IMPORT_ERROR or MISSING_YAML
+    if missing is not None:
+        raise ClusterError(f"{where} lacks a package: {missing}. {remedy}")
     version = tuple(int(part) for part in kubernetes.__version__.split(".")[:3] if part.isdigit())
     if version < LOWEST_CLIENT:
         raise ClusterError(f"{where} has kubernetes {kubernetes.__version__}, which is too old. {remedy}")

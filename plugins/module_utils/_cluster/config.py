@@ -8,7 +8,6 @@ client-go tools/clientcmd: loader.go for the merge, validation.go for what is re
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import typing as t
 from dataclasses import dataclass
@@ -19,8 +18,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._text import lis
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
+try:
     import yaml
+except ImportError as error:  # reported by connect(), before anything here is used
+    MISSING_YAML: ImportError | None = error
+else:
+    MISSING_YAML = None
 
 _MOST_BYTES = 16 * 1024 * 1024
 # what PyYAML raises beside its own errors: dates that do not exist, deep nesting, odd tags
