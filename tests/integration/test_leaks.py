@@ -104,16 +104,22 @@ def test_no_module_shows_a_secret_anywhere(ground: Ground, ansible: Ansible, tmp
 
 
 def test_no_role_shows_a_secret_anywhere(ground: Ground, ansible: Ansible, tmp_path: Path) -> None:
-    repeats = {"cluster_pull_access_host": ground.apis[403], "cluster_pull_access_ca_cert": ground.ca}
+    repeats = {"cluster_pull_access_host": ground.apis[403], "cluster_pull_access_cluster_ca_cert": ground.ca}
     lab = {"cluster_pull_access_kubeconfig": str(ground.access.cluster.kubeconfig)}
     misspelt = [{**one, "passwd": one["password"]} for one in entries()]
     wrong = {"pullpass_registries": [{**one, "registry": ground.registries[401]} for one in entries()][:1]}
     clusters = {
-        "good": lab,
-        "repeats": {**repeats, "cluster_pull_access_api_key": SECRETS["plain"]},
+        "good": {**lab, "cluster_pull_access_secret_name": "first"},
+        "repeats": {**repeats, "cluster_pull_access_api_key": SECRETS["plain"], "cluster_pull_access_adopt": True},
         "broken": {**repeats, "cluster_pull_access_api_key": SECRETS["both quotes"] + "\n"},
-        "misspelt": {**lab, "pullpass_registries": misspelt},
-        "rejected": {**lab, **wrong, "cluster_pull_access_verify": "login", "cluster_pull_access_registry_ca_cert": ground.ca},
+        "misspelt": {**lab, "cluster_pull_access_secret_name": "third", "pullpass_registries": misspelt},
+        "rejected": {
+            **lab,
+            "cluster_pull_access_secret_name": "second",
+            **wrong,
+            "cluster_pull_access_verify": "login",
+            "cluster_pull_access_registry_ca_cert": ground.ca,
+        },
     }
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     users = {

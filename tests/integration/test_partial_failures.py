@@ -76,7 +76,6 @@ def test_the_role_serves_the_others_and_fails_once_with_each_reason(
     action, message = rows[troubled["quota"]]
     assert action == "failed"
     assert "quota" in message
-    assert "none" in message
     action, message = rows[troubled["rbac"]]
     assert action == "failed"
     assert f"no right to create secrets in namespace {troubled['rbac']}" in message
