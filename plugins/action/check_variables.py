@@ -3,10 +3,32 @@ from __future__ import annotations
 
 import os
 import typing as t
+from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.pullpass.registry.plugins.plugin_utils.cluster_claim import claim_of, no_cluster
 from ansible_collections.pullpass.registry.plugins.plugin_utils.role_variables import RoleVariables
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
+
+
+def vaulted_config_file(values: Mapping[str, t.Any], environment: Mapping[str, str]) -> str:
+    """The file with the credentials of this cluster if ansible-vault has encrypted it, which no module can read; else empty."""
+    given = values.get("config_file") or ("" if values.get("registries") else environment.get("PULLPASS_CONFIG_FILE", ""))
+    path = Path(os.path.abspath(os.path.expanduser(str(given)))) if given else None
+    try:
+        # a pipe would be waited for
+        if path is None or not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return str(path) if file.read(len(VAULT_HEADER)) == VAULT_HEADER else ""
+    except OSError:
+        # the module that reads the file says what is wrong with it
+        return ""
 
 
 class ActionModule(ActionBase):
@@ -28,6 +50,7 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg="\n".join(errors))
         elif name == "cluster_pull_access":
             result["claim"] = claim_of(checked.values, entry_point, self._environment(), self._machine(variables))
+            result["vaulted_config_file"] = "" if self._machine(variables) else vaulted_config_file(checked.values, os.environ)
         if warnings:
             result["warnings"] = warnings
         return result

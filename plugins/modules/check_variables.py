@@ -48,4 +48,8 @@ claim:
       M(pullpass.registry.compare_clusters).
   returned: for O(role=cluster_pull_access), when there is no error
   type: dict
+vaulted_config_file:
+  description: Path of the file with the credentials, if ansible-vault has encrypted it; else an empty text.
+  returned: for O(role=cluster_pull_access), when there is no error
+  type: str
 """

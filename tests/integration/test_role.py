@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_run import Ansible, Run
+from ansible_run import ANSIBLE_PLAYBOOK, Ansible, Run
 from cluster_access import Access
 from lab import Lab
 
@@ -23,7 +25,13 @@ def registry(lab: Lab) -> dict[str, Any]:
     return {**entry, "ca_cert": str(lab.ca)}
 
 
-def run_role(ansible: Ansible, access: Access, variables: dict[str, Any], *uses: dict[str, Any]) -> Run:
+def run_role(
+    ansible: Ansible,
+    access: Access,
+    variables: dict[str, Any],
+    *uses: dict[str, Any],
+    environment: dict[str, str] | None = None,
+) -> Run:
     """A play that uses the role once for each of ``uses`` (arguments of include_role beside its name)."""
     tasks = [
         {
@@ -42,7 +50,7 @@ def run_role(ansible: Ansible, access: Access, variables: dict[str, Any], *uses:
     playbook = ansible.folder / f"role-{ansible.count}.json"
     playbook.write_text(json.dumps([play]))
     connection = {f"cluster_pull_access_{name}": value for name, value in access.connection.items()}
-    return ansible.playbook(playbook, {"all": {"hosts": {"c": {**connection, **variables}}}})
+    return ansible.playbook(playbook, {"all": {"hosts": {"c": {**connection, **variables}}}}, environment=environment)
 
 
 def test_one_half_each_with_the_same_checks_and_result(
@@ -87,6 +95,33 @@ def test_a_second_use_in_one_play_knows_nothing_of_the_first(
 
     assert run.exit_code == 0, run.output
     assert [c2.pull_secrets(name) for name in names] == [["first", "second"]] * 2
+
+
+def test_a_docker_config_that_ansible_vault_encrypted(
+    c2: Access, lab: Lab, ansible: Ansible, prefix: str, registry: dict[str, Any], tmp_path: Path
+) -> None:
+    """The role reads it on the controller, as host_registry_login does; given by a variable and by the environment."""
+    c2.make_namespaces([prefix, f"{prefix}-too"])
+    word, document = tmp_path / "word", tmp_path / "config.json"
+    word.write_text("of-the-vault")
+    auth = base64.b64encode(f"puller:{registry['password']}".encode()).decode()
+    document.write_text(json.dumps({"auths": {registry["registry"]: {"auth": auth}}}))
+    program = Path(ANSIBLE_PLAYBOOK).with_name("ansible-vault")
+    subprocess.run([program, "encrypt", "--vault-password-file", word, document], check=True, capture_output=True)
+    trust = {"cluster_pull_access_registry_ca_cert": str(lab.ca)}
+    by_name = {**trust, "cluster_pull_access_config_file": str(document), "cluster_pull_access_namespaces": [prefix]}
+    by_environment = {**trust, "cluster_pull_access_namespaces": [f"{prefix}-too"]}
+    environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(word), "PULLPASS_CONFIG_FILE": str(document)}
+
+    runs = [
+        run_role(ansible, c2, variables, {"role": {"tasks_from": "secrets"}}, environment=environment)
+        for variables in (by_name, by_environment)
+    ]
+
+    for run, namespace in zip(runs, (prefix, f"{prefix}-too"), strict=True):
+        assert run.exit_code == 0, run.output
+        assert c2.document(namespace)["auths"][registry["registry"]]["username"] == "puller"
+        assert registry["password"] not in run.output
 
 
 def test_texts_of_a_survey(c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]) -> None:
