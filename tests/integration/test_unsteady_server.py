@@ -154,5 +154,5 @@ def test_what_is_no_api_server_is_told_apart(c2: Access, ansible: Ansible, regis
     assert "does not answer like an API server" in plain
     assert "is not encrypted" in run.output
     assert "cannot agree on TLS" in tls
-    assert "holds '@'" in userinfo
+    assert "holds a user before '@'" in userinfo
     assert "hunter2" not in run.output
