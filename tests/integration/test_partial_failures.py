@@ -75,7 +75,7 @@ def test_the_role_serves_the_others_and_fails_once_with_each_reason(
     assert {name for name, (action, _message) in rows.items() if action == "created"} == {troubled[name] for name in GOOD}
     action, message = rows[troubled["quota"]]
     assert action == "failed"
-    assert "quota" in message
+    assert "the quota of the namespace forbids it" in message
     action, message = rows[troubled["rbac"]]
     assert action == "failed"
     assert f"no right to create secrets in namespace {troubled['rbac']}" in message
