@@ -34,7 +34,7 @@ attributes:
 options:
   names:
     description:
-      - Names of Secrets of any type, a list of texts. By default every Secret of a pull secret's type is told of.
+      - Names of Secrets of any type, a list of texts. By default every Secret of a pull secret's type is reported.
       - What a ServiceAccount names in vain, for being missing or of another type, is told of in any case.
     type: raw
   images:
@@ -44,7 +44,7 @@ options:
     type: raw
   service_accounts:
     description:
-      - Names or globs (a list of texts) of ServiceAccounts to tell of, and whose Pods pull the O(images).
+      - Names or globs (a list of texts) of ServiceAccounts to report, whose Pods pull the O(images).
       - By default all that name a pull secret, and C(default); images are looked up for C(default) only.
     type: raw
   check_pods:

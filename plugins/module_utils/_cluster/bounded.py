@@ -2,7 +2,7 @@
 # PRIVATE to the collection.
 """One answer of the API server, complete within a time and of a bounded size.
 
-The time-out of a library begins anew with each byte, so that a server that sends one now and then would never be given up.
+The time-out of a library starts again with each byte, so that a server that sends one now and then would never be given up.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Section:
         try:
             return base64.b64decode("".join(data.split()), validate=True)
         except ValueError:
-            raise InputError(f"{self.where}: {name}-data is not base64. Write it anew with kubectl config.") from None
+            raise InputError(f"{self.where}: {name}-data is not base64. Write it again with kubectl config.") from None
 
 
 @dataclass(frozen=True)

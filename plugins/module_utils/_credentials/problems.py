@@ -207,7 +207,7 @@ def _names(readers: tuple[str, ...]) -> str:
 
 def _auth_problems(key: str, entry: Entry, texts: Mapping[str, str]) -> Iterator[Problem]:
     if len(texts["auth"].replace("\r", "").replace("\n", "")) % 4:
-        told = "its auth lacks the '=' at its end, which the kubelet alone does without. Write the entry anew."
+        told = "its auth lacks the '=' at its end, which the kubelet alone does without. Write the entry again."
         yield Problem((DOCKER,), told, key, fatal=True)
         yield Problem((PODMAN,), told, key)
     if not entry.username:
@@ -215,7 +215,7 @@ def _auth_problems(key: str, entry: Entry, texts: Mapping[str, str]) -> Iterator
         yield Problem((DOCKER,), told, key, fatal=True)
     beside = [name for name in ("username", "password") if texts[name] and texts[name] != getattr(entry, name)]
     if beside:
-        told = f"its {_names(tuple(beside))} says something else than its auth, and only auth counts. Write the entry anew."
+        told = f"its {_names(tuple(beside))} says something else than its auth, and only auth counts. Write the entry again."
         yield Problem(READERS, told, key, blocks=False)
 
 
@@ -241,9 +241,9 @@ def _value_problems(key: str, entry: Entry) -> Iterator[Problem]:
     if not entry.username:
         yield Problem((KUBELET,), "its user name is empty, and containerd then pulls without a credential. Give one.", key)
     if not entry.password:
-        yield Problem(READERS, "its password is empty. Was the variable that holds it found? Write the entry anew.", key)
+        yield Problem(READERS, "its password is empty. Was the variable that holds it found? Write the entry again.", key)
     if ":" in entry.username:
-        yield Problem(READERS, "its user name holds a colon, where a registry cuts. Write the entry anew.", key)
+        yield Problem(READERS, "its user name holds a colon, where a registry cuts. Write the entry again.", key)
     if entry.password != entry.password.rstrip("\r\n\t "):
         told = "its password ends with a line break or a blank, which is sent to the registry too (echo without -n?)."
         yield Problem(READERS, told, key, blocks=False)
@@ -252,7 +252,7 @@ def _value_problems(key: str, entry: Entry) -> Iterator[Problem]:
     unseen = invisible_words(entry.password.strip(" \t\r\n\0"))
     if unseen:
         yield Problem(
-            READERS, f"its password {unseen}, which nobody sees and is sent, too. Write the entry anew.", key, blocks=False
+            READERS, f"its password {unseen}, which nobody sees and is sent, too. Write the entry again.", key, blocks=False
         )
     if entry.password.endswith("\0"):
         told = "its password ends with NUL, which docker and podman cut off and the kubelet sends."

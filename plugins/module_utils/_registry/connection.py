@@ -43,7 +43,7 @@ class TimedTlsConnection(TimedConnection, http.client.HTTPSConnection):
 
 
 class _TimedSocket:
-    """What http.client uses of a socket. A socket's own time-out begins anew with each byte that comes."""
+    """What http.client uses of a socket. A socket's own time-out starts again with each byte that comes."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
