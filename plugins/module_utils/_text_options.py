@@ -113,8 +113,10 @@ def check_raw_options(spec: Mapping[str, t.Any], params: dict[str, t.Any]) -> No
 
 
 def secrets_given(spec: Mapping[str, t.Any], params: Mapping[str, t.Any]) -> Iterator[str]:
-    """The texts that suboptions with `no_log` hold, however wrong their surroundings are."""
+    """The texts that options and suboptions with `no_log` hold, however wrong their surroundings are."""
     for name, option in spec.items():
+        if option.get("no_log"):
+            yield from _texts_within(params.get(name))
         if not isinstance(option, RawOption) or not option.options:
             continue
         for entry in _entries_or_none(params.get(name)):

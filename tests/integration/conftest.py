@@ -14,6 +14,9 @@ import pytest
 import lab as lab_package
 from ansible_run import Ansible
 from cluster_access import Access
+from leaks.memory import no_secret_of_another_test
+
+__all__ = ["no_secret_of_another_test"]
 
 INSTANCE = os.environ.get("PULLPASS_TEST_LAB", "test")
 

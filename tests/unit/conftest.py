@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials import redact
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact_index import Index
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
+
+from leaks.memory import no_secret_of_another_test
+
+__all__ = ["no_secret_of_another_test"]
 
 # Its caches belong with the other build files, not at the top of the checkout.
 set_hypothesis_home_dir(Path(__file__).resolve().parents[2] / ".build" / "hypothesis")
@@ -25,12 +27,4 @@ def _nobodys_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in ("KUBECONFIG", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"):
             patch.delenv(name, raising=False)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What one test has remembered as a secret is masked in no other one."""
-    with monkeypatch.context() as patch:
-        patch.setattr(redact, "_index", Index())
         yield

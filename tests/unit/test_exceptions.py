@@ -241,10 +241,13 @@ def test_no_exception_shows_a_secret(way: str, capfd: pytest.CaptureFixture[str]
             _module.run(flow, argument_spec={"api_key": {"type": "str", "no_log": True}})
     gc.collect()
     shown = capfd.readouterr()
-    assert FINDER.found(shown.out) == []
+    answers = [json.loads(line) for line in shown.out.splitlines() if line]
+    for answer in answers:
+        # by this ansible-core 2.22 tells the controller what to mask
+        answer.pop("_ansible_new_secrets", None)
+    assert FINDER.found(json.dumps(answers, ensure_ascii=False)) == []
     assert FINDER.found(shown.err) == []
     assert FINDER.found("\n".join(logged)) == []
-    answers = [json.loads(line) for line in shown.out.splitlines() if line]
     for answer in answers:
         assert answer["failed"] is True
         assert answer["msg"]
