@@ -17,7 +17,7 @@ def choice(*names: str, selectors: tuple[str, ...] = (), exclude: tuple[str, ...
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("left", "right", "expected"),
     [
         (choice("team-a"), choice("team-a"), SURE),
         (choice("team-a"), choice("team-b"), NONE),
@@ -39,9 +39,8 @@ def choice(*names: str, selectors: tuple[str, ...] = (), exclude: tuple[str, ...
         (choice("x", selectors=("team=a",)), choice("y", selectors=("team=a",)), NONE),
     ],
 )
-def test_overlap(one: Choice, other: Choice, expected: str) -> None:
-    pair = (one, other)
-    assert overlap(*pair) == overlap(*pair[::-1]) == expected
+def test_overlap(left: Choice, right: Choice, expected: str) -> None:
+    assert overlap(left, right) == overlap(right, left) == expected
 
 
 PATTERNS = st.lists(st.text(alphabet="ab*?", min_size=1, max_size=4), max_size=2).map(tuple)
