@@ -503,7 +503,7 @@ def test_namespaces_that_are_missing_fail_but_for_check_mode(c2: Access, ansible
     failed = recover(ansible, c2, names, fails=True, wait=False)
 
     assert checked["summary"]["left"] == 2
-    assert f"{prefix}-x failed: the namespace does not exist" in failed["msg"]
+    assert f"{prefix}-x: failed: the namespace does not exist" in failed["msg"]
     assert (failed["summary"]["evicted"], failed["summary"]["failed"]) == (1, 1)
 
 
