@@ -82,12 +82,12 @@ LINK = {"secrets": ["regcred"], "wait_for_service_accounts": 0}
 # a list of Secrets or ServiceAccounts that is refused makes them be read one by one: then it is get that is missing too
 NEEDED = {
     ("namespaces", "list"): Case("pull_secret", {**SECRET, "namespaces": ["{namespace}*"]}, "list namespaces in all namespaces"),
-    ("secrets", "create"): Case("pull_secret", {**SECRET, "namespaces": ["{namespace}-new"]}, "create secrets in"),
-    ("secrets", "get"): Case("pull_secret", SECRET, "get secrets regcred in"),
-    ("secrets", "patch"): Case("pull_secret", SECRET, "patch secrets regcred in"),
-    ("secrets", "delete"): Case("pull_secret", {"name": "regcred", "state": "absent"}, "delete secrets regcred in"),
-    ("serviceaccounts", "get"): Case("pull_secret_link", LINK, "get serviceaccounts default in"),
-    ("serviceaccounts", "patch"): Case("pull_secret_link", LINK, "patch serviceaccounts default in"),
+    ("secrets", "create"): Case("pull_secret", {**SECRET, "namespaces": ["{namespace}-new"]}, "create secrets (403"),
+    ("secrets", "get"): Case("pull_secret", SECRET, "get secrets regcred (403"),
+    ("secrets", "patch"): Case("pull_secret", SECRET, "patch secrets regcred (403"),
+    ("secrets", "delete"): Case("pull_secret", {"name": "regcred", "state": "absent"}, "delete secrets regcred (403"),
+    ("serviceaccounts", "get"): Case("pull_secret_link", LINK, "get serviceaccounts default (403"),
+    ("serviceaccounts", "patch"): Case("pull_secret_link", LINK, "patch serviceaccounts default (403"),
 }
 SPARED = {
     ("secrets", "list"): Case("pull_secret", {**SECRET, "namespaces": ["{namespace}*"]}, "secrets"),
