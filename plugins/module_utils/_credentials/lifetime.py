@@ -23,6 +23,12 @@ def expiry(username: str, password: str) -> datetime | None:
     return _moment(jwt_claims(password).get("exp"))
 
 
+def has_expired(username: str, password: str) -> bool:
+    """Whether the password has ended by its own date; one without a date has not."""
+    ends = expiry(username, password)
+    return ends is not None and ends <= datetime.now(timezone.utc)
+
+
 def lifetime_words(username: str, password: str) -> str:
     """What to warn of, or an empty text for a credential that does not end by itself."""
     ends = expiry(username, password)

@@ -135,5 +135,5 @@ class Purge:
 def _agrees(found: StoredLogin, record: Record) -> bool:
     if bool(found.token) != record.identity_token or found.empty:
         return False
-    # a helper does not tell whose an identity token is
+    # a helper does not record who owns an identity token
     return found.username == record.username or (not found.username and record.identity_token and record.store != "file")

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import HELPER_USERNAME
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import has_expired
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import (
     LoginDocument,
@@ -80,9 +79,8 @@ class Keeper:
         before = self.find(document, key)
         if before.token:
             return before.token != login.token
-        ends = expiry(before.username, before.password)
-        in_use = before.username and before.password and (ends is None or ends > datetime.now(timezone.utc))
-        return bool(in_use) and (before.username, before.password) != (login.username, login.password)
+        usable = bool(before.username and before.password) and not has_expired(before.username, before.password)
+        return usable and (before.username, before.password) != (login.username, login.password)
 
     def take(self, document: LoginDocument, key: str, username: str | None) -> tuple[LoginDocument, Row]:
         """The document without the login, or without that of the user alone. Raises InputError."""

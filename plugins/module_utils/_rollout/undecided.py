@@ -9,9 +9,8 @@ None of them may cost a namespace the credential that works.
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timezone
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import expiry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lifetime import has_expired
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key, shown_key
 from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
@@ -58,8 +57,7 @@ def usable_entries_lost(kind: str, stored: StoredDocument, change: DocumentChang
 
 def _in_use(entry: Entry) -> bool:
     """Whether a kubelet may be pulling with the entry: it is complete, and has not expired by its own date."""
-    ends = expiry(entry.username, entry.password)
-    return entry.usable and (ends is None or ends > datetime.now(timezone.utc))
+    return entry.usable and not has_expired(entry.username, entry.password)
 
 
 def _same_login(entry: Entry, username: str, password: str) -> bool:
