@@ -29,7 +29,7 @@ options:
     choices: [fail, warn, accept]
     default: warn
 extends_documentation_fragment:
-  - pullpass.registry.attributes
+  - pullpass.registry._attributes
 attributes:
   check_mode:
     support: full

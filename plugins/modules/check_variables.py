@@ -25,7 +25,7 @@ options:
     type: str
     default: main
 extends_documentation_fragment:
-  - pullpass.registry.attributes
+  - pullpass.registry._attributes
 attributes:
   check_mode:
     support: full

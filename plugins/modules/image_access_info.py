@@ -16,11 +16,11 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
-  - pullpass.registry.attributes.cluster
-  - pullpass.registry.cluster
-  - pullpass.registry.credentials
-  - pullpass.registry.registries
+  - pullpass.registry._attributes
+  - pullpass.registry._attributes.cluster
+  - pullpass.registry._cluster
+  - pullpass.registry._credentials
+  - pullpass.registry._registries
 attributes:
   check_mode:
     support: full

@@ -24,7 +24,7 @@ options:
     type: dict
     required: true
 extends_documentation_fragment:
-  - pullpass.registry.attributes
+  - pullpass.registry._attributes
 attributes:
   check_mode:
     support: full

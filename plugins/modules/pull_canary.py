@@ -22,10 +22,10 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
-  - pullpass.registry.attributes.cluster
-  - pullpass.registry.cluster
-  - pullpass.registry.namespaces
+  - pullpass.registry._attributes
+  - pullpass.registry._attributes.cluster
+  - pullpass.registry._cluster
+  - pullpass.registry._namespaces
 attributes:
   check_mode:
     support: partial

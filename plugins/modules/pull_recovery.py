@@ -26,11 +26,11 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
-  - pullpass.registry.attributes.cluster
-  - pullpass.registry.cluster
-  - pullpass.registry.namespaces
-  - pullpass.registry.namespaces.results
+  - pullpass.registry._attributes
+  - pullpass.registry._attributes.cluster
+  - pullpass.registry._cluster
+  - pullpass.registry._namespaces
+  - pullpass.registry._namespaces.results
 attributes:
   check_mode:
     support: full

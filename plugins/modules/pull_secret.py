@@ -19,15 +19,15 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
-  - pullpass.registry.attributes.cluster
-  - pullpass.registry.cluster
-  - pullpass.registry.namespaces
-  - pullpass.registry.namespaces.results
-  - pullpass.registry.credentials
-  - pullpass.registry.registries
-  - pullpass.registry.registries.verify
-  - pullpass.registry.registries.unverified
+  - pullpass.registry._attributes
+  - pullpass.registry._attributes.cluster
+  - pullpass.registry._cluster
+  - pullpass.registry._namespaces
+  - pullpass.registry._namespaces.results
+  - pullpass.registry._credentials
+  - pullpass.registry._registries
+  - pullpass.registry._registries.verify
+  - pullpass.registry._registries.unverified
 attributes:
   check_mode:
     support: full

@@ -17,10 +17,10 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
-  - pullpass.registry.credentials
-  - pullpass.registry.registries
-  - pullpass.registry.registries.unverified
+  - pullpass.registry._attributes
+  - pullpass.registry._credentials
+  - pullpass.registry._registries
+  - pullpass.registry._registries.unverified
 attributes:
   check_mode:
     support: full

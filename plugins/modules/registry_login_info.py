@@ -15,7 +15,7 @@ description:
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
-  - pullpass.registry.attributes
+  - pullpass.registry._attributes
 attributes:
   check_mode:
     support: full

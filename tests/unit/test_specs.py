@@ -131,7 +131,7 @@ def test_the_action_group_holds_exactly_the_modules_that_take_a_kubeconfig() -> 
     assert groups == {"kubernetes": [name for name in MODULES if "kubeconfig" in options(name)]}
     for name in MODULES:
         fragments = yaml.safe_load(imported(name).DOCUMENTATION)["extends_documentation_fragment"]
-        assert ("pullpass.registry.attributes.cluster" in fragments) is (name in groups["kubernetes"])
+        assert ("pullpass.registry._attributes.cluster" in fragments) is (name in groups["kubernetes"])
 
 
 @pytest.mark.parametrize("name", MODULES)
