@@ -6,17 +6,10 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
-from ansible_collections.pullpass.registry.plugins.plugin_utils.last_resort import guarded
-from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import (
-    Answers,
-    failure,
-    judged,
-    login_rows,
-    obstacles,
-    secrets_in,
-    together,
-)
+
+from ..module_utils._credentials.redact import foreign_text, remember_secrets
+from ..plugin_utils._last_resort import guarded
+from ..plugin_utils._registry_answers import Answers, failure, judged, login_rows, obstacles, secrets_in, together
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

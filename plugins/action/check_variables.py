@@ -6,8 +6,9 @@ import typing as t
 from pathlib import Path
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.pullpass.registry.plugins.plugin_utils.cluster_claim import claim_of, no_cluster
-from ansible_collections.pullpass.registry.plugins.plugin_utils.role_variables import RoleVariables
+
+from ..plugin_utils._cluster_claim import claim_of, no_cluster
+from ..plugin_utils._role_variables import RoleVariables
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.pullpass.registry.plugins.plugin_utils.cluster_claim import collisions
+
+from ..plugin_utils._cluster_claim import collisions
 
 CHECKED = "__cluster_pull_access_checked"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.pullpass.registry.plugins.plugin_utils.masked_result import left_out
+
+from ..plugin_utils._masked_result import left_out
 
 
 class ActionModule(ActionBase):

@@ -45,11 +45,11 @@ from ansible.errors import AnsibleLookupError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.plugins.lookup import LookupBase
 from ansible.release import __version__
-from ansible_collections.pullpass.registry.plugins.module_utils._core_version import core_problem
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from ansible_collections.pullpass.registry.plugins.module_utils._unexpected import unexpected_words
+
+from ..module_utils._credentials.registry_key import canonical_registry
+from ..module_utils._errors import InputError
+from ..module_utils._host.credential_helper import CredentialHelpers
+from ..module_utils._module.base import core_problem, unexpected_words
 
 # seconds
 TOGETHER = 600.0

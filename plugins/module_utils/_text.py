@@ -13,7 +13,6 @@ if t.TYPE_CHECKING:
 
 
 NOT_A_PATH = "(a value that does not look like a path and is not shown)"
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # the last two are "@" to software that normalises Unicode
 _USER_INFORMATION = re.compile(r"(?s).*(?:@|%40|\uff20|\ufe6b)")

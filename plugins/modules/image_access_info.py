@@ -227,56 +227,28 @@ api_requests:
 import contextlib
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CONNECTION_OPTIONS,
-    check_workers,
-    open_api,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
-    CREDENTIAL_OPTIONS,
-    SOURCES,
-    announce,
-    credentials_as_given,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import (
-    Keyring,
-    UnreadableSecrets,
-    kubelet_keyring,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import pushers
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import (
-    Verification,
-    verify_images,
-    verify_logins,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import (
-    REGISTRY_OPTIONS,
-    open_registries,
-    unverified,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_secrets import (
-    PodSecrets,
-    secrets_named,
-    secrets_of_account,
-    secrets_of_pod,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._text import counted, in_words, listed
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
+from ..module_utils._cluster.validation import check_object_name
+from ..module_utils._credentials.image_reference import parse_image
+from ..module_utils._credentials.keyring import Keyring, UnreadableSecrets, kubelet_keyring
+from ..module_utils._credentials.redact import remember_secrets
+from ..module_utils._diagnosis.pod_secrets import PodSecrets, secrets_named, secrets_of_account, secrets_of_pod
+from ..module_utils._errors import InputError
+from ..module_utils._module.base import PullpassModule, mark_secrets, run
+from ..module_utils._module.cluster_options import CONNECTION_OPTIONS, check_workers, open_api
+from ..module_utils._module.credential_options import CREDENTIAL_OPTIONS, SOURCES, announce, credentials_as_given
+from ..module_utils._module.registry_options import REGISTRY_OPTIONS, open_registries, unverified
+from ..module_utils._module.text_options import text, texts
+from ..module_utils._registry.image_access import check_images, pushers
+from ..module_utils._registry.verdict import ACCEPTED
+from ..module_utils._registry.verification import Verification, verify_images, verify_logins
+from ..module_utils._text import counted, in_words, listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+    from ..module_utils._cluster.api import Api
+    from ..module_utils._credentials.image_reference import ImageReference
+    from ..module_utils._registry.client import Registries
 
 POD_OPTIONS = ("service_account", "pod", "secrets")
 

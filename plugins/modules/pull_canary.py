@@ -204,20 +204,16 @@ import re
 import secrets
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    RESULT_OPTIONS,
-    open_cluster,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_result
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary import CanaryTask
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Resources
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text, texts
+from ..module_utils._canary import report as canary_result
+from ..module_utils._canary.model import Canary, Resources
+from ..module_utils._canary.run import CanaryTask
+from ..module_utils._cluster.validation import check_object_name
+from ..module_utils._credentials.image_reference import parse_image
+from ..module_utils._errors import InputError
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
+from ..module_utils._module.text_options import text, texts
+from ..module_utils._text import shown
 
 ACTIONS = canary_result.ACTIONS
 LONGEST_TIMEOUT = 3600

@@ -205,21 +205,13 @@ api_requests:
 
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    RESULT_OPTIONS,
-    open_cluster,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery import Recovery, Terms
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_told import (
-    recovery_diff,
-    recovery_warnings,
-    told_recovery,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import BARE_PODS, JOBS, Wish
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
+from ..module_utils._errors import InputError
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
+from ..module_utils._module.text_options import texts
+from ..module_utils._recovery.plan import BARE_PODS, JOBS, Wish
+from ..module_utils._recovery.report import recovery_diff, recovery_warnings, told_recovery
+from ..module_utils._recovery.run import Recovery, Terms
 
 ACTIONS = ("recovering", "evicted", "replaced", "left", "blocked", "failed")
 

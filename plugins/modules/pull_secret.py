@@ -285,17 +285,12 @@ import typing as t
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import (
-    check_annotations,
-    check_labels,
-    check_object_name,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    RESULT_OPTIONS,
-    open_cluster,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
+from ..module_utils._cluster.ownership import OWNER_LABEL, reserved_marks
+from ..module_utils._cluster.validation import check_annotations, check_labels, check_object_name
+from ..module_utils._errors import InputError
+from ..module_utils._module.base import PullpassModule, mark_secrets, run
+from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
+from ..module_utils._module.credential_options import (
     CREDENTIAL_OPTIONS,
     SOURCES,
     announce,
@@ -303,34 +298,31 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
     registries_option,
     revisions_option,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import REJECTED
-from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL, reserved_marks
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.source_secret import credentials_from_secret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import CHANGED, FAILED
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import mapping, text
-from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+from ..module_utils._module.registry_options import (
+    REGISTRY_OPTIONS,
     UNVERIFIED_OPTION,
     VERIFY_OPTIONS,
     Verified,
     accepted,
     check_verify_options,
     doubts_option,
+    open_registries,
     verify,
     warn_of_doubts,
 )
+from ..module_utils._module.text_options import mapping, text
+from ..module_utils._pull_secret.model import WantedSecret, credentials_from_secret
+from ..module_utils._pull_secret.run import FleetSecret
+from ..module_utils._reconcile.change import CHANGED, FAILED
+from ..module_utils._reconcile.report import diffs, told, warnings
+from ..module_utils._registry.origin import registry_host
+from ..module_utils._registry.verdict import REJECTED
+from ..module_utils._text import listed
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+
+    from ..module_utils._credentials.credential import Credential
 
 ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "skipped", "orphaned", "refused", "failed")
 ALL_SOURCES = (*SOURCES, "from_secret")

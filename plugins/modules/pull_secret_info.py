@@ -328,17 +328,17 @@ import tempfile
 import typing as t
 from datetime import datetime, timezone
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import CLUSTER_OPTIONS, open_cluster
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.write_option import written_as_owner
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown_path
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import texts
+from ..module_utils._audit.run import audit
+from ..module_utils._cluster.namespaces import is_glob
+from ..module_utils._cluster.validation import check_object_name
+from ..module_utils._credentials.image_reference import parse_image
+from ..module_utils._diagnosis.namespace_rows import Question
+from ..module_utils._errors import InputError
+from ..module_utils._host.output_file import written_as_owner
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, open_cluster
+from ..module_utils._module.text_options import texts
+from ..module_utils._text import shown_path
 
 OPTIONS: dict[str, t.Any] = {
     "names": texts(),

@@ -192,33 +192,26 @@ api_requests:
 
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import is_glob
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import (
-    CLUSTER_OPTIONS,
-    RESULT_OPTIONS,
-    open_cluster,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import diffs_by_kind
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_workloads import Found, LinkWorkloads
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.own_lists import OwnLists
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import told
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import AccountPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import RESOURCES
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import workload_entries
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_plan import WorkloadPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_survey import WorkloadSurvey
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import mappings, text, texts
+from ..module_utils._cluster.kinds import WORKLOAD_RESOURCES
+from ..module_utils._cluster.namespaces import is_glob
+from ..module_utils._cluster.validation import check_object_name
+from ..module_utils._errors import InputError
+from ..module_utils._links.accounts import LinkAccounts, OwnLists
+from ..module_utils._links.model import workload_entries
+from ..module_utils._links.plan import WorkloadPlan
+from ..module_utils._links.report import diffs_by_kind
+from ..module_utils._links.workloads import Found, LinkWorkloads, WorkloadSurvey
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
+from ..module_utils._module.text_options import mappings, text, texts
+from ..module_utils._reconcile.image_pull_secrets import AccountPlan, Links
+from ..module_utils._reconcile.report import told
 
 if t.TYPE_CHECKING:
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
-    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome
-    from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import Entry
+    from ..module_utils._cluster.api import Api
+    from ..module_utils._cluster.namespaces import Chosen
+    from ..module_utils._links.model import Entry
+    from ..module_utils._links.report import LinkOutcome
 
 ACTIONS = ("linked", "unlinked", "unchanged", "owned", "contested", "needs_replacement", "skipped", "failed")
 
@@ -228,7 +221,7 @@ OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "service_accounts": texts(),
     "workloads": mappings(
-        {"kind": text(required=True, choices=list(RESOURCES)), "name": text(default="*"), "selector": text()}, "kind"
+        {"kind": text(required=True, choices=list(WORKLOAD_RESOURCES)), "name": text(default="*"), "selector": text()}, "kind"
     ),
     "wait_for_service_accounts": {"type": "int", "default": 30},
     "force": {"type": "bool", "default": False},

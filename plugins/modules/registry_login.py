@@ -263,7 +263,15 @@ verification:
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import (
+from ..module_utils._credentials.credential import Credential, Login, StoredLogin
+from ..module_utils._errors import InputError
+from ..module_utils._host.atomic_file import Attributes, attributes_option
+from ..module_utils._host.credential_helper import CredentialHelpers
+from ..module_utils._host.login_format import lost_at_boot
+from ..module_utils._host.login_purge import Purge
+from ..module_utils._host.login_store import REFUSED, REMOVED, STORED, Keeper, Wish, look, settle
+from ..module_utils._module.base import PullpassModule, mark_secrets, run
+from ..module_utils._module.credential_options import (
     CREDENTIAL_OPTIONS,
     SOURCES,
     announce,
@@ -271,51 +279,26 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credential_opti
     registries_given,
     registries_option,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes, attributes_option
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import lost_at_boot
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import Purge
-from ansible_collections.pullpass.registry.plugins.module_utils._host.logins import (
-    REFUSED,
-    REMOVED,
-    STORED,
-    Keeper,
-    Wish,
-    look,
-    settle,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._login_options import (
-    LOGIN_OPTIONS,
-    LoginPlace,
-    open_logins,
-    path_of_config_file,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._masking import mark_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
-    has_token_server,
-    with_identity_token,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import ACCEPTED
-from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS, open_registries
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import text
-from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+from ..module_utils._module.login_options import LOGIN_OPTIONS, LoginPlace, open_logins, path_of_config_file
+from ..module_utils._module.registry_options import (
+    REGISTRY_OPTIONS,
     UNVERIFIED_OPTION,
     Verified,
     accepted,
     doubts_option,
+    open_registries,
     verify,
     warn_of_doubts,
 )
+from ..module_utils._module.text_options import text
+from ..module_utils._registry.identity_login import has_token_server, with_identity_token
+from ..module_utils._registry.verdict import ACCEPTED
+from ..module_utils._text import listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+    from ..module_utils._registry.client import Registries
 
 OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -115,10 +115,10 @@ logins:
 
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_survey import survey
-from ansible_collections.pullpass.registry.plugins.module_utils._login_options import LOGIN_OPTIONS, open_logins
-from ansible_collections.pullpass.registry.plugins.module_utils._module import PullpassModule, run
+from ..module_utils._host.credential_helper import CredentialHelpers
+from ..module_utils._host.login_report import survey
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.login_options import LOGIN_OPTIONS, open_logins
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:

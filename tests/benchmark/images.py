@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images
 
 from lab import Lab

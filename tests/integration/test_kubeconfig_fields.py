@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import kubectl_document
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -14,9 +14,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kub
     kubelet_entries,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret, stored_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
 from kubernetes.client.rest import ApiException
 from random_documents import MARK, Documents, Made, marks
 from stored_secrets import KEY, OURS, TYPE, each, put, rows, task

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, Finding
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 from registry_servers import Answer, Names, RecordingServer, Registry, Reply, Request, TokenServer, Wire, basic, login, manifest
 from registry_servers.client import LOGIN, PASSWORD, USER, Client, image

@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 from verify_modules import results
 from verify_support import asking
 

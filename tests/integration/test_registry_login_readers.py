@@ -16,7 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_survey import survey
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_report import survey
 from login_tasks import HUB, each, entry, info, login, logout, program
 from recording_daemon import docker_takes
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
     has_token_server,
     with_identity_token,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
 from login_tasks import actions, auths, each, entry, info, login, logout, program, ran
 from login_token_registry import PASSWORD, USER, token_registry
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoAnswer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import parse_address
 
 from registry_servers import Names, RecordingProxy, Registry, Reply, Request, TokenServer, Wire, basic, login
 from registry_servers.client import LOGIN, PASSWORD, USER, Client, image

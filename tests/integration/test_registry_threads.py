@@ -13,11 +13,11 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Exchange, Settings
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoAnswer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import Exchange, Settings
 
 from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest
 from registry_servers.client import LOGIN, USER, Client, image

@@ -15,7 +15,7 @@ import pytest
 import trustme
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
 from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, granting, jwt, login, manifest

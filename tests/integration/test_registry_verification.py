@@ -8,8 +8,12 @@ import json
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential, make_credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess, check_images
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row, pushers
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import (
+    ImageAccess,
+    check_images,
+    image_row,
+    pushers,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images, verify_logins
 
 from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest

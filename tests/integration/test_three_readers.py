@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import DOCKER, KUBELET, PODMAN
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint import examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint_keys import DOCKER, KUBELET, PODMAN
 
 from lab.packages import install
 from lab.programs import build

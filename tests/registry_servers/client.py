@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import realms_option
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import realms_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
 # nothing else that is sent or said looks like them

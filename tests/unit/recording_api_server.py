@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
 
 Override = Callable[[str, str, Any], Any]

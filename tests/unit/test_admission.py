@@ -12,23 +12,22 @@ from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.admission import changed_by_admission
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Subject
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import told
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
+from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
+from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import WorkloadPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import FleetSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Subject, changed_by_admission
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
     AccountPlan,
+    Links,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_plan import WorkloadPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import told
 from recording_api_server import RecordingServer, recording_server
 
 OWNER = "pullpass.registry/owner"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import Answers, judged, together
+from ansible_collections.pullpass.registry.plugins.plugin_utils._registry_answers import Answers, judged, together
 
 ASKING = {"ca_cert": "", "timeout": 20.0}
 OTHERWISE = {"ca_cert": "/ca.pem", "timeout": 20.0}

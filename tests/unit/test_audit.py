@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/audit*: rows of Secrets, images and namespaces, and the requests that they take. The API answers from a table."""
+"""_audit/run*: rows of Secrets, images and namespaces, and the requests that they take. The API answers from a table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import FORBIDDEN, NOT_FOUND, UNDECIDED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
-    FORBIDDEN,
-    NOT_FOUND,
-    UNDECIDED,
-    Request,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import METADATA_ONLY
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 CONFIG, LEGACY = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/audit_found and audit_cause: which containers are stuck on a pull, and what is told as the cause."""
+"""_diagnosis/snapshot and audit_cause: which containers are stuck on a pull, and what is told as the cause."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import (
-    Keyring,
-    PullSecret,
-    kubelet_keyring,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import PodSecrets, cause
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
-    FoundPod,
-    StuckContainer,
-    found_pod,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, PullSecret, kubelet_keyring
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.causes import PodSecrets, cause
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import FoundPod, StuckContainer, found_pod
 
 IMAGE = "reg.io/team/app:1.0"
 PULL = f'Back-off pulling image "{IMAGE}": ErrImagePull: failed to pull and unpack image "{IMAGE}": failed to resolve reference: '

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import summarised
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import summarised
 from ansible_collections.pullpass.registry.plugins.modules import pull_secret_info
 
 FRAGMENTS = "ansible_collections.pullpass.registry.plugins.doc_fragments"

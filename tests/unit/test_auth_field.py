@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/auth_field: `auth` decoded as the kubelet does (semantics 1.1 and 1.7)."""
+"""_credentials/kubelet_document: `auth` decoded as the kubelet does (semantics 1.1 and 1.7)."""
 
 from __future__ import annotations
 
 import base64
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import decode_auth
 from hypothesis import given
 from hypothesis import strategies as st
 

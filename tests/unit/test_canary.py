@@ -1,27 +1,35 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/canary*: the Pod that is sent, nodes it may go to, what its status says, refusals, leftovers, the result. Pure."""
+"""_canary/run*: the Pod that is sent, nodes it may go to, what its status says, refusals, leftovers, the result. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_verdict as verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_attempt import accepted, decided, refused
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_leftovers import leftovers
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import VIRTUAL, found_node
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import SMALL, Canary, Target, manifest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import (
+from ansible_collections.pullpass.registry.plugins.module_utils._canary import verdict
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import obeyed, refusal_told
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import (
+    SMALL,
+    VIRTUAL,
+    Canary,
+    Target,
+    found_node,
+    leftovers,
+    manifest,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.report import (
     Admitted,
+    Attempt,
+    accepted,
     admitted_pod,
+    decided,
+    in_order,
     proof,
+    refused,
+    told,
     useless,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_refusal import obeyed, refusal_told
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_result import Attempt, in_order, told
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import (
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import (
     Event,
     Judgement,
     at_time_out,
@@ -29,6 +37,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_
     judge,
     judge_lost,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, RequestError
 from ansible_collections.pullpass.registry.plugins.modules import pull_canary
 
 IMAGE = "registry.example.com/team/app:1.0"

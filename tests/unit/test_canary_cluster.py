@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/canary_cluster: requests that are answered late, or not at all, by an API server that a test plays."""
+"""_canary/cluster: requests that are answered late, or not at all, by an API server that a test plays."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._canary import cluster as room
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_cluster as room
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary, Target
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 TARGET = Target("team-a", "pullpass-canary-run-1")

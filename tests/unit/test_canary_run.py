@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/canary_run: Pods sent, watched and taken away, on a small cluster in memory that loses, refuses and breaks off."""
+"""_canary/watch: Pods sent, watched and taken away, on a small cluster in memory that loses, refuses and breaks off."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._canary import watch as room
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import SMALL, Canary, Target, manifest
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.run import CanaryTask
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import Event
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.watch import CanaryRun, Interrupted, Interruption
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import canary_run as room
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary import CanaryTask
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_interruption import Interrupted, Interruption
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import SMALL, Canary, Target, manifest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_run import CanaryRun
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import Event
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 STUCK = {"waiting": {"reason": "ErrImagePull", "message": "connection refused"}}

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/carry_out: a plan carried out over many objects, on a small store in memory that other writers share."""
+"""_reconcile/apply: a plan carried out over many objects, on a small store in memory that other writers share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
+from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import carry_out as room
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import CarryOut, Outcome, Subject
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile import apply as room
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Outcome, Subject
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
 
 Item = Mapping[str, Any]
 Interference = Callable[["Store", str], None]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import auth, auth_exec
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_oidc import oidc_token
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import Section, read_context
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import auth
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import auth as auth_exec
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth import oidc_token
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kubeconfig import Section, read_context
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, PullpassError
 

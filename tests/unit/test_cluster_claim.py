@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pullpass.registry.plugins.plugin_utils.cluster_claim import claim_of, collisions, no_cluster
+from ansible_collections.pullpass.registry.plugins.plugin_utils._cluster_claim import claim_of, collisions, no_cluster
 
 PASSWORD = "Zauberwort"
 BOT = {"registry": "r.example.com", "username": "bot", "password": PASSWORD}

@@ -11,10 +11,10 @@ import kubernetes
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster_options import open_api
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
+from ansible_collections.pullpass.registry.plugins.module_utils._module.cluster_options import open_api
 
 from registry_servers import RecordingProxy, RecordingServer, Reply
 from registry_servers.fixtures import Serving

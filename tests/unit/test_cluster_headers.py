@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/headers: a value is sent as it was given, in UTF-8, or refused without being repeated."""
+"""_cluster/validation: a value is sent as it was given, in UTF-8, or refused without being repeated."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import header_value, impersonation_headers
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target, resolve_target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import header_value, impersonation_headers
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api as api_file
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import listing
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import objects as listing
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/urls: what cannot be the URL of an API server or of a proxy is refused, and a login in it is not repeated."""
+"""_cluster/validation: what cannot be the URL of an API server or of a proxy is refused, and a login in it is not repeated."""
 
 from __future__ import annotations
 
 import base64
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import proxy_of, server_url
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import proxy_of, server_url
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 PASSWORD = "Zq7-secret-Zq7"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/credential and _host/read_text: credentials as options give them."""
+"""_credentials/credential and _host/option_files: credentials as options give them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import credentials_option
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host import read_text as read_text_room
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._host import option_files as read_text_room
+from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._module.credential_options import credentials_option
 from hypothesis import given
 from hypothesis import strategies as st
 

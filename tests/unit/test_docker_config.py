@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import (
-    credentials_from_document,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st

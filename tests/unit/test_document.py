@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/document: written as kubectl writes it, read and compared as the kubelet does (semantics 1.7)."""
+"""_credentials/dockerconfigjson: written as kubectl writes it, read and compared as the kubelet does (semantics 1.7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import (
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
     changes,
     kubectl_document,
     read_stored_document,

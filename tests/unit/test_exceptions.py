@@ -46,8 +46,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.pullpass.registry.plugins.module_utils import _module
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._module import base as _module
 
 from leaks import SECRETS, Finder
 

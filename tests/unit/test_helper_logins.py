@@ -12,7 +12,7 @@ from ansible.errors import AnsibleLookupError
 from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule, Runner
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import in_child
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import in_child
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 
 QUESTION = {"registry": "r.example.com", "credential_helper": "lab"}

@@ -14,8 +14,13 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import account
-from ansible_collections.pullpass.registry.plugins.module_utils._host.account import account_named, as_account, own_account
-from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import NoAnswer, in_child
+from ansible_collections.pullpass.registry.plugins.module_utils._host.account import (
+    NoAnswer,
+    account_named,
+    as_account,
+    in_child,
+    own_account,
+)
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._host.json_edit import remove_member, set_member
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_edit import remove_member, set_member
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_host import docker_host
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.go_url import docker_host
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, LoginDocument
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import LoginDocument
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS
 
 HOST = "registry.example.com:5000"

@@ -18,10 +18,9 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import login_file
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard, Place, open_place
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_replacement import Replacement
+from ansible_collections.pullpass.registry.plugins.module_utils._host.atomic_file import Attributes, Replacement
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
+from ansible_collections.pullpass.registry.plugins.module_utils._host.safe_path import Guard, Place, open_place
 
 PLAIN = Attributes()
 

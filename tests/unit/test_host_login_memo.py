@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_memo import (
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import (
     Record,
     after_removal,
     after_store,

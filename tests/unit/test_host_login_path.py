@@ -10,10 +10,9 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import Account
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import Attributes, attributes_option
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_path import login_path, lost_at_boot
-from ansible_collections.pullpass.registry.plugins.module_utils._login_options import open_logins
+from ansible_collections.pullpass.registry.plugins.module_utils._host.atomic_file import Attributes, attributes_option
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS, login_path, lost_at_boot
+from ansible_collections.pullpass.registry.plugins.module_utils._module.login_options import open_logins
 
 DEPLOY = Account("deploy", 987654, 987654, "/home/deploy")
 NOBODY_HERE = {"path": None, "format": "docker", "persistent": False, "user": None}

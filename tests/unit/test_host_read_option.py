@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_host/read_option: root does not open what others may replace. Here root is whoever runs the test, in the folder for all."""
+"""_host/option_files: root does not open what others may replace. Here root is whoever runs the test, in the folder for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_option import others_on_the_way, read_option
+from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import others_on_the_way, read_option
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import RawOption
+from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
 from test_specs import ROOT, TYPES, as_told, loaded, options
 
 ROLE = ROOT / "roles" / "host_registry_login"

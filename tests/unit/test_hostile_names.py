@@ -11,22 +11,26 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import check_object_name, is_name
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import NOT_FOUND
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS, resource_path
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.selectors import fields_equal, labels_equal
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_secrets import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import (
+    check_object_name,
+    fields_equal,
+    is_name,
+    labels_equal,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_secrets import (
     secrets_named,
     secrets_of_account,
     secrets_of_pod,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery import Recovery, Terms
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import Wish
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Wish
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import Recovery, Terms
 from recording_api_server import RecordingServer, recording_server
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)

@@ -11,8 +11,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, PullSecret, kubelet_keyring
 from ansible_collections.pullpass.registry.plugins.module_utils._registry import image_access
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import image_row
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images, image_row
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import PULLABLE, REJECTED, Finding
 
 IMAGE = parse_image("registry.test/team/app:1")

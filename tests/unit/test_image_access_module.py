@@ -16,11 +16,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_secrets import PodSecrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import Verification
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pod_secrets import PodSecrets
 from ansible_collections.pullpass.registry.plugins.modules import image_access_info
 
 FRAGMENTS = "ansible_collections.pullpass.registry.plugins.doc_fragments"

@@ -9,10 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import (
-    ImageReference,
-    parse_image,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference, parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils import _credential_options
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.invisible import invisible_words, quoted
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import (
+    invisible_words,
+    make_credential,
+    quoted,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint import examine
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._module import credential_options as _credential_options
 
 
 @pytest.mark.parametrize(

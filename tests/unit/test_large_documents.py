@@ -11,13 +11,16 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials import keyring
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import changes, read_stored_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document_edit import merge_document
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
+    changes,
+    merge_document,
+    read_stored_document,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint import examine
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.secret_rows import DocumentReader
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import FoundSecret
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import FoundSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_secret import DocumentReader
 
 SIZE = 1 << 17
 # seconds of processor time, about eight times what reading takes on a machine that does nothing else

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/workload_entries: the option workloads -> entries, and the lists that answer them."""
+"""_links/model: the option workloads -> entries, and the lists that answer them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_entries import queries, workload_entries
+from ansible_collections.pullpass.registry.plugins.module_utils._links.model import queries, workload_entries
 
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/link_accounts, own_lists: what was done is told though the cluster goes, and a warning names only who can mend it."""
+"""_links/accounts, own_lists: what was done is told though the cluster goes, and a warning names only who can mend it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout import link_accounts
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_outcome import LinkOutcome
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.own_lists import OwnLists
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import AccountPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_survey import Listed, WorkloadSurvey
+from ansible_collections.pullpass.registry.plugins.module_utils._links import accounts as link_accounts
+from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts, OwnLists
+from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
+from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LinkOutcome
+from ansible_collections.pullpass.registry.plugins.module_utils._links.workloads import Listed, WorkloadSurvey
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import AccountPlan, Links
 
 PLACES = Chosen((Namespace("team-a"), Namespace("team-b")), (), True)
 LINKS = Links(("regcred",), present=True, force=False)

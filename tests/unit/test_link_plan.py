@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/service_account: the imagePullSecrets of one ServiceAccount -> one step."""
+"""_reconcile/image_pull_secrets: the imagePullSecrets of one ServiceAccount -> one step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
     AccountPlan,
+    Links,
     StoredServiceAccount,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
 from hypothesis import given
 from hypothesis import strategies as st
 

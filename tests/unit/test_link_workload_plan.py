@@ -1,28 +1,24 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/workload, workload_plan: the imagePullSecrets of one workload or Pod, and whose it is -> one step."""
+"""_links/model, workload_plan: the imagePullSecrets of one workload or Pod, and whose it is -> one step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import WORKLOAD_RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import FAILED, QUIET, Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import (
-    RESOURCES,
-    UNCHANGEABLE,
-    StoredWorkload,
-    stored_workload,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload_plan import WorkloadPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
+from ansible_collections.pullpass.registry.plugins.module_utils._links.model import UNCHANGEABLE, StoredWorkload, stored_workload
+from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import WorkloadPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import FAILED, QUIET, Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import Links
 from hypothesis import given
 from hypothesis import strategies as st
 
 NAMES = st.lists(st.sampled_from(["a", "b", "c", "default-dockercfg-x7k2p", ""]), max_size=5)
 UNIQUE = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3, unique=True)
-TEMPLATES = [kind for kind in RESOURCES if kind not in UNCHANGEABLE]
+TEMPLATES = [kind for kind in WORKLOAD_RESOURCES if kind not in UNCHANGEABLE]
 ROLLING = ["Deployment", "StatefulSet", "DaemonSet"]
 
 
@@ -101,7 +97,7 @@ def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted
 CONTROLLER = {"ownerReferences": [{"kind": "ConfigMap", "name": "x"}, {"kind": "Deployment", "name": "web", "controller": True}]}
 
 
-@pytest.mark.parametrize("kind", list(RESOURCES))
+@pytest.mark.parametrize("kind", list(WORKLOAD_RESOURCES))
 @pytest.mark.parametrize("force", [False, True])
 def test_what_a_controller_makes_is_never_written(kind: str, force: bool) -> None:
     made = workload(kind, metadata=CONTROLLER, spec={"replicas": 1}, pod={"serviceAccountName": "builder"})

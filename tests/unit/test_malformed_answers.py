@@ -10,46 +10,39 @@ from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, found_node
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.report import admitted_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import found_event, judge
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import list_all
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import MALFORMED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, WORKLOAD_RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import (
     Chosen,
     Namespace,
     choose_namespaces,
     wanted_namespaces,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import MALFORMED
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import SecretReader, found_account, found_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import (
-    SecretReader,
-    found_account,
-    found_pod,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_namespace import Question
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_nodes import found_node
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_pod import Canary
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_proof import admitted_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.canary_verdict import found_event, judge
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.fleet_secret import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_accounts import LinkAccounts
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.link_list import Links
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery import Recovery, Terms
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_budget import found_budget, never_passes
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import glimpse
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import suspected_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_owner import found_owner, found_parent
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import Wish
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import WantedSecret, stored_secret
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.service_account import (
+from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts
+from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret, stored_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import FleetSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
     AccountPlan,
+    Links,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.workload import RESOURCES, stored_workload
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import glimpse
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import found_budget, never_passes, suspected_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import found_owner, found_parent
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Wish
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import Recovery, Terms
 from recording_api_server import RecordingServer, recording_server
 
 Json = dict[str, Any]
@@ -173,7 +166,7 @@ READERS: dict[str, list[Callable[[Json], Any]]] = {
     "nodes": [found_node],
     "events": [found_event],
     "poddisruptionbudgets": [lambda item: never_passes([found_budget(item)], {"a": "b"}, [{"a": "b"}])],
-    **{resource: workload_readers(resource) for resource in RESOURCES.values() if resource != "pods"},
+    **{resource: workload_readers(resource) for resource in WORKLOAD_RESOURCES.values() if resource != "pods"},
 }
 
 

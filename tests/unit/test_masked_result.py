@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.pullpass.registry.plugins.modules import pull_secret, pull_secret_link
-from ansible_collections.pullpass.registry.plugins.plugin_utils.masked_result import PARTS, left_out
+from ansible_collections.pullpass.registry.plugins.plugin_utils._masked_result import PARTS, left_out
 
 RESULT: dict[str, Any] = {
     "summary": {"created": 1, "refused": 1, "failed": 1},

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pullpass.registry.plugins.module_utils import _masking, _module
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import check_raw_options
+from ansible_collections.pullpass.registry.plugins.module_utils._module import base as _masking
+from ansible_collections.pullpass.registry.plugins.module_utils._module import base as _module
+from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import check_raw_options
 
 COLLECTIONS = Path(_module.__file__).parents[5]
 PASSWORD = "Zq7-secret-Zq7"

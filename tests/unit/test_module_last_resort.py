@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.pullpass.registry.plugins.module_utils import _module
-from ansible_collections.pullpass.registry.plugins.module_utils._core_version import core_problem
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
-from ansible_collections.pullpass.registry.plugins.module_utils._unexpected import unexpected_words
+from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._module import base as _module
+from ansible_collections.pullpass.registry.plugins.module_utils._module.base import core_problem, unexpected_words
 
 SECRET = "Zq7-secret-Zq7"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
@@ -83,10 +82,10 @@ def answer_what_json_has_not(_module: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("flow", "words"),
     [
-        (raise_odd, "unexpected error Odd at plugins/module_utils/_module.py:"),
+        (raise_odd, "unexpected error Odd at plugins/module_utils/_module/base.py:"),
         (raise_in_a_library, "unexpected error JSONDecodeError at "),
         (read_what_nobody_can, "unexpected error TypeError at plugins/module_utils/"),
-        (answer_what_json_has_not, "unexpected error KeyError at plugins/module_utils/_module.py:"),
+        (answer_what_json_has_not, "unexpected error KeyError at plugins/module_utils/_module/base.py:"),
     ],
 )
 def test_an_unexpected_exception_is_reported_by_type_and_place(flow: Any, words: str, ended: Any) -> None:

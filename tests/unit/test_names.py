@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/names: names, labels and annotations are refused here as the API server would refuse them."""
+"""_cluster/validation: names, labels and annotations are refused here as the API server would refuse them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import (
     check_annotations,
     check_labels,
     check_object_name,

@@ -7,7 +7,7 @@ import fnmatch
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils.namespace_overlap import NONE, POSSIBLE, SURE, Choice, overlap
+from ansible_collections.pullpass.registry.plugins.plugin_utils._namespace_overlap import NONE, POSSIBLE, SURE, Choice, overlap
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.near_misses import near_miss
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import canonical_registry, near_miss
 
 
 @pytest.mark.parametrize(

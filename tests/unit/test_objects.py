@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import NOT_FOUND, REFUSED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import NOT_FOUND, REFUSED, Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
 
 SEEN = Seen("uid-1", "7")

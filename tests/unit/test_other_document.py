@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document_edit import merge_document
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import merge_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import read_text
+from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
 
 AUTH = base64.b64encode(b"bot:geheim").decode()
 CONFIG = json.dumps({"auths": {"reg.io": {"auth": AUTH}}})

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/ownership: who manages an object, told with the mark that says so."""
+"""_cluster/ownership: who manages an object, told with the mark that says so."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import (
     LAST_APPLIED,
     MANAGED_BY,
     MANAGED_BY_LABEL,

@@ -8,18 +8,18 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED, OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import LAST_APPLIED, OWNER_LABEL
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
-    TYPE,
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
     StoredSecret,
     WantedSecret,
     stored_secret,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import Outcome
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import diffs, told, warnings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def marked(mark: str, tail: str) -> str:
     return f"{mark}{tail}{mark}"
 
 
-def stored(document: bytes, labels: dict[str, str], note: str, type_: str = TYPE) -> StoredSecret:
+def stored(document: bytes, labels: dict[str, str], note: str, type_: str = PULL_SECRET_TYPE) -> StoredSecret:
     metadata = {"uid": "1", "resourceVersion": "7", "labels": labels, "annotations": {LAST_APPLIED: note, "note": note}}
     return stored_secret(
         {"metadata": metadata, "type": type_, "data": {".dockerconfigjson": base64.b64encode(document).decode()}}
@@ -61,7 +61,7 @@ def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: 
             )
             steps.append(plan.step(None))
             for labels in ({OWNER_LABEL: "default"}, {}, {"argocd.argoproj.io/instance": "x"}):
-                steps += [plan.step(stored(document, labels, old, type_)) for type_ in (TYPE, "Opaque")]
+                steps += [plan.step(stored(document, labels, old, type_)) for type_ in (PULL_SECRET_TYPE, "Opaque")]
     assert {step.action for step in steps} >= {"created", "updated", "deleted", "refused", "skipped"}
     shown_text = everything_shown(steps)
     for secret in (NEW, OLD, auth, Credential("reg.io", "user", new).auth, base64.b64encode(document).decode()):

@@ -12,8 +12,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.pullpass.registry.plugins.action import ask_registries
 from ansible_collections.pullpass.registry.plugins.lookup import helper_logins
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.plugin_utils import last_resort
-from ansible_collections.pullpass.registry.plugins.plugin_utils.registry_answers import secrets_in
+from ansible_collections.pullpass.registry.plugins.plugin_utils import _last_resort as last_resort
+from ansible_collections.pullpass.registry.plugins.plugin_utils._registry_answers import secrets_in
 
 SECRET = "Zq7-secret-Zq7"
 TOO_OLD = "ansible-core 2.16 is too old for collection pullpass.registry. Install ansible-core 2.17 or later."

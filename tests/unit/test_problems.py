@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/problems and key_problems: what each reader makes of a document (semantics 1.1, 1.6, 1.7), in words.
+"""_credentials/lint and key_problems: what each reader makes of a document (semantics 1.1, 1.6, 1.7), in words.
 
 Where docker (its client alone) and skopeo, which reads as podman does, are installed, the same tables are given to them.
 """
@@ -16,13 +16,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key_problems import key_problems
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
     UnreadableDocument,
     kubelet_entries,
     legacy_kubelet_entries,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.problems import Examined, examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint import Examined, examine
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint_keys import key_problems
 
 from oracle.cases import LEGACY, random_case
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/pull_secret: what must not be lost, marked or promised at the edges of a change."""
+"""_pull_secret/plan: what must not be lost, marked or promised at the edges of a change."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     credentials_from_document,
     registries_in_document,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
+    PULL_SECRET_KEY,
+    PULL_SECRET_TYPE,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
-    KEY,
-    TYPE,
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
     StoredSecret,
     WantedSecret,
     stored_secret,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
 
 OURS = {"pullpass.registry/owner": "default"}
 HUB = "https://index.docker.io/v1/"
@@ -42,8 +44,8 @@ def found(auths: dict[str, str], labels: dict[str, str] | None = None, **rest: A
     document = {"auths": {key: {"username": "u", "password": password} for key, password in auths.items()}}
     own: dict[str, Any] = {name: rest.pop(name) for name in ("immutable", "type") if name in rest}
     metadata = {"uid": "1", "resourceVersion": "7", "labels": OURS if labels is None else labels, **rest}
-    data = {KEY: base64.b64encode(json.dumps(document).encode()).decode(), "other": ""}
-    return stored_secret({"metadata": metadata, "type": TYPE, "data": data, **own})
+    data = {PULL_SECRET_KEY: base64.b64encode(json.dumps(document).encode()).decode(), "other": ""}
+    return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **own})
 
 
 def step(stored: StoredSecret, *credentials: Credential, **options: Any) -> Step:
@@ -52,7 +54,7 @@ def step(stored: StoredSecret, *credentials: Credential, **options: Any) -> Step
 
 def written(planned: Step) -> dict[str, Any]:
     assert planned.write is not None
-    document: dict[str, Any] = json.loads(base64.b64decode(planned.write.body["data"][KEY]))
+    document: dict[str, Any] = json.loads(base64.b64decode(planned.write.body["data"][PULL_SECRET_KEY]))
     return {key: entry["password"] for key, entry in document["auths"].items()}
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/pull_secret: what is wanted and what is there -> one step."""
+"""_pull_secret/plan: what is wanted and what is there -> one step."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import (
     LAST_APPLIED,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
-    TYPE,
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
     StoredSecret,
     WantedSecret,
     stored_secret,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
 
 ONE = Credential("reg.io", "u", "pa")
 GOOD = {"auths": {"reg.io": {"auth": "dTpwYQ=="}}}
@@ -45,7 +45,7 @@ def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: A
     metadata.update(ownerReferences=rest.pop("owners", None))
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
     data = {".dockerconfigjson": base64.b64encode(text).decode()}
-    return stored_secret({"metadata": metadata, "type": TYPE, "data": data, **rest})
+    return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
 def write_of(step: Step) -> Write:
@@ -67,7 +67,7 @@ def test_what_is_not_there_is_created_with_our_marks() -> None:
                 "labels": {OWNER_LABEL: "default", MANAGED_BY_LABEL: "pullpass.registry", "team": "x"},
                 "annotations": {"note": "y"},
             },
-            "type": TYPE,
+            "type": PULL_SECRET_TYPE,
             "data": {".dockerconfigjson": base64.b64encode(document).decode()},
         },
     )
@@ -143,7 +143,7 @@ def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> N
 def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
     step = plan(ONE).step(stored(type="Opaque"))
     assert (step.action, step.write) == ("refused", None)
-    assert step.message.startswith(f"the Secret has type Opaque, not {TYPE}, and cannot be changed. Set recreate")
+    assert step.message.startswith(f"the Secret has type Opaque, not {PULL_SECRET_TYPE}, and cannot be changed. Set recreate")
 
 
 STRANGERS = [

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/undecided: a credential that no registry has verified takes the place of nothing that works."""
+"""_pull_secret/difference: a credential that no registry has verified takes the place of nothing that works."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.ownership import OWNER_LABEL
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.pull_secret import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.secret import (
-    TYPE,
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
     StoredSecret,
     WantedSecret,
     stored_secret,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
 
 NEW, OTHER = Credential("reg.io", "u", "new"), Credential("other.io", "o", "known")
 ALL = frozenset(["reg.io", "other.io"])
@@ -37,7 +37,7 @@ def stored(auths: Any, **rest: Any) -> StoredSecret:
     metadata = {"name": "regcred", "namespace": "a", "uid": "1", "resourceVersion": "7", "labels": {OWNER_LABEL: "default"}}
     text = auths if isinstance(auths, bytes) else json.dumps({"auths": auths}).encode()
     data = {".dockerconfigjson": base64.b64encode(text).decode()}
-    return stored_secret({"metadata": metadata, "type": TYPE, "data": data, **rest})
+    return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
 def step(there: StoredSecret | None, undecided: frozenset[str] = ALL, **rest: Any) -> Step:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/recovery_alike: in which fields a new Pod or Job is not what the old one is."""
+"""_recovery/manifest: in which fields a new Pod or Job is not what the old one is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_alike import job_differences, pod_differences
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.manifest import job_differences, pod_differences
 
 
 def pod(suffix: str = "abcde") -> dict[str, Any]:

@@ -1,15 +1,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/recovery_found, recovery_events, recovery_follow, recovery_fate and recovery_told: seen, followed and told."""
+"""_recovery/model, recovery_events, recovery_follow, recovery_fate and recovery_told: seen, followed and told."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_events import told as with_last_events
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_fate import Fate, Turn
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_follow import Awaited, glimpse, lists_of, settle
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import (
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import (
+    Awaited,
+    Fate,
+    Turn,
+    glimpse,
+    lists_of,
+    settle,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import (
     Owner,
     StuckPod,
     controller,
@@ -18,12 +23,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
     suspected_pod,
     waits_still,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_told import (
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import EVICT, LEFT
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.report import (
     recovery_diff,
     recovery_warnings,
     told_recovery,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.survey import told as with_last_events
 from ansible_collections.pullpass.registry.plugins.modules.pull_recovery import ACTIONS
 
 IMAGE = "reg.io/team/app:1"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/recovery_job, recovery_manifest and recovery_budget: what Jobs, bare Pods and budgets allow."""
+"""_recovery/owners, recovery_manifest and recovery_budget: what Jobs, bare Pods and budgets allow."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_budget import (
-    found_budget,
-    never_passes,
-    selects,
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.manifest import (
+    manifest_as_it_was,
+    may_not_be_replaced,
+    pod_manifest,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import (
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import found_budget, never_passes, selects
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import (
     eviction_costs_too_much,
     job_facts,
     job_manifest,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_job import (
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import (
     may_not_be_replaced as job_may_not_be_replaced,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_manifest import (
-    manifest_as_it_was,
-    may_not_be_replaced,
-    pod_manifest,
 )
 
 UID = "0000-job"

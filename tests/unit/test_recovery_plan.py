@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/recovery_plan, recovery_owner and recovery_wish: what is to be done about a stuck Pod."""
+"""_recovery/plan, recovery_owner and recovery_wish: what is to be done about a stuck Pod."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Match, PullSecret, kubelet_keyring
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_cause import PodSecrets, cause
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import Owner, StuckPod
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_owner import (
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.causes import PodSecrets, cause
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import StuckContainer
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import Owner, StuckPod
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import (
     FoundOwner,
     Parent,
     Successor,
@@ -24,18 +24,20 @@ from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recover
     found_parent,
     successor,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import (
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import (
+    BARE_PODS,
     EVICT,
+    JOBS,
     LEFT,
     RECOVERING,
     REPLACE_JOB,
     REPLACE_POD,
     Sight,
     Verdict,
+    Wish,
     by_itself,
     with_successor,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_wish import BARE_PODS, JOBS, Wish
 
 IMAGE, OTHER_IMAGE = "reg.io/team/app:1.0", "other.io/team/app:1.0"
 BACK_OFF = f'Back-off pulling image "{IMAGE}"'

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import replacement as replacement_room
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import replace as replacement_room
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replacement import Kept, Lasting, Unlike, replace_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replace import Kept, Lasting, Unlike, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import StuckContainer
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.audit_found import StuckContainer
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_evict import BUSY, Evictor
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_found import StuckPod, stuck_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_plan import EVICT, LEFT, Verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.recovery_replace import kept_in_file
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import StuckPod, stuck_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import EVICT, LEFT, Verdict
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.writes import BUSY, Evictor, kept_in_file
 
 SEEN = Seen("uid-1", "7")
 Answer = Callable[["Server"], Any]

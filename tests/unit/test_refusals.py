@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/refusals: what an answer of the API server means. The bodies are those of kube-apiserver 1.37.2."""
+"""_cluster/errors: what an answer of the API server means. The bodies are those of kube-apiserver 1.37.2."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import refusals
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
 from hypothesis import example, given

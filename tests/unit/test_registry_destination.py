@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/destination: where a registry is asked, and which hosts may see a credential (design 6)."""
+"""_registry/origin: where a registry is asked, and which hosts may see a credential (design 6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import (
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import (
     Origin,
     origin_of,
     realm_refusal,

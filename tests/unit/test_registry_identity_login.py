@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login, StoredLogin
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.bearer import Challenge
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import with_identity_token
 
 LOGIN = Login("reg.example", "bot", "Zauberwort-79")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/once: what is found out once, and by one thread."""
+"""_registry/server: what is found out once, and by one thread."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import threading
 import time
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.once import Once
+from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Once
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import REJECTED, Decided, Finding
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
 
 
 def test_threads_wait_for_the_first_of_them() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Asking
-from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import (
+from ansible_collections.pullpass.registry.plugins.module_utils._module.registry_options import (
     REGISTRY_OPTIONS,
     open_registries,
     unverified,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking
 
 
 def params(*registries: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/refusal: verdicts and sentences of single answers (semantics 5.3). Whole dialogues: test_registry_verdicts.py."""
+"""_registry/verdict: verdicts and sentences of single answers (semantics 5.3). Whole dialogues: test_registry_verdicts.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry import refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry import verdict as refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import Answer
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 from hypothesis import given
 from hypothesis import strategies as st

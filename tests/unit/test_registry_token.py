@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/token: how a token is asked for, and what one grants (semantics 5.2)."""
+"""_registry/bearer: how a token is asked for, and what one grants (semantics 5.2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import granted, pull_scope, token_in, token_url
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.bearer import granted, pull_scope, token_in, token_url
 from hypothesis import given
 from hypothesis import strategies as st
 

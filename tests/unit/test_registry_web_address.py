@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/web_address: one reading of a URL for the check and for the request."""
+"""_registry/origin: one reading of a URL for the check and for the request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import parse_address
 from hypothesis import example, given
 from hypothesis import strategies as st
 

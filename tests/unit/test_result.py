@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_rollout/result: rows, counts, one sentence and grouped diffs."""
+"""_reconcile/report: rows, counts, one sentence and grouped diffs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.carry_out import Outcome
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.result import diffs, told, warnings
-from ansible_collections.pullpass.registry.plugins.module_utils._rollout.step import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import Outcome
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import diffs, told, warnings
 
 ACTIONS = ("created", "updated", "deleted", "unchanged", "skipped", "refused", "failed")
 

@@ -7,11 +7,7 @@ import string
 from random import Random
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import (
-    HIDDEN,
-    shown_image,
-    shown_username,
-)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN, shown_image, shown_username
 
 NAMES = [
     *["", "bot", "AWS", "ci+bot", "oauth2accesstoken", "_json_key", "_json_key_base64", "$oauthtoken", "$app", "u"],

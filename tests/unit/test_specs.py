@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pullpass.registry.plugins.module_utils._text_options import RawOption
+from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "cluster_pull_access"

@@ -7,9 +7,9 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils import _text_options as options
-from ansible_collections.pullpass.registry.plugins.module_utils._credential_options import CREDENTIAL_OPTIONS
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._module import text_options as options
+from ansible_collections.pullpass.registry.plugins.module_utils._module.credential_options import CREDENTIAL_OPTIONS
 from test_specs import MODULES
 from test_specs import options as of_module
 

@@ -9,13 +9,13 @@ import json
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import (
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import no_answer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import (
     origin_of,
     realm_refusal,
     realms_option,
     registry_origin,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import no_answer
 from ansible_collections.pullpass.registry.plugins.module_utils._text import (
     NOT_A_PATH,
     has_user_information,

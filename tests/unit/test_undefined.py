@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.pullpass.registry.plugins.plugin_utils.undefined import evaluated
+from ansible_collections.pullpass.registry.plugins.plugin_utils._undefined import evaluated
 
 try:
     from ansible.template import trust_as_template

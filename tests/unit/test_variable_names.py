@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils.variable_names import (
+from ansible_collections.pullpass.registry.plugins.plugin_utils._variable_names import (
     MEANT,
     SHARED,
     RoleNames,

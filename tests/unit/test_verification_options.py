@@ -9,8 +9,8 @@ import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.doc_fragments._registries import ModuleDocFragment
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry_options import REGISTRY_OPTIONS
-from ansible_collections.pullpass.registry.plugins.module_utils._verification_options import (
+from ansible_collections.pullpass.registry.plugins.module_utils._module.registry_options import (
+    REGISTRY_OPTIONS,
     VERIFY_OPTIONS,
     check_verify_options,
 )

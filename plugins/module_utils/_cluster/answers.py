@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Answers of the API server compared with what was asked for: an object or list of this kind, with a name, and typed fields.
+"""Answers of the API server: complete, of a bounded size, and compared with what was asked for.
+
+The time-out of a library starts again with each byte, so that a server that sends one now and then would never be given up.
 
 A proxy, an aggregated API or a broken server can answer anything. What is wrong with one answer is a RequestError (MALFORMED)
 about that answer alone.
@@ -9,37 +11,78 @@ about that answer alone.
 from __future__ import annotations
 
 import base64
+import threading
 import typing as t
+from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import MALFORMED
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import CLUSTER_WIDE, KINDS
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.shapes import (
-    ANY,
-    ENCODED,
-    FLAG,
-    NUMBER,
-    OBJECT,
-    PARTIAL,
-    SHAPES,
-    TABLE,
-    TEXT,
-    TEXTS,
-    Fields,
-    Shape,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from .._credentials.redact import foreign_text
+from .._errors import RequestError
+from .errors import MALFORMED
+from .kinds import ANY, CLUSTER_WIDE, ENCODED, FLAG, KINDS, NUMBER, OBJECT, PARTIAL, SHAPES, TABLE, TEXT, TEXTS, Fields, Shape
+from .validation import is_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+_CHUNK = 65536
+
+
+class TooLarge(OSError):
+    """The answer has more bytes than one may have."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) -> Answer:
+    """The answer to ``ask``, a request that leaves the answer unread. Raises TimeoutError, TooLarge, and as ``ask`` does."""
+    outcome: list[Answer | BaseException] = []
+    given_up = threading.Event()
+
+    def work() -> None:
+        try:
+            outcome.append(_read(ask(), most_bytes, given_up))
+        except BaseException as error:
+            outcome.append(error)
+
+    # a thread that waits for a server cannot be ended: it is left behind, with its connection
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        given_up.set()
+        raise TimeoutError("timed out")
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _read(response: t.Any, most_bytes: int, given_up: threading.Event) -> Answer:
+    content = bytearray()
+    try:
+        for chunk in response.stream(_CHUNK, decode_content=True):
+            content += chunk
+            if len(content) > most_bytes:
+                raise TooLarge(f"more than {most_bytes // 1024 // 1024} MiB")
+            if given_up.is_set():
+                raise TimeoutError("timed out")
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
+    return Answer(response.status, response.headers, bytes(content))
+
 
 PARTIAL_LIST = "PartialObjectMetadataList"
 # the event recorder makes names out of those of other objects, and nothing asks for an event by its name
 _NAMED_FREELY = ("events",)
 # the keys of a Secret that are read
 _PULL_KEYS = ".docker"
-
 Item = t.TypeVar("Item")
 
 

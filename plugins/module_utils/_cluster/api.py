@@ -12,31 +12,23 @@ import time
 import typing as t
 from urllib.parse import urlencode
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.bounded import Answer, TooLarge, bounded_answer
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.connection_failure import failure_words, is_untrusted
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import (
-    MALFORMED,
-    THROTTLED,
-    UNDECIDED,
-    Request,
-    refusal,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_body
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError, Unreachable
+from .._credentials.redact import remember_body
+from .._errors import ClusterError, RequestError, Unreachable
+from .answers import Answer, TooLarge, bounded_answer
+from .client import connect
+from .errors import MALFORMED, THROTTLED, UNDECIDED, Request, failure_words, is_untrusted, refusal
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+    from .target import Target
+
 
 with contextlib.suppress(ImportError):  # told by connect(), before anything here is used
     import urllib3
-
 FIELD_MANAGER = "pullpass.registry"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-
 # A server that throttles or restarts is waited for this long (seconds) per request, in tries of doubling distance
 _PATIENCE = 30.0
 _FIRST_PAUSE = 0.5

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Who a user of a kubeconfig is to the API server: each field is honoured as kubectl does, or refused.
+"""How a user of a kubeconfig authenticates: each field is honoured as kubectl does, or refused.
 
 client-go tools/clientcmd/client_config.go and validation.go, transport/round_trippers.go and token_source.go.
 """
@@ -8,20 +8,174 @@ client-go tools/clientcmd/client_config.go and validation.go, transport/round_tr
 from __future__ import annotations
 
 import base64
+import contextlib
+import inspect
 import time
 import typing as t
+from datetime import datetime, timezone
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_exec import ExecPlugin
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_oidc import oidc_token
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import read_bytes
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import header_value, impersonation_headers
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from .._credentials.credential import expiry
+from .._credentials.redact import foreign_text, remember_secrets
+from .._errors import ClusterError, InputError
+from .._text import shown, shown_path
+from .kubeconfig import read_bytes
+from .validation import header_value, impersonation_headers
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import Context, Section
+    from .kubeconfig import Context, Section
+
+
+with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
+    from kubernetes.config.dateutil import parse_rfc3339
+    from kubernetes.config.exec_provider import ExecProvider
+    from kubernetes.config.kube_config import ConfigNode
+# a token is renewed this many seconds before it expires
+_MARGIN = 300.0
+
+
+class ExecPlugin:
+    """``certificate`` and ``key`` are what the plugin gave instead of a token, in PEM; empty where it gave a token."""
+
+    def __init__(self, where: str, plugin: Section, cluster: Section) -> None:
+        self._where, self._plugin, self._cluster = where, plugin, cluster
+        self._name = f"the exec plugin {shown_path(_command(plugin))}"
+        self.certificate = self.key = ""
+        self._token, self._due = "", 0.0
+        self._ask()
+
+    def __call__(self) -> str:
+        if self._token and self._due and time.time() >= self._due:
+            self._ask()
+        return self._token and f"Bearer {self._token}"
+
+    def _ask(self) -> None:
+        status = self._status()
+        token = status.get("token") or ""
+        certificate, key = status.get("clientCertificateData") or "", status.get("clientKeyData") or ""
+        if not all(isinstance(value, str) for value in (token, certificate, key)) or bool(certificate) != bool(key):
+            raise self._useless()
+        if not token and not certificate:
+            raise self._useless()
+        self._token = header_value(f"{self._where}: the token of {self._name}", token)
+        remember_secrets([token, key])
+        self.certificate, self.key = certificate, key
+        self._due = _expiry(status.get("expirationTimestamp"))
+
+    def _status(self) -> dict[str, t.Any]:
+        try:
+            arguments = [ConfigNode("exec", self._plugin.fields), self._plugin.folder]
+            # kubernetes 24 does not know provideClusterInfo
+            if "cluster" in inspect.signature(ExecProvider).parameters:
+                arguments.append(ConfigNode("cluster", self._cluster_info()))
+            status = ExecProvider(*arguments).run()
+        except OSError as error:
+            hint = self._plugin.text("installHint")
+            advice = f" Its installHint: {shown(hint, 500)}" if hint else " Install it there, or use another way to log in."
+            reason = foreign_text(error.strerror or type(error).__name__)
+            raise ClusterError(
+                f"{self._where} gives no credential: {self._name} cannot be run where this task runs ({reason}).{advice}"
+            ) from None
+        except Exception:  # the client raises several types, with the output of the plugin in their text
+            raise self._useless() from None
+        if not isinstance(status, dict):
+            raise self._useless()
+        return status
+
+    def _useless(self) -> ClusterError:
+        return ClusterError(
+            f"{self._where} gives no credential: {self._name} failed, or did not answer with an ExecCredential that holds a "
+            "token or a certificate. What it wrote is not shown, since that can hold a token. Run it by hand, as the user and in "
+            "the environment of this task."
+        )
+
+    def _cluster_info(self) -> dict[str, t.Any]:
+        """For provideClusterInfo; kubectl gives the content of the CA file, too."""
+        fields = dict(self._cluster.fields)
+        authority = self._cluster.content("certificate-authority")
+        if fields.pop("certificate-authority", None) and authority:
+            fields["certificate-authority-data"] = base64.b64encode(authority).decode("ascii")
+        return fields
+
+
+def _command(plugin: Section) -> str:
+    """Raises InputError for a plugin that cannot be run at all."""
+    for name in ("command", "apiVersion"):
+        if not plugin.text(name):
+            raise InputError(f"{plugin.where} has no {name}.")
+    if plugin.text("interactiveMode") == "Always":
+        raise InputError(f"{plugin.where} has interactiveMode Always: it asks a person, and this task has no terminal.")
+    plugin.texts("args")
+    for item in plugin.fields.get("env") or ():
+        if not isinstance(item, dict) or not all(isinstance(item.get(field), str) for field in ("name", "value")):
+            raise InputError(f"{plugin.where}: env is not a list of name and value, both text.")
+    return plugin.text("command")
+
+
+def _expiry(moment: t.Any) -> float:
+    """Seconds since the epoch at which to ask again; 0 for never."""
+    if not isinstance(moment, str):
+        return 0.0
+    try:
+        return parse_rfc3339(moment).timestamp() - _MARGIN
+    except Exception:  # an assertion, among others
+        return 0.0
+
+
+with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
+    import kubernetes
+_AUTHORITY = "idp-certificate-authority"
+_SECRETS = ("id-token", "refresh-token", "client-secret")
+
+
+def oidc_token(provider: Section) -> Callable[[], str]:
+    """What gives the value of Authorization. Raises InputError for another provider, ClusterError without a valid token."""
+    name = provider.text("name")
+    if name != "oidc":
+        raise InputError(
+            f"{provider.where} '{shown(name)}' is not supported, nor is it by kubectl. Use an exec plugin, for example "
+            "gke-gcloud-auth-plugin or kubelogin."
+        )
+    config = provider.part("config")
+    token = config.text("id-token") if config else ""
+    if config:
+        remember_secrets(config.text(field) for field in _SECRETS)
+    expires = expiry("", token)
+    if config and token and expires and expires <= datetime.now(timezone.utc):
+        token = _renewed(provider, config)
+    if not token:
+        raise ClusterError(f"{provider.where} has no id-token. Log in with kubectl first, or use an exec plugin.")
+    value = f"Bearer {header_value(f'{provider.where}: id-token', token)}"
+    return lambda: value
+
+
+def _renewed(provider: Section, config: Section) -> str:
+    """By the kubernetes client, and only where it verifies the issuer: without a CA of its own, it switches TLS off."""
+    if not config.text("refresh-token") or not (config.text(_AUTHORITY) or config.text(f"{_AUTHORITY}-data")):
+        raise ClusterError(
+            f"{provider.where}: the id-token has expired. Log in with kubectl again, or use an exec plugin. It is renewed only "
+            f"with a refresh-token and an {_AUTHORITY}."
+        )
+    fields = {**config.fields, **({_AUTHORITY: config.path(_AUTHORITY)} if config.text(_AUTHORITY) else {})}
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": ""}}],
+        "users": [{"name": "u", "user": {"auth-provider": {"name": "oidc", "config": fields}}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    }
+    configuration = kubernetes.client.Configuration()
+    try:
+        kubernetes.config.load_kube_config_from_dict(content, "x", configuration, persist_config=False)
+        settings: t.Any = configuration.auth_settings().get("BearerToken") or {}
+        value = str(settings.get("value") or "")
+    except Exception:  # of several libraries, with answers of the issuer in their text
+        value = ""
+    token = value.partition(" ")[2]
+    if not token or token == config.text("id-token"):
+        raise ClusterError(f"{provider.where}: the id-token has expired and cannot be renewed. Log in with kubectl again.")
+    remember_secrets([token])
+    return token
+
 
 # client-go reads a token file again after a minute
 _FILE_AGE = 60.0

@@ -9,29 +9,17 @@ import importlib.util
 import sys
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth import (
-    TokenFile,
-    authorization_of,
-    bearer,
-    impersonation_of,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth_exec import ExecPlugin
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.config import MISSING_YAML, Context, read_context
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import impersonation_headers
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.tls_files import (
-    check_authority,
-    check_pair,
-    kept,
-    read_file,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import proxy_of, server_url
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text, remember_secrets
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError
+from .._credentials.redact import foreign_text, remember_secrets
+from .._errors import ClusterError, InputError
+from .auth import ExecPlugin, TokenFile, authorization_of, bearer, impersonation_of
+from .kubeconfig import MISSING_YAML, Context, check_authority, check_pair, kept, read_context, read_file
+from .validation import impersonation_headers, proxy_of, server_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+    from .target import Target
+
 
 try:
     import kubernetes
@@ -40,7 +28,6 @@ except ImportError as error:
     _IMPORT_ERROR: ImportError | None = error
 else:
     _IMPORT_ERROR = None
-
 LOWEST_CLIENT = (24, 2, 0)
 USER_AGENT = "pullpass.registry"
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -8,19 +8,20 @@ import fnmatch
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.listing import METADATA_ONLY, list_all
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.names import is_name
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.refusals import FORBIDDEN, NOT_FOUND, Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.resources import resource_path
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+from .._concurrency import for_each
+from .._errors import InputError, RequestError
+from .._text import shown
+from .answers import checked_object
+from .errors import FORBIDDEN, NOT_FOUND, Request
+from .kinds import resource_path
+from .objects import METADATA_ONLY, list_all
+from .validation import is_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
+    from .api import Api
+
 
 # Up to this many exact names are read one by one, however many namespaces the cluster has
 FEW = 3
@@ -167,3 +168,8 @@ def _check_pattern(option: str, pattern: str) -> None:
         raise InputError(
             f"{option} holds '{shown(pattern)}', which can be no namespace: lower case letters, digits and '-', at most 63."
         )
+
+
+def open_namespaces(chosen: Chosen) -> list[Namespace]:
+    """Those that still take objects."""
+    return [namespace for namespace in chosen.namespaces if not namespace.terminating]

@@ -12,19 +12,13 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.headers import header_value, impersonation_headers
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.urls import server_url
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import (
-    is_plausible_path,
-    listed,
-    no_path_words,
-    shown,
-    shown_path,
-)
+from .._errors import InputError
+from .._text import is_plausible_path, listed, no_path_words, shown, shown_path
+from .validation import header_value, impersonation_headers, server_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 
 _FILE_OPTIONS = ("kubeconfig", "context")
 _HOST_OPTIONS = ("host", "api_key", "client_cert", "client_key")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._errors import InputError
+from .._text import shown
 
 _HUB = "docker.io"
 _LONGEST = 255

@@ -15,6 +15,11 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Step = Callable[[str, str, int], t.Any]
+
 _DEEPEST = 10_000
 _REPLACEMENT = "\ufffd"
 _BLANK = r"[ \t\r\n]*"
@@ -195,10 +200,3 @@ class _Parser:
         if "\\" in token:
             return _SURROGATE.sub(_REPLACEMENT, json.loads(token))
         return _SURROGATE.sub(_REPLACEMENT, token[1:-1]) if self._replaces else token[1:-1]
-
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # what to do with the next token; gives the same again
-    _Step = Callable[[str, str, int], t.Any]

@@ -14,19 +14,17 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.go_url import parse_url, split_host_port
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
-    Entry,
-    UnreadableDocument,
-    kubelet_entries,
-    legacy_kubelet_entries,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import index_key
+from .go_url import parse_url, split_host_port
+from .kubelet_document import Entry, UnreadableDocument, kubelet_entries, legacy_kubelet_entries
+from .registry_key import index_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
+    from .image_reference import ImageReference
+
+    _Ranges = list[tuple[str, str]]
+    _Piece = list[_Ranges]
 
 _READERS = (
     ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", kubelet_entries),
@@ -285,8 +283,3 @@ def _class_character(pattern: str, position: int) -> str:
     if char in ("", "-", "]") or "\udc80" <= char <= "\udcff" or position + 1 >= len(pattern):
         raise ValueError("malformed class")
     return char
-
-
-if t.TYPE_CHECKING:
-    _Ranges = list[tuple[str, str]]
-    _Piece = list[_Ranges]

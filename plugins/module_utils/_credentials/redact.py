@@ -15,16 +15,15 @@ import re
 import threading
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact_index import Index, hits, squeezed
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact_view import View, skeleton, views
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._text import shown
+from .redact_index import Index, View, hits, skeleton, squeezed, views
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+
 MASK = "********"
 WITHHELD = "(not repeated here: the text may hold a secret)"
-
 _MOST_READ = 65536
 _TAIL = 1024
 _MOST_NESTED = 3
@@ -33,10 +32,8 @@ _PRINTABLE = re.compile(rb"[\t\n\r -~]{8,}")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _TOKEN = _BASE64 | {"="}
 _STANDARD = str.maketrans("-_", "+/")
-
 _lock = threading.Lock()
 _index = Index()
-
 Span = tuple[int, int]
 
 

@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What is known of secrets, kept so that a text is compared with all of them at once. Pure.
+"""Known secrets, indexed so that a text is compared with all of them at once. Pure.
+
+JSON, Python's repr, URLs, HTML, a line break and a list differ in what they do to signs and blanks. Letters and digits stay.
 
 A secret is known by the pieces of 8 characters of its letters and digits (16 for a long one, all of them for a short one), so
 that a part of it is found, too: the server may have cut its text. The time is linear in the text, and does not depend on how
@@ -10,14 +12,98 @@ many secrets there are.
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact_view import skeleton, views
-
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+
+_MOST_PASSES = 6
+_ESCAPE = re.compile(
+    r"(?:\\u[0-9A-Fa-f]{4})+|\\U[0-9A-Fa-f]{8}|(?:\\x[0-9A-Fa-f]{2})+|\\[\\/\"'abfnrtv]|(?:%[0-9A-Fa-f]{2})+"
+    r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
+)
+_LETTERS = re.compile(r"[^\W_]+")
+_CONTROL = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
+
+
+class View(t.NamedTuple):
+    """``text`` as it was made from a source; character ``i`` comes from ``source[starts[i]:ends[i]]``."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def views(text: str) -> Iterator[View]:
+    """The text itself, and what is left each time its escapes are resolved."""
+    view = View(text, range(len(text)), range(1, len(text) + 1))
+    yield view
+    for _pass in range(_MOST_PASSES):
+        resolved = _resolved(view)
+        if resolved is None:
+            return
+        view = resolved
+        yield view
+
+
+def skeleton(text: str) -> tuple[str, list[int]]:
+    """The letters and digits of a text in lower case, and where each of them stands."""
+    parts: list[str] = []
+    places: list[int] = []
+    for found in _LETTERS.finditer(text):
+        lower = found[0].lower()
+        if len(lower) != len(found[0]):  # some letters have two in lower case
+            lower = "".join(char.lower()[0] for char in found[0])
+        parts.append(lower)
+        places.extend(range(found.start(), found.end()))
+    return "".join(parts), places
+
+
+def _resolved(view: View) -> View | None:
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    done = 0
+    for found in _ESCAPE.finditer(view.text):
+        meant = _meaning(found[0])
+        if meant is None:
+            continue
+        first, last = found.span()
+        parts += [view.text[done:first], meant]
+        starts += [*view.starts[done:first], *[view.starts[first]] * len(meant)]
+        ends += [*view.ends[done:first], *[view.ends[last - 1]] * len(meant)]
+        done = last
+    if not parts:
+        return None
+    parts.append(view.text[done:])
+    starts += view.starts[done:]
+    ends += view.ends[done:]
+    return View("".join(parts), starts, ends)
+
+
+def _meaning(escape: str) -> str | None:
+    """What an escape stands for; None for one that is none."""
+    if escape[0] == "&":
+        meant = html.unescape(escape)
+        return None if meant == escape else meant
+    if escape[0] == "%" or escape[1] == "x":
+        raw = bytes.fromhex(escape.replace("%", "").replace("\\x", ""))
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+    if escape[1] == "u":
+        meant = json.loads(f'"{escape}"')
+        return str(meant)
+    if escape[1] == "U":
+        return chr(min(int(escape[2:], 16), 0x10FFFF))
+    return _CONTROL.get(escape[1], escape[1])
+
 
 # A secret of so many characters is a part of so many words that a text is unreadable without them: the text is withheld
 SHORT = 4
@@ -27,7 +113,6 @@ _MOST_TWICE = 256
 _EDGE, _DISTANCE = 128, 32
 # Of a secret with so few bytes, base64 decides too few characters to find them in a text: the text is decoded instead
 _FEW_BYTES = 7
-
 Pieces = dict[int, set[str]]
 
 

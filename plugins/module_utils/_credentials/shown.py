@@ -12,11 +12,10 @@ import math
 import re
 from collections import Counter
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import AZURE_USERNAME
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._text import shown
+from .credential import AZURE_USERNAME
 
 HIDDEN = "(hidden)"
-
 _LONGEST = 64
 _WORD = re.compile(r"[A-Za-z0-9]{20,}")
 # how the tokens of GitHub, GitLab, Docker Hub, npm, Slack, Artifactory, Google and AWS begin, and every JWT

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Accounts of the host, and work done as one of them.
+"""Accounts of the host, and work done as one of them in a child process with a deadline.
+
+The child may become another account, and that account may stop it, or keep its pipes open through a program that it started.
+So the parent waits for a complete answer and never for the end of a file, and kills the child with its whole session.
 
 What root does below a folder of somebody else, that person can turn to any other place by a link. So root does nothing there:
 a child process gives up its rights for good and works as that person, and only its answer comes back.
@@ -8,22 +11,156 @@ a child process gives up its rights for good and works as that person, and only 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
+import select
+import signal
+import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import (
-    ENDED,
-    LATE,
-    NoAnswer,
-    in_child,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._errors import InputError, PullpassError
+from .._text import shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+
+LATE, TOO_LARGE, ENDED = "late", "too large", "ended"
+# bytes of the length that comes before an answer
+_HEAD = 8
+# a file of 16 MiB in the longest form that JSON has for it
+_MOST_BYTES = 128 * 1024 * 1024
+# between looks at a child that was killed, or that has answered and is about to end
+_PAUSE = 0.002
+_SECONDS_TO_END = 1.0
+_nested = False
+
+
+class NoAnswer(Exception):
+    """``reason``: LATE, TOO_LARGE, or ENDED for a child that ended before its answer was complete.
+
+    Raised by the work itself, too, where it gives up: then the child is killed with everything that it started.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def in_child(work: Callable[[], t.Any], seconds: float, most_bytes: int = _MOST_BYTES) -> t.Any:
+    """The result of ``work``, a value that JSON can hold. Raises NoAnswer; PullpassError with the text that ``work`` raised."""
+    until = time.monotonic() + seconds
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _be_the_child(work, reading, writing)
+    os.close(writing)
+    try:
+        told = json.loads(_answer(reading, until, most_bytes))
+        if "given_up" in told:
+            raise NoAnswer(told["given_up"])
+    except BaseException:
+        _kill(child)
+        raise
+    finally:
+        os.close(reading)
+        _reap(child)
+    if "error" in told:
+        raise PullpassError(told["error"])
+    return told["done"]
+
+
+def _be_the_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.NoReturn:
+    global _nested
+    status = 1
+    try:
+        os.close(reading)
+        if _nested:
+            # stays in the session of the outer child, which the outer parent kills as a whole
+            os.setpgid(0, 0)
+        else:
+            # the programs of an account shall not type into the terminal that root sits at
+            os.setsid()
+        _nested = True
+        with os.fdopen(writing, "wb") as pipe:
+            content = json.dumps(_outcome(work)).encode("ascii")
+            pipe.write(len(content).to_bytes(_HEAD, "big") + content)
+        status = 0
+    finally:
+        # no handler, buffer or temporary file of the parent is the child's to deal with
+        os._exit(status)
+
+
+def _outcome(work: Callable[[], t.Any]) -> dict[str, t.Any]:
+    try:
+        return {"done": work()}
+    except NoAnswer as error:
+        return {"given_up": error.reason}
+    except PullpassError as error:
+        return {"error": str(error)}
+
+
+def _answer(reading: int, until: float, most_bytes: int) -> bytes:
+    content = bytearray()
+    poll = select.poll()
+    poll.register(reading, select.POLLIN)
+    while True:
+        left = until - time.monotonic()
+        if left <= 0 or not poll.poll(max(1.0, left * 1000)):
+            raise NoAnswer(LATE)
+        chunk = os.read(reading, 65536)
+        if not chunk:
+            raise NoAnswer(ENDED)
+        content += chunk
+        length = int.from_bytes(content[:_HEAD], "big") if len(content) >= _HEAD else 0
+        if length > most_bytes:
+            raise NoAnswer(TOO_LARGE)
+        if _HEAD <= len(content) >= _HEAD + length:
+            return bytes(content[_HEAD : _HEAD + length])
+
+
+def _reap(child: int) -> None:
+    """Not for ever: who has answered may still be stopped before it ends."""
+    for last in (False, True):
+        until = time.monotonic() + _SECONDS_TO_END
+        while time.monotonic() < until:
+            try:
+                if os.waitpid(child, os.WNOHANG)[0]:
+                    return
+            except ChildProcessError:
+                return
+            time.sleep(_PAUSE)
+        if not last:
+            _kill(child)
+
+
+def _kill(child: int) -> None:
+    """The child has not been waited for, so that its id, as process, group and session, is still its own."""
+    for _round in range(3):
+        others = list(_session_of(child))
+        for process in (child, *others):
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.killpg(child, signal.SIGKILL)
+        if not others:
+            return
+
+
+def _session_of(child: int) -> Iterator[int]:
+    """The other processes of the child's session or group, where /proc shows them."""
+    try:
+        processes = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return
+    for process in processes:
+        with contextlib.suppress(OSError, ValueError):
+            if process != child and child in (os.getsid(process), os.getpgid(process)):
+                yield process
+
 
 # of root's environment; the rest may hold secrets of root, and the account reads what its own processes are given
 _KEPT = ("PATH", "LANG", "LANGUAGE", "TZ")

@@ -17,23 +17,12 @@ import shutil
 import time
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.identity_token import (
-    HELPER_USERNAME,
-    username_for_identity_token,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import (
-    foreign_text,
-    remember_secrets,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.child_process import (
-    LATE,
-    TOO_LARGE,
-    NoAnswer,
-    in_child,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._credentials.credential import HELPER_USERNAME, username_for_identity_token
+from .._credentials.redact import foreign_text, remember_secrets
+from .._credentials.registry_key import HUB
+from .._errors import InputError
+from .._text import shown
+from .account import LATE, TOO_LARGE, NoAnswer, in_child
 
 if t.TYPE_CHECKING:
 

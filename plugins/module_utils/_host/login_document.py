@@ -7,22 +7,21 @@ What a reader would fail on, or what two readers take for different things, is r
 
 from __future__ import annotations
 
-import base64
 import typing as t
-from dataclasses import dataclass, field
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.auth_field import decode_auth
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import JsonError, Node, parse
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import fields
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import shown_key
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import shown_username
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.json_edit import remove_member, set_member
+from .._credentials.credential import Login, StoredLogin
+from .._credentials.json_edit import remove_member, set_member
+from .._credentials.json_text import JsonError, Node, parse
+from .._credentials.kubelet_document import decode_auth, fields
+from .._credentials.registry_key import shown_key
+from .._credentials.shown import shown_username
+from .._errors import InputError
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import LoginFormat
+    from .login_format import LoginFormat
+
 
 _SECRETS = ("auth", "username", "password", "identitytoken", "registrytoken")
 _TEXTS = (*_SECRETS, "email")
@@ -30,41 +29,6 @@ _TEXTS = (*_SECRETS, "email")
 _BYTE_ORDER_MARKS = ("\ufeff", "\udcff\udcfe", "\udcfe\udcff")
 _LEFT = "It was left as it is: mend it by hand, or move it away."
 _NOTHING = Node("null", 0, 0)
-
-
-@dataclass(frozen=True)
-class Login:
-    """``registry`` is a canonical key. With a ``token`` (an identity token) that is kept, and the password is not."""
-
-    registry: str
-    username: str
-    password: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
-
-    @property
-    def entry(self) -> dict[str, str]:
-        """The members that docker and podman write."""
-        if self.token:
-            return {"auth": _base64(f"{self.username}:"), "identitytoken": self.token}
-        return {"auth": _base64(f"{self.username}:{self.password}")}
-
-
-@dataclass(frozen=True)
-class StoredLogin:
-    """What an entry says. ``in_auth``: in its `auth`, the only member that podman reads.
-
-    ``registry_token``: whether there is one beside it, which docker sends instead.
-    """
-
-    username: str = ""
-    password: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
-    in_auth: bool = False
-    registry_token: bool = False
-
-    @property
-    def empty(self) -> bool:
-        return not (self.username or self.password or self.token)
 
 
 class LoginDocument:
@@ -278,7 +242,3 @@ def _only(node: Node, name: str) -> Node:
 
 def _a(kind: str) -> str:
     return {"true": "true", "false": "false", "null": "null", "array": "an array", "object": "an object"}.get(kind, f"a {kind}")
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode("ascii")

@@ -17,26 +17,17 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_attributes import (
-    Attributes,
-    apply,
-    differences,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import open_place
-from ansible_collections.pullpass.registry.plugins.module_utils._host.file_replacement import (
-    Replacement,
-    make_folders,
-    remove_leftovers,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._host.helper_choice import refusal_of_choice
-from ansible_collections.pullpass.registry.plugins.module_utils._host.read_text import MOST_BYTES
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown
+from .._errors import InputError
+from .._text import shown
+from .atomic_file import Attributes, Replacement, apply, differences, make_folders, remove_leftovers
+from .option_files import MOST_BYTES, refusal_of_choice
+from .safe_path import open_place
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._host.file_place import Guard, Place
+    from .safe_path import Guard, Place
+
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -15,8 +15,8 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._text import shown, shown_url
+from .._errors import InputError
+from .._text import shown, shown_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

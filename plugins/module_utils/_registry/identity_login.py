@@ -10,19 +10,18 @@ import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import trouble
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.token import token_in, token_url
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Decided
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.web_address import parse_address
+from .bearer import token_in, token_url
+from .connection import NoAnswer
+from .origin import parse_address, registry_host
+from .verdict import Decided, trouble
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import Login, StoredLogin
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Server
+    from .._credentials.credential import Login, StoredLogin
+    from .client import Registries
+    from .server import Server
+
 
 _CLIENT = "docker"
 # what a file of logins, a form and a helper can all hold

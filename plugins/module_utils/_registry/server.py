@@ -1,36 +1,63 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""One registry: where it is, and what it asks for, found out once."""
+"""One registry: where it is, and what it asks for. Each thing is asked once, by the thread that needs it first."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import re
+import threading
+import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.challenge import Challenge, parse_challenges
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import Origin, realm_refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.once import Once
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.refusal import (
-    is_web_page,
-    led_astray,
-    trouble,
-    unexpected,
-    web_page,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import (
-    UNREACHABLE,
-    UNVERIFIABLE,
-    Decided,
-    Finding,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._text import listed
+from .._credentials.redact import foreign_text
+from .._text import listed
+from .bearer import Challenge, parse_challenges
+from .connection import NoAnswer
+from .origin import Origin, realm_refusal
+from .transport import LONGEST_BODY
+from .verdict import UNREACHABLE, UNVERIFIABLE, Decided, Finding, is_web_page, led_astray, trouble, unexpected, web_page
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Answer, Exchange
+    from .transport import Answer, Exchange
+
+
+Found = t.TypeVar("Found")
+
+
+class Once(t.Generic[Found]):
+    """What ``find`` gives. Threads that ask meanwhile wait, and get the same.
+
+    A value is found out anew after ``lasts`` seconds. A Decided that ``find`` raises is raised for good: what was refused, or
+    not answered, is not asked for again.
+    """
+
+    def __init__(self, find: Callable[[], Found], lasts: float = math.inf) -> None:
+        self._find = find
+        self._lasts = lasts
+        self._lock = threading.Lock()
+        self._until = -math.inf
+        self._found: Found
+        self._end: Finding | None = None
+
+    def __call__(self) -> Found:
+        with self._lock:
+            if self._end is None and time.monotonic() >= self._until:
+                begun = time.monotonic()
+                try:
+                    self._found = self._find()
+                except Decided as decided:
+                    self._end = decided.finding
+                self._until = begun + self._lasts
+            if self._end is not None:
+                raise Decided(self._end)
+            return self._found
+
 
 BASE = "/v2/"
 # containerd prefers them in this order as well (core/remotes/docker/auth/parse.go)
@@ -141,3 +168,68 @@ class Server:
         if finding is not None:
             raise Decided(finding)
         return answer
+
+
+_MEDIA_TYPES = (
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*"
+)
+_DIGEST = re.compile(r"[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}")
+
+
+class ManifestRequest(t.NamedTuple):
+    """``reference`` is a tag or a digest."""
+
+    repository: str
+    reference: str
+
+    @property
+    def path(self) -> str:
+        return f"/v2/{self.repository}/manifests/{self.reference}"
+
+    def send(self, server: Server, authorization: str | None) -> Answer:
+        """The answer that decides. Raises Decided where none does.
+
+        A 403 to HEAD has no body to say why, and some registries answer 404 or 405 since they do not know HEAD: then GET is
+        sent as well. A 200 to HEAD without a digest proves nothing, since nothing was read.
+        """
+        head = server.send("HEAD", self.path, authorization, _MEDIA_TYPES)
+        if head.status == 200 and (is_web_page(head) or self._names_content(head)):
+            return head
+        if head.status not in (200, 403, 404, 405):
+            return head
+        try:
+            return server.send("GET", self.path, authorization, _MEDIA_TYPES)
+        except Decided:
+            if head.status == 403:
+                return head
+            raise
+
+    def digest(self, server: Server, answer: Answer) -> str | None:
+        """The digest of the manifest in a 200. Raises Decided for the answer to a GET that holds no such manifest."""
+        stated = answer.headers.get("Docker-Content-Digest") or ""
+        named = stated if _DIGEST.fullmatch(stated) else None
+        if answer.method == "HEAD" or len(answer.body) >= LONGEST_BODY:
+            return named
+        if not _is_json_object(answer.body):
+            raise Decided(_no_manifest(server.name, "a body that is not a manifest"))
+        found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        if self.reference.startswith("sha256:") and self.reference != found:
+            raise Decided(_no_manifest(server.name, "a manifest that has another digest"))
+        return named or found
+
+    def _names_content(self, head: Answer) -> bool:
+        digest = head.headers.get("Docker-Content-Digest") or ""
+        known = digest == self.reference if ":" in self.reference else bool(_DIGEST.fullmatch(digest))
+        return known and "Content-Length" in head.headers
+
+
+def _is_json_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _no_manifest(name: str, what: str) -> Finding:
+    return Finding(UNVERIFIABLE, f"{name} answers 200 with {what}: no node can pull that. Check host and endpoint.", 200)

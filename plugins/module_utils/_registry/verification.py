@@ -8,28 +8,22 @@ import contextlib
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.document import kubectl_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.destination import registry_host
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.told import (
-    image_message,
-    image_row,
-    login_message,
-    login_row,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import GOOD, REJECTED, UNDECIDED, Decided
-from ansible_collections.pullpass.registry.plugins.module_utils._workers import for_each
+from .._concurrency import for_each
+from .._credentials.dockerconfigjson import kubectl_document
+from .._credentials.keyring import PullSecret, kubelet_keyring
+from .image_access import check_images, image_message, image_row, login_message, login_row
+from .origin import registry_host
+from .verdict import GOOD, REJECTED, UNDECIDED, Decided
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
-    from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.registries import Registries
-    from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
+    from .._credentials.credential import Credential
+    from .._credentials.image_reference import ImageReference
+    from .._credentials.keyring import Keyring
+    from .client import Registries
+    from .image_access import ImageAccess
+    from .verdict import Finding
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,257 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The requests of a canary: its Pods are created, listed and removed.
+
+Only the text tells them apart (kubernetes plugin/pkg/admission/limitranger, resourcequota and serviceaccount, apiserver
+pkg/admission/plugin/webhook and policy/validating).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+from .._cluster.answers import checked_table
+from .._cluster.errors import CONFLICT, FORBIDDEN, MALFORMED, NOT_FOUND, QUOTA, UNDECIDED, Request
+from .._cluster.kinds import resource_path
+from .._cluster.namespaces import FEW
+from .._cluster.objects import Objects, Seen, list_all
+from .._cluster.validation import fields_equal, labels_equal
+from .._concurrency import for_each
+from .._credentials.redact import foreign_text
+from .._errors import ClusterError, RequestError
+from .model import LABEL, SMALL, TABLE, Leftover, leftovers, manifest
+from .verdict import Event, found_event
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .._cluster.api import Api
+    from .model import Canary, Resources, Target
+
+
+_BOUND = re.compile(r"(?:minimum|maximum) (\S+) usage per (?:Container|Pod) is ([0-9][0-9A-Za-z.]*[0-9A-Za-z])(?=[,.])")
+_NO_ACCOUNT = re.compile(r"error looking up service ?account |no API token found for service account")
+# pattern in the server's message -> what it means and what to do; the first that is found counts
+_TOLD = (
+    (
+        _NO_ACCOUNT,
+        "its ServiceAccount does not exist. Create it first, or correct service_account",
+    ),
+    (
+        re.compile(r"failed quota: .*must specify"),
+        "a quota of the namespace wants resources that the Pod does not name. Name them in resources",
+    ),
+    (
+        re.compile(r"(?:usage per (?:Container|Pod) is |limit to request ratio per )"),
+        "a LimitRange of the namespace does not allow its resources. Set resources to what it allows",
+    ),
+    (
+        re.compile(r"violates PodSecurity "),
+        "PodSecurity of the namespace refuses the Pod, which as we send it satisfies even level restricted; a webhook may have "
+        "changed it",
+    ),
+    (
+        re.compile(r"admission webhook \"[^\"]*\" denied the request|ValidatingAdmissionPolicy '[^']*' with binding"),
+        "a policy of the cluster refuses the Pod. Exempt Pods with label pullpass.registry/canary from it, or choose other "
+        "namespaces",
+    ),
+    (
+        re.compile(r"security context constraint"),
+        "none of the SecurityContextConstraints that its ServiceAccount may use admits the Pod",
+    ),
+    (
+        re.compile(r"failed calling webhook"),
+        "an admission webhook of the cluster does not work, so that no Pod can be created",
+    ),
+)
+
+
+def lacks_account(error: RequestError) -> bool:
+    """Whether the ServiceAccount is missing; in a new namespace it comes a moment later."""
+    return bool(_NO_ACCOUNT.search(str(error)))
+
+
+def obeyed(resources: Resources, error: RequestError) -> Resources | None:
+    """The resources as the LimitRange that refused them wants them; None where it was nothing of that kind."""
+    bounds = {name: amount for name, amount in _BOUND.findall(str(error)) if resources["limits"].get(name) != amount}
+    if not bounds:
+        return None
+    amounts = {**resources["limits"], **bounds}
+    return {"requests": amounts, "limits": amounts}
+
+
+def refusal_told(error: RequestError) -> str:
+    """Why the Pod was not created."""
+    message = str(error)
+    if error.kind == QUOTA:
+        return f"{message}. Raise the quota, or ask for less with resources"
+    if error.kind == NOT_FOUND:
+        return "the namespace does not exist (any more)"
+    meaning = next((meaning for pattern, meaning in _TOLD if pattern.search(message)), None)
+    if meaning is None:
+        return message
+    return foreign_text(f"{meaning}. The server says: {message.partition('refused it: ')[2] or message}", 560)
+
+
+Item = t.Mapping[str, t.Any]
+# A kubelet writes its Pod's status a few times in a second: each try to delete it reads anew what was written (seconds)
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# the default ServiceAccount of a new namespace, and others that count the same quota at the same time
+_PATIENCE = 10.0
+_PAUSE = 0.25
+_UNDECIDED_TRIES = 3
+# what a LimitRange wants for a container and for a Pod may only come out one after the other
+_FITTINGS = 4
+
+
+class CanaryCluster:
+    """``whole`` tells whether the cluster allowed a list of all its namespaces. Safe to share among threads."""
+
+    def __init__(self, api: Api, canary: Canary, whole: bool, workers: int, check_mode: bool) -> None:
+        self._api = api
+        self._canary = canary
+        self._whole = whole
+        self._workers = workers
+        self._pods = Objects(api, "pods", check_mode)
+        self._trial = Objects(api, "pods", dry_run=True)
+
+    def leftovers(self, namespaces: Sequence[str]) -> tuple[list[Leftover], dict[str, RequestError]]:
+        """Pods of earlier runs that are past their deadline, and namespace -> why none could be listed there."""
+
+        def read(namespace: str | None) -> list[Leftover]:
+            path = resource_path("pods", namespace)
+            table = self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE)
+            return leftovers(checked_table(table, "pods", namespace))
+
+        found, refused = self._per_namespace(read, namespaces)
+        return [one for some in found for one in some], refused
+
+    def removable(self, target: Target) -> RequestError | None:
+        """Why a Pod of this name could not be removed, asked before there is one: None with the right to do it."""
+        try:
+            self._trial.delete(target.namespace, target.name, Seen("none", "0"))
+        except RequestError as error:
+            return error if error.kind == FORBIDDEN else None
+        return None
+
+    def create(self, target: Target) -> Item:
+        """The Pod as it was admitted. Raises RequestError, or ClusterError, after what may pass has been waited for."""
+        resources: Resources = self._canary.resources or SMALL
+        give_up = time.monotonic() + _PATIENCE
+        undecided = fitted = 0
+        while True:
+            try:
+                return self._pods.create(target.namespace, manifest(self._canary, target, resources))
+            except RequestError as error:
+                fitting = None if self._canary.resources or fitted == _FITTINGS else obeyed(resources, error)
+                undecided += error.kind == UNDECIDED
+                passing = self._may_pass(error) and undecided < _UNDECIDED_TRIES and time.monotonic() < give_up
+                if fitting is None and not passing:
+                    raise
+            if fitting is not None:
+                resources, fitted = fitting, fitted + 1
+                continue
+            time.sleep(_PAUSE)
+            made = self._made(target)
+            if made is not None:
+                return made
+
+    def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
+        """Name -> each Pod of this run, and namespace -> why none could be listed there."""
+
+        def read(namespace: str | None) -> list[Item]:
+            return list_all(self._api, "pods", _itself, self._label, namespace=namespace)
+
+        found, refused = self._per_namespace(read, namespaces)
+        return {item["metadata"]["name"]: item for items in found for item in items}, refused
+
+    def events(self, namespace: str, uid: str) -> list[Event]:
+        """Those about one Pod, none where they cannot be read."""
+        try:
+            selector = fields_equal({"involvedObject.uid": uid})
+            return list_all(self._api, "events", found_event, selector, namespace=namespace, spoiled=_left_out)
+        except (ClusterError, RequestError):
+            return []
+
+    def remove(self, namespace: str, name: str, seen: Seen) -> str:
+        """Removes this very Pod. An empty text once it is gone, else what was in the way."""
+        trouble = ""
+        try:
+            for pause in _PAUSES:
+                try:
+                    self._pods.delete(namespace, name, seen)
+                    return ""
+                except RequestError as error:
+                    if error.kind not in (CONFLICT, UNDECIDED):
+                        return "" if error.kind == NOT_FOUND else str(error)
+                    trouble = str(error)
+                time.sleep(pause)
+                now = self._named(namespace, name, {})
+                if now is None or now["metadata"]["uid"] != seen.uid:
+                    return ""
+                seen = seen_in(now)
+        except (ClusterError, RequestError) as error:
+            return str(error)
+        return trouble
+
+    @property
+    def _label(self) -> dict[str, str]:
+        return labels_equal({LABEL: self._canary.run})
+
+    def _may_pass(self, error: RequestError) -> bool:
+        if self._pods.dry_run:
+            return False
+        new = self._canary.account == "default" and lacks_account(error)
+        return new or error.kind in (CONFLICT, UNDECIDED)
+
+    def _made(self, target: Target) -> Item | None:
+        """The Pod where only the answer to its creation was lost: nobody else's has this run's label."""
+        try:
+            return self._named(target.namespace, target.name, self._label)
+        except RequestError as error:
+            raise RequestError(f"whether the Pod was created is not known: {error}", UNDECIDED, error.status) from None
+
+    def _named(self, namespace: str, name: str, label: Mapping[str, str]) -> Item | None:
+        selectors = {**label, **fields_equal({"metadata.name": name})}
+        found = list_all(self._api, "pods", _itself, selectors, namespace=namespace)
+        return found[0] if found else None
+
+    def _per_namespace(
+        self, read: t.Callable[[str | None], list[t.Any]], namespaces: Sequence[str]
+    ) -> tuple[list[list[t.Any]], dict[str, RequestError]]:
+        """What one list of all namespaces gives, or one of each where that is not allowed or these are but a few."""
+        if self._whole and len(namespaces) > FEW:
+            try:
+                return [[one for one in read(None) if _namespace(one) in namespaces]], {}
+            except RequestError as error:
+                if error.kind not in (FORBIDDEN, MALFORMED):
+                    raise
+                self._whole = False
+
+        def each(namespace: str) -> list[t.Any] | RequestError:
+            try:
+                return read(namespace)
+            except RequestError as error:
+                return error
+
+        answers = dict(zip(namespaces, for_each(namespaces, each, self._workers)))
+        refused = {name: answer for name, answer in answers.items() if isinstance(answer, RequestError)}
+        return [answer for answer in answers.values() if not isinstance(answer, RequestError)], refused
+
+
+def seen_in(item: Mapping[str, t.Any]) -> Seen:
+    return Seen(item["metadata"]["uid"], item["metadata"]["resourceVersion"])
+
+
+def _itself(item: Item) -> Item:
+    return item
+
+
+def _left_out(_namespace: str | None, _name: str, _error: RequestError) -> None:
+    """A malformed event is no evidence."""
+
+
+def _namespace(one: Leftover | Item) -> str:
+    return one.namespace if isinstance(one, Leftover) else one["metadata"]["namespace"]

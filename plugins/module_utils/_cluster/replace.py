@@ -1,0 +1,264 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""An object deleted and made anew under its name, without leaving nothing where something was."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._errors import PullpassError, RequestError
+from .api import FIELD_MANAGER
+from .errors import CONFLICT, MALFORMED, NOT_FOUND, REFUSED, UNDECIDED
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .objects import Objects, Seen
+
+
+# Seconds after each try to delete what may go, and to create what has to be there again
+_PAUSES = (0.5, 1.0, 2.0, 0.0)
+# Seconds between two looks at whether the old one is gone
+_GONE_PAUSE = 0.5
+# Seconds for one that was made a moment ago
+_SHORT_WAIT = 90.0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something written down: ``told`` says where a person finds it, ``drop`` removes it."""
+
+    told: str
+    drop: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What is known of an object that takes its time to go, or whose loss nobody else could make good.
+
+    ``seconds`` is how long it may take, ``propagation`` what becomes of what it owns, ``put_back`` the object as it was.
+    ``keep`` writes that down before anything is deleted, so that it outlives even a run that is killed; it raises
+    RequestError where it cannot. ``differences`` names the fields in which what the server makes of a manifest is not what
+    the old object was: then nothing is deleted, and what was made like that is removed again.
+    """
+
+    seconds: float
+    propagation: str | None
+    put_back: Mapping[str, t.Any]
+    keep: Callable[[Mapping[str, t.Any]], Kept]
+    differences: Callable[[Mapping[str, t.Any]], str]
+
+
+def replace_object(
+    objects: Objects,
+    namespace: str,
+    name: str,
+    seen: Seen,
+    body: Mapping[str, t.Any],
+    lasting: Lasting | None = None,
+    objection: Callable[[Mapping[str, t.Any]], str] | None = None,
+) -> Mapping[str, t.Any] | None:
+    """Tries the new object by a dry run, deletes the old one and creates the new one; the old one comes back if that fails.
+
+    ``objection`` looks at the object that the dry run returned, which has another name: a text says why nothing is deleted.
+    Gives the new object, None for a dry run. Raises RequestError: a conflict when the object is no longer the one that was
+    seen, else what was in the way.
+    """
+    old = objects.get(namespace, name)
+    if old is None or old["metadata"]["resourceVersion"] != seen.resource_version:
+        raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
+    trial = _try_out(objects, namespace, name, body)
+    why = objection(trial) if objection else ""
+    if why:
+        raise RequestError(f"the old one was not touched: {why}", REFUSED, 0)
+    fields = lasting.differences(trial) if lasting else ""
+    if fields:
+        raise Unlike(f"the new one would not be as the old one is, by what admission makes of it: {fields}")
+    if lasting and not objects.dry_run:
+        return _replace_lasting(objects, namespace, name, seen, body, lasting)
+    objects.delete(namespace, name, seen, *([lasting.propagation] if lasting else []))
+    return None if objects.dry_run else _create_one_of(_Alike(objects, None), namespace, name, body, _fresh(old))
+
+
+class Unlike(RequestError):
+    """The server makes something else of the manifest than the old object was."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
+
+
+class _Lost(RequestError):
+    """Neither the new object nor the old one is there for certain."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
+
+
+class _PutBack(RequestError):
+    """The old object is there again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED, 0)
+
+
+def _replace_lasting(
+    objects: Objects, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any], lasting: Lasting
+) -> Mapping[str, t.Any]:
+    kept = lasting.keep(lasting.put_back)
+    try:
+        _delete_surely(objects, namespace, name, seen, lasting.propagation)
+    except _Lost as error:
+        raise _Lost(f"{error} {kept.told}") from None
+    except PullpassError:
+        kept.drop()
+        raise
+    try:
+        _wait_until_gone(objects, namespace, name, seen.uid, lasting.seconds)
+        made = _create_one_of(_Alike(objects, lasting.differences), namespace, name, body, lasting.put_back)
+    except _PutBack:
+        kept.drop()
+        raise
+    except PullpassError as error:
+        # no conflict any more: that would be taken for a change before the delete
+        meanwhile = isinstance(error, RequestError) and error.kind == CONFLICT
+        told = f"the old one is deleted, but somebody else has made another {objects.resource} {name} meanwhile: "
+        raise _Lost(f"{told if meanwhile else ''}{error} {kept.told}") from None
+    kept.drop()
+    return made
+
+
+def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, propagation: str | None) -> None:
+    """Raises _Lost where it may be deleted or not; after any other error (conflict: it has changed) it is not."""
+    trouble: PullpassError | None = None
+    for pause in _PAUSES:
+        try:
+            objects.delete(namespace, name, seen, propagation)
+            return
+        except PullpassError as error:
+            kind = error.kind if isinstance(error, RequestError) else None
+            if kind == NOT_FOUND and trouble:
+                return
+            if kind == NOT_FOUND:
+                raise RequestError(f"{objects.resource} {name} is gone", CONFLICT, 404) from None
+            if kind != UNDECIDED and not trouble:
+                raise
+            trouble = error
+        time.sleep(pause)
+        # the answer was lost: the delete may have come through
+        try:
+            now = objects.get(namespace, name)
+        except PullpassError as error:
+            trouble = error
+            break
+        if now is None or now["metadata"]["uid"] != seen.uid or "deletionTimestamp" in now["metadata"]:
+            return
+        if now["metadata"]["resourceVersion"] != seen.resource_version:
+            raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
+    raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {trouble}.")
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Creates objects; one with ``differences`` to the old object is removed again."""
+
+    objects: Objects
+    differences: Callable[[Mapping[str, t.Any]], str] | None
+
+    def create(self, namespace: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any] | PullpassError:
+        """The object that was made, or why there is none. Raises as _create_surely, and _Lost."""
+        made = _create_surely(self.objects, namespace, body["metadata"]["name"], body)
+        if isinstance(made, PullpassError) or self.differences is None:
+            return made
+        fields = self.differences(made)
+        if not fields:
+            return made
+        told = f"admission made it other than the old one was, and other than in the trial: {fields}"
+        metadata = made["metadata"]
+        try:
+            # what may run in it by now runs with other rights than it should
+            self.objects.delete_made(namespace, metadata["name"], metadata["uid"], "Background")
+            _wait_until_gone(self.objects, namespace, metadata["name"], metadata["uid"], _SHORT_WAIT)
+        except PullpassError as error:
+            raise _Lost(f"{told}. IT COULD NOT BE REMOVED, delete it yourself: {error}.") from None
+        return Unlike(f"{told}. It was removed again")
+
+
+def _create_one_of(
+    alike: _Alike, namespace: str, name: str, body: Mapping[str, t.Any], old: Mapping[str, t.Any]
+) -> Mapping[str, t.Any]:
+    made = alike.create(namespace, body)
+    if not isinstance(made, PullpassError):
+        return made
+    lost = alike.create(namespace, old)
+    if isinstance(lost, PullpassError):
+        raise _Lost(f"the new one could not be made ({made}), AND THE OLD ONE COULD NOT BE PUT BACK: {lost}.")
+    raise _PutBack(f"the new one was refused, the old one is back: {made}")
+
+
+def _try_out(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
+    """What the server would make of it.
+
+    Under another name, since the old one is still there; to a quota that makes one more. Names of Jobs end at 63.
+    """
+    trial = {**body, "metadata": {**body["metadata"], "name": f"{name[:50].rstrip('.-')}-dry-run"}}
+    try:
+        return replace(objects, dry_run=True).create(namespace, trial)
+    except RequestError as error:
+        raise RequestError(
+            f"a trial of the new one, beside the old one, was refused: {error}", error.kind, error.status
+        ) from None
+
+
+def _wait_until_gone(objects: Objects, namespace: str, name: str, uid: str, seconds: float) -> None:
+    """Until nothing, or something else, has the name. A server that does not answer meanwhile is asked again."""
+    give_up = time.monotonic() + seconds
+    trouble = "it is still being deleted"
+    while True:
+        try:
+            now = objects.get(namespace, name)
+            if now is None or now["metadata"]["uid"] != uid:
+                return
+        except PullpassError as error:
+            trouble = str(error)
+        if time.monotonic() >= give_up:
+            raise _Lost(f"the old one was not gone after {seconds:.0f} seconds, and the new one was not made: {trouble}.")
+        time.sleep(_GONE_PAUSE)
+
+
+def _create_surely(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any] | PullpassError:
+    """The object that was made, or why not. Raises RequestError (conflict) when somebody else's took its place."""
+    trouble = PullpassError("it was not tried")
+    tried = False
+    for pause in _PAUSES:
+        try:
+            return objects.create(namespace, body)
+        except RequestError as error:
+            if error.kind == CONFLICT:
+                now = objects.get(namespace, name) if tried else None
+                if now is not None and _is_ours(now, body):
+                    return now
+                raise
+            trouble = error
+            if error.kind not in (UNDECIDED, MALFORMED):
+                break
+        except PullpassError as error:
+            trouble = error
+        tried = True
+        time.sleep(pause)
+    return trouble
+
+
+def _is_ours(now: Mapping[str, t.Any], body: Mapping[str, t.Any]) -> bool:
+    """Whether a create whose answer was lost came through. Only a Secret has data to tell it by."""
+    if "data" in body:
+        return (now.get("type"), now.get("data")) == (body.get("type"), body.get("data"))
+    return any(entry.get("manager") == FIELD_MANAGER for entry in now["metadata"].get("managedFields") or ())
+
+
+def _fresh(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """An object that was read, as it has to be to be created again."""
+    kept = ("name", "labels", "annotations", "finalizers")
+    metadata = {name: item["metadata"][name] for name in kept if name in item["metadata"]}
+    return {**item, "metadata": metadata}

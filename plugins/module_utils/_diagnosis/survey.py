@@ -1,0 +1,171 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The requests of an audit: few lists of the whole cluster, or one of each namespace where that is all that is allowed."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._cluster.api import JSON, Api
+from .._cluster.errors import FORBIDDEN, MALFORMED
+from .._cluster.namespaces import open_namespaces
+from .._cluster.objects import METADATA_ONLY, Objects, list_all, list_in
+from .._cluster.validation import fields_equal, is_name
+from .._concurrency import for_each
+from .._errors import RequestError
+from .snapshot import KEYS, FoundAccount, FoundPod, FoundSecret, SecretReader, found_account, found_pod
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from .._cluster.namespaces import Chosen
+
+
+# Up to this many different names of Secrets are asked for by name, each with one list
+_NAMED_LISTS = 10
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+Item = t.TypeVar("Item")
+
+
+@dataclass
+class Survey:
+    """What is there in the chosen namespaces.
+
+    ``unlisted`` holds, for each kind (plural), the namespaces in which it could not be listed and why; ``unread`` the same
+    for single Secrets. A Secret that is named, by the task, a ServiceAccount or a stuck Pod, and in none of them does not exist.
+    """
+
+    secrets: dict[tuple[str, str], FoundSecret] = field(default_factory=dict)
+    accounts: dict[str, list[FoundAccount]] = field(default_factory=dict)
+    pods: dict[str, list[FoundPod]] = field(default_factory=dict)
+    unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class Surveyor:
+    """Asks one cluster, for the chosen namespaces."""
+
+    def __init__(self, api: Api, chosen: Chosen, workers: int) -> None:
+        self._api = api
+        self._workers = workers
+        self._namespaces = [namespace.name for namespace in open_namespaces(chosen)]
+        self._whole = chosen.listed
+        self._read_secret = SecretReader()
+        self._by_type = False
+        self._asked: set[str] = set()
+
+    def survey(self, names: Sequence[str] | None, check_pods: bool) -> Survey:
+        """``names`` are the Secrets to look at, None for all pull secrets; those that others name are looked at as well.
+
+        Raises ClusterError, and RequestError for anything but a missing right.
+        """
+        found = Survey()
+        if not self._namespaces:
+            return found
+        self.accounts(found)
+        if check_pods:
+            self.pods(found)
+        if names is None or len(names) > _NAMED_LISTS:
+            self._secrets_by_type(found)
+        else:
+            self.secrets_by_name(found, dict.fromkeys(names, self._namespaces))
+        self._referenced(found, names or ())
+        return found
+
+    def accounts(self, found: Survey) -> None:
+        accounts, found.unlisted["serviceaccounts"] = self._list("serviceaccounts", found_account)
+        for account in accounts:
+            found.accounts.setdefault(account.namespace, []).append(account)
+
+    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], FoundPod | None] = found_pod) -> None:
+        """Those that ``keep`` keeps, of all that have not finished."""
+        pods, found.unlisted["pods"] = self._list("pods", keep, {"fieldSelector": _UNFINISHED})
+        for pod in pods:
+            if pod is not None:
+                found.pods.setdefault(pod.namespace, []).append(pod)
+
+    def _secrets_by_type(self, found: Survey) -> None:
+        self._by_type = True
+        unlisted = found.unlisted.setdefault("secrets", {})
+        for kind in KEYS:
+            secrets, refused = self._list("secrets", self._read_secret, fields_equal({"type": kind}))
+            found.secrets.update({(one.namespace, one.name): one for one in secrets})
+            unlisted.update(refused)
+
+    def _referenced(self, found: Survey, names: Sequence[str]) -> None:
+        """The Secrets that are named, by a ServiceAccount, a stuck Pod or the task, and not found so far."""
+        wanted: dict[str, list[str]] = {}
+        for namespace in self._namespaces:
+            named = [*names]
+            for one in (*found.accounts.get(namespace, ()), *found.pods.get(namespace, ())):
+                named += one.pull_secrets
+            for name in dict.fromkeys(named):
+                # no Secret can have such a name: it is missing, as it is to the kubelet
+                if not is_name("secrets", name):
+                    continue
+                if (namespace, name) not in found.secrets and name not in self._asked:
+                    wanted.setdefault(name, []).append(namespace)
+        if len(wanted) <= _NAMED_LISTS:
+            self.secrets_by_name(found, wanted)
+        elif self._by_type:
+            self._others_by_metadata(found, {(namespace, name) for name, places in wanted.items() for namespace in places})
+        else:
+            self._secrets_by_type(found)
+            self._referenced(found, names)
+
+    def _others_by_metadata(self, found: Survey, wanted: Collection[tuple[str, str]]) -> None:
+        """Those that are no pull secrets, since they were in no list by type: whether they are there at all."""
+
+        def keep(item: dict[str, t.Any]) -> FoundSecret | None:
+            metadata = item["metadata"]
+            return self._read_secret(item) if (metadata["namespace"], metadata["name"]) in wanted else None
+
+        others, refused = self._list("secrets", keep, accept=METADATA_ONLY)
+        found.secrets.update({(one.namespace, one.name): one for one in others if one is not None})
+        found.unread.update({key: refused[key[0]] for key in wanted if key[0] in refused})
+
+    def secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
+        """Secrets of any type: name -> the namespaces to look in. A name that no Secret can have is missing unasked."""
+        reads: list[tuple[str, str]] = []
+        for name, namespaces in wanted.items():
+            if not is_name("secrets", name):
+                continue
+            listed = self._named_in_cluster(name) if self._whole and len(namespaces) > 1 else None
+            if listed is None:
+                reads += [(namespace, name) for namespace in namespaces]
+            else:
+                chosen = set(namespaces)
+                found.secrets.update({(one.namespace, one.name): one for one in listed if one.namespace in chosen})
+        for key, answer in zip(reads, for_each(reads, self._get, self._workers)):
+            if isinstance(answer, FoundSecret):
+                found.secrets[key] = answer
+            elif answer is not None:
+                found.unread[key] = answer
+        self._asked.update(wanted)
+
+    def _named_in_cluster(self, name: str) -> list[FoundSecret] | None:
+        try:
+            return list_all(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
+        except RequestError as error:
+            if error.kind not in (FORBIDDEN, MALFORMED):
+                raise
+            return None
+
+    def _get(self, key: tuple[str, str]) -> FoundSecret | str | None:
+        try:
+            item = Objects(self._api, "secrets", dry_run=True).get(*key)
+        except RequestError as error:
+            return str(error)
+        return None if item is None else self._read_secret(item)
+
+    def _list(
+        self,
+        resource: str,
+        keep: Callable[[dict[str, t.Any]], Item],
+        selectors: Mapping[str, str] | None = None,
+        accept: str = JSON,
+    ) -> tuple[list[Item], dict[str, str]]:
+        """The items, and namespace -> why there are none of it."""
+        found, refused = list_in(self._api, resource, keep, self._namespaces, self._whole, self._workers, selectors, accept)
+        return found, {namespace: str(error) for namespace, error in refused.items()}

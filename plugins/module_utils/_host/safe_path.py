@@ -1,0 +1,293 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""Paths that nobody else can redirect or write to: owners, links and access control lists.
+
+NFSv4 access lists are another thing, and are not looked at.
+
+Each folder on the way is opened relative to the one before it, and what is checked is the open folder. Whoever uses the place
+works relative to its handle, so that nobody can put another folder there after the check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import stat
+import struct
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import InputError
+from .._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+# linux/posix_acl_xattr.h: a version, then entries of tag, rights and id
+_VERSION = struct.Struct("<I")
+_ENTRY = struct.Struct("<HHI")
+_USER, _OWNING_GROUP, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
+_WRITE = 0x02
+_NO_LIST = (errno.ENODATA, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+
+
+def others_write(handle: int, info: os.stat_result) -> bool:
+    """Whether anybody but root and the owner may write; ``handle`` may be open for its path alone.
+
+    An entry that lets somebody write always shows as the right of the group. A list that cannot be read counts as such an entry.
+    """
+    if info.st_mode & stat.S_IWOTH:
+        return True
+    if not info.st_mode & stat.S_IWGRP:
+        return False
+    if not hasattr(os, "getxattr"):
+        return info.st_gid != 0
+    try:
+        # a handle for the path alone takes no other call
+        content = os.getxattr(f"/proc/self/fd/{handle}", ACCESS)
+    except OSError as error:
+        return info.st_gid != 0 if error.errno in _NO_LIST else True
+    return _lets_others_write(content, info.st_gid)
+
+
+def remove_access_list(descriptor: int) -> None:
+    """Of an open file or folder, and what a folder hands down. Rights that the list limited come into force for nobody."""
+    if not hasattr(os, "removexattr"):
+        return
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if _has(descriptor, ACCESS):
+        # without the list its mask becomes the right of the owning group
+        os.fchmod(descriptor, mode & ~stat.S_IRWXG)
+        os.removexattr(descriptor, ACCESS)
+    if _has(descriptor, DEFAULT):
+        os.removexattr(descriptor, DEFAULT)
+
+
+def _has(descriptor: int, name: str) -> bool:
+    try:
+        os.getxattr(descriptor, name)
+    except OSError as error:
+        if error.errno in _NO_LIST:
+            return False
+        raise
+    return True
+
+
+def _lets_others_write(content: bytes, owning_group: int) -> bool:
+    entries = [_ENTRY.unpack_from(content, start) for start in range(_VERSION.size, len(content) - _ENTRY.size + 1, _ENTRY.size)]
+    mask = next((rights for tag, rights, _id in entries if tag == _MASK), _WRITE)
+    for tag, rights, number in entries:
+        others = (tag in (_USER, _GROUP) and number != 0) or (tag == _OWNING_GROUP and owning_group != 0)
+        if others and rights & mask & _WRITE:
+            return True
+    return False
+
+
+_MOST_LINKS = 40
+# for the path alone, where the system can: a folder on the way need not be readable
+_PATH = getattr(os, "O_PATH", 0)
+_FOLDER = (_PATH or os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Watcher(t.Protocol):
+    """Sees each step of a way, and raises InputError for one that it refuses."""
+
+    def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
+        """A folder that is open as ``handle``, or a link in it."""
+
+    def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
+        """The end of the way: the folder, which has been checked as a step, and the file if it exists."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """``folder`` is the last folder of the way that exists, without links in it, open as ``handle``; ``missing`` those below it.
+
+    ``exists``: whether the file itself exists, which then is a plain file.
+    """
+
+    path: str
+    folder: str
+    handle: int
+    name: str
+    missing: tuple[str, ...]
+    exists: bool
+    watcher: Watcher | None
+
+    def check(self, info: os.stat_result | None) -> None:
+        """The file as it was opened in this folder. Raises InputError."""
+        if self.watcher:
+            file = None if info is None else (os.path.join(self.folder, self.name), info)
+            self.watcher.check_file(self.path, self.folder, os.fstat(self.handle), file)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Whose folders, links and files are followed: those of root and of ``uid``. ``alone``: no file of root's, either.
+
+    ``name`` is that of the account, for messages.
+    """
+
+    uid: int
+    name: str
+    alone: bool
+
+    def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
+        self._check_owner(path, step, info, {self.uid, 0})
+        if not stat.S_ISDIR(info.st_mode) or info.st_mode & stat.S_ISVTX:
+            return
+        if info.st_mode & stat.S_IWOTH or (self.uid == 0 and others_write(handle, info)):
+            raise InputError(
+                f"{_named(path, step)} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}, or an access "
+                f"control list), and is refused for {self.name}: what is written there could be led elsewhere. Take that right "
+                "away (see getfacl), or give another path."
+            )
+
+    def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
+        owners = {self.uid} if self.alone else {self.uid, 0}
+        self._check_owner(path, folder, info, owners)
+        # below a folder that root alone can change, a file may be given to anybody
+        if file and (self.alone or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+            self._check_owner(path, *file, owners)
+            if file[1].st_nlink > 1 and not self.alone:
+                raise InputError(
+                    f"{_named(path, file[0])} has a second name (a hard link), and others can write in its folder: it is refused "
+                    f"for {self.name}. Give another path."
+                )
+
+    def _check_owner(self, path: str, step: str, info: os.stat_result, owners: set[int]) -> None:
+        if info.st_uid not in owners:
+            owner = owner_name(info.st_uid)
+            remedy = "Give a path of its own." if self.alone else f"Set user to {owner}, or give another path."
+            raise InputError(
+                f"{_named(path, step)} belongs to {owner}, and is refused for {self.name}: what is written there could be "
+                f"read, or led elsewhere. {remedy}"
+            )
+
+
+@contextlib.contextmanager
+def open_place(path: str, watcher: Watcher | None) -> Iterator[Place]:
+    """Follow an absolute path. Raises InputError for what is not a plain file, for a link to nothing, and as the watcher does."""
+    walk = _Walk(path, watcher)
+    try:
+        yield walk.end()
+    finally:
+        os.close(walk.handle)
+
+
+class _Walk:
+    """``where`` is the folder reached, open as ``handle``."""
+
+    def __init__(self, path: str, watcher: Watcher | None) -> None:
+        self._path = path
+        self._watcher = watcher
+        # what links lead to, and how many parts of the path come after each
+        self._links: list[tuple[int, str]] = []
+        self.where = "/"
+        self.handle = os.open("/", _FOLDER)
+
+    def end(self) -> Place:
+        parts = _parts(self._path)
+        while parts:
+            if self._watcher:
+                self._watcher.check(self._path, self.where, os.fstat(self.handle), self.handle)
+            name = parts.pop(0)
+            if name == "..":
+                self._enter("..", os.path.dirname(self.where))
+                continue
+            step = os.path.join(self.where, name)
+            info, target = self._look(name, step)
+            if info is None:
+                return self._missing([name, *parts])
+            if target is not None:
+                parts = self._follow(step, info, target, parts)
+            elif not parts:
+                return self._final(name, step, info)
+            elif not stat.S_ISDIR(info.st_mode):
+                raise InputError(f"{shown(self._path)}: {shown(step)} is no folder. Check the path.")
+            else:
+                self._enter(name, step)
+        raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+
+    def _look(self, name: str, step: str) -> tuple[os.stat_result | None, str | None]:
+        """What ``name`` is, and where it leads if it is a link; nothing can come between the two where the system has _PATH."""
+        try:
+            if not _PATH:
+                info = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
+                return info, os.readlink(name, dir_fd=self.handle) if stat.S_ISLNK(info.st_mode) else None
+            found = os.open(name, _PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.handle)
+            try:
+                info = os.fstat(found)
+                return info, os.readlink("", dir_fd=found) if stat.S_ISLNK(info.st_mode) else None
+            finally:
+                os.close(found)
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise self._unreachable(step, error) from None
+
+    def _enter(self, name: str, step: str) -> None:
+        try:
+            folder = os.open(name, _FOLDER, dir_fd=self.handle)
+        except OSError as error:
+            raise self._unreachable(step, error) from None
+        os.close(self.handle)
+        self.where, self.handle = step, folder
+
+    def _follow(self, step: str, info: os.stat_result, target: str, parts: list[str]) -> list[str]:
+        if self._watcher:
+            self._watcher.check(self._path, step, info, self.handle)
+        self._links.append((len(parts), target))
+        if len(self._links) > _MOST_LINKS:
+            raise InputError(f"{shown(self._path)} goes through links in a circle. Remove them.")
+        if target.startswith("/"):
+            self._enter("/", "/")
+        return _parts(target) + parts
+
+    def _missing(self, parts: list[str]) -> Place:
+        path = shown(self._path)
+        for after, target in self._links:
+            if len(parts) > after:
+                raise InputError(
+                    f"{path} leads through a link to {shown(target)}, which does not exist. Make it, or remove the link."
+                )
+        if ".." in parts:
+            raise InputError(f"{path} goes up from a folder that does not exist. Write it without '..'.")
+        place = self._place(parts[-1], tuple(parts[:-1]), False)
+        if not place.missing:
+            place.check(None)
+        return place
+
+    def _final(self, name: str, step: str, info: os.stat_result) -> Place:
+        if stat.S_ISDIR(info.st_mode):
+            raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+        if not stat.S_ISREG(info.st_mode):
+            raise InputError(f"{shown(self._path)} is no plain file but a device, pipe or socket. Give another path.")
+        place = self._place(name, (), True)
+        place.check(info)
+        return place
+
+    def _place(self, name: str, missing: tuple[str, ...], exists: bool) -> Place:
+        return Place(self._path, self.where, self.handle, name, missing, exists, self._watcher)
+
+    def _unreachable(self, step: str, error: OSError) -> InputError:
+        return InputError(f"{shown(self._path)} cannot be reached: {error.strerror} ({shown(step)}).")
+
+
+def owner_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user id {uid}"
+
+
+def _named(path: str, step: str) -> str:
+    return shown(path) if step == path else f"{shown(path)} leads through {shown(step)}, which"
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]

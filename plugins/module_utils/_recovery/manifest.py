@@ -1,0 +1,231 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE to the collection.
+"""The manifest of a bare Pod or a Job as a person applied it, and whether its replacement equals it. Pure.
+
+The server notes in managedFields what a writer sent before any admission saw it (apiserver pkg/endpoints/handlers/create.go).
+So what no writer owns was added by admission, the ServiceAccount's pull secrets among it, and is added again to the next one.
+
+Admission decides by who creates an object. Whoever runs this may be exempt from a policy that set a field of the old one, so
+the answer of a trial is compared with it. Where a field is another one, nothing is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from .._text import listed, shown
+from .model import MIRROR, has_run
+from .owners import job_manifest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+# the token of its ServiceAccount, which the server itself adds to a Pod
+_TOKEN_VOLUME = "kube-api-access-"
+_NOTES = ("labels", "annotations")
+_ITEMS = {"containers": "container", "initContainers": "init container", "volumes": "volume"}
+
+
+def pod_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The Pod with what its writers own, under its name."""
+    fields = _written_fields(item["metadata"])
+    owned = _owned(item, fields) if fields else {}
+    return _pod(item, owned.get("metadata") or {}, owned.get("spec") or {})
+
+
+def manifest_as_it_was(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The Pod with all that admission added, for no other admission to add it: but not tied to the node it was on."""
+    node = pod_manifest(item)["spec"].get("nodeName")
+    spec = {name: value for name, value in item["spec"].items() if name != "nodeName" or node}
+    return _pod(item, item["metadata"], spec)
+
+
+def may_not_be_replaced(item: Mapping[str, t.Any]) -> str:
+    """Why a bare Pod cannot be made anew without losing something, or an empty text."""
+    metadata, spec = item["metadata"], item["spec"]
+    if MIRROR in (metadata.get("annotations") or {}):
+        return "it is a static Pod: its file on the node makes it"
+    if metadata.get("finalizers"):
+        return f"it has finalizers ({listed(metadata['finalizers'], 3)}), which would hold its name"
+    if metadata.get("ownerReferences"):
+        owner = metadata["ownerReferences"][0]
+        return f"{shown(str(owner.get('kind')))} {shown(str(owner.get('name')))} owns it, though it is no controller of it"
+    if spec.get("ephemeralContainers"):
+        return "somebody is debugging it: it has ephemeral containers, which no new Pod may have"
+    if has_run(item.get("status")):
+        return "one of its containers has run already, and what it left in the Pod would be lost"
+    return _added(item)
+
+
+def _added(item: Mapping[str, t.Any]) -> str:
+    """What admission put into a Pod that it would put there once more, out of who knows what."""
+    spec = pod_manifest(item)["spec"]
+    sent_items = [one for kind in _ITEMS for one in spec.get(kind) or ()]
+    if not spec.get("containers") or not all("name" in one for one in sent_items):
+        return "its managedFields are gone or cut, so nobody knows what in it was added by admission and would come twice"
+    for kind, word in _ITEMS.items():
+        sent = {one["name"] for one in spec.get(kind) or ()}
+        added = [one["name"] for one in item["spec"].get(kind) or () if one["name"] not in sent]
+        strange = [name for name in added if kind != "volumes" or not name.startswith(_TOKEN_VOLUME)]
+        if strange:
+            return f"an admission controller has added {word} {listed(strange, 3)}, which would come twice"
+    return ""
+
+
+def _pod(item: Mapping[str, t.Any], metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    notes = {name: metadata[name] for name in _NOTES if metadata.get(name)}
+    named = {"name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**named, **notes}, "spec": dict(spec)}
+
+
+def _written_fields(metadata: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The fields that somebody owns, but for what the cluster writes through a subresource (FieldsV1)."""
+    fields: dict[str, t.Any] = {}
+    for entry in metadata.get("managedFields") or ():
+        if not entry.get("subresource"):
+            _add(fields, entry.get("fieldsV1") or {})
+    return fields
+
+
+def _add(fields: dict[str, t.Any], more: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Into ``fields``, whose mappings are its own."""
+    for key, within in more.items():
+        known, is_tree = fields.get(key), isinstance(within, dict)
+        if known and is_tree:
+            _add(known, within)
+        elif key not in fields:
+            fields[key] = _add({}, within) if is_tree else {}
+    return fields
+
+
+def _owned(value: t.Any, fields: Mapping[str, t.Any]) -> t.Any:
+    """The part of a value that the fields name. A field without fields of its own stands for all that is below it."""
+    if not fields:
+        return value
+    if isinstance(value, dict):
+        return {name: _owned(value[name], fields[f"f:{name}"]) for name in value if f"f:{name}" in fields}
+    if isinstance(value, list):
+        entries = _Entries(fields)
+        return [_owned(one, within) for one, within in ((one, entries.of(one)) for one in value) if within is not None]
+    return value
+
+
+class _Entries:
+    """The fields within each entry of a list, found by the value of the entry, or by the values of some of its members."""
+
+    def __init__(self, fields: Mapping[str, t.Any]) -> None:
+        self._by_value: dict[str, t.Any] = {}
+        self._by_members: dict[tuple[str, ...], dict[str, t.Any]] = {}
+        for path, within in fields.items():
+            kind, _colon, text = path.partition(":")
+            try:
+                key = json.loads(text) if kind in ("k", "v") else None
+            except (ValueError, RecursionError):
+                continue
+            if kind == "v":
+                self._by_value[_mark(key)] = within
+            elif key and isinstance(key, dict):
+                names = tuple(sorted(key))
+                self._by_members.setdefault(names, {})[_mark([key[name] for name in names])] = within
+
+    def of(self, one: t.Any) -> Mapping[str, t.Any] | None:
+        """None where nobody owns the entry."""
+        if isinstance(one, dict):
+            for names, known in self._by_members.items():
+                within = known.get(_mark([one[name] for name in names])) if all(name in one for name in names) else None
+                if within is not None:
+                    return t.cast("Mapping[str, t.Any]", within)
+        return self._by_value.get(_mark(one)) if self._by_value else None
+
+
+def _mark(value: t.Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+# the token of its ServiceAccount: admission ServiceAccount adds it under a random name
+_TOKEN_VOLUME_NAME = re.compile(r"kube-api-access-[a-z0-9]{5}")
+_CONTAINERS = ("containers", "initContainers")
+# admission PodTopologyLabels copies them when the scheduler has chosen a node
+_OF_THE_NODE = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
+
+
+def pod_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
+    """The fields in which ``new`` is not what ``old`` is, or an empty text.
+
+    Of the spec all count but what is another one in every new Pod: the node that the scheduler chose, the random name of the
+    token's volume, and pull secrets that were added. A label or an annotation that is lost or changed counts, since policies
+    select by them; one that only a subresource wrote (a kubelet, a network) does not.
+    """
+    before, after = _pod_spec(old), _pod_spec(new)
+    wanted = {one.get("name") for one in after.pop("imagePullSecrets", None) or ()}
+    lost = [one.get("name") for one in before.pop("imagePullSecrets", None) or () if one.get("name") not in wanted]
+    fields = _different(before, after, "spec") + (["spec.imagePullSecrets"] if lost else [])
+    return listed([*fields, *_lost_notes(old, new)])
+
+
+def job_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
+    """The same for Jobs, without what the server generates for each."""
+    before, after = job_manifest(old), job_manifest(new)
+    return listed([*_different(before["spec"], after["spec"], "spec"), *_lost_notes(before, after)])
+
+
+def _pod_spec(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Without the node, and with one name for the token's volume where there is just one."""
+    spec = {name: value for name, value in item["spec"].items() if name != "nodeName"}
+    volumes = spec.get("volumes") or []
+    tokens = [one["name"] for one in volumes if _TOKEN_VOLUME_NAME.fullmatch(one["name"]) and "projected" in one]
+    if len(tokens) != 1:
+        return spec
+    spec["volumes"] = _renamed(volumes, tokens[0])
+    for kind in _CONTAINERS:
+        if spec.get(kind):
+            spec[kind] = [
+                {**one, "volumeMounts": _renamed(one["volumeMounts"], tokens[0])} if one.get("volumeMounts") else one
+                for one in spec[kind]
+            ]
+    return spec
+
+
+def _renamed(items: Sequence[Mapping[str, t.Any]], name: str) -> list[Mapping[str, t.Any]]:
+    return [{**one, "name": "kube-api-access"} if one.get("name") == name else one for one in items]
+
+
+def _different(old: t.Any, new: t.Any, path: str) -> list[str]:
+    """Paths of what is not equal."""
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = sorted({**old, **new})
+        return [one for name in names for one in _different(old.get(name), new.get(name), f"{path}.{name}")]
+    if isinstance(old, list) and isinstance(new, list) and _names(old) and _names(old) == _names(new):
+        return [one for before, after in zip(old, new) for one in _different(before, after, f"{path}[{before['name']}]")]
+    return [path]
+
+
+def _names(items: Sequence[t.Any]) -> list[t.Any]:
+    """The names of a list whose entries all have one, else nothing."""
+    return [one["name"] for one in items] if all(isinstance(one, dict) and "name" in one for one in items) else []
+
+
+def _lost_notes(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> list[str]:
+    """Labels and annotations that are gone or changed."""
+    before, after = old["metadata"], new["metadata"]
+    return [
+        f"metadata.{kind}[{name}]"
+        for kind in ("labels", "annotations")
+        for name, value in sorted((before.get(kind) or {}).items())
+        if (after.get(kind) or {}).get(name) != value and not _of_this_one(before, kind, name)
+    ]
+
+
+def _of_this_one(metadata: Mapping[str, t.Any], kind: str, name: str) -> bool:
+    """Whether it tells where this very Pod is: copied from its node, or written through a subresource alone."""
+    writers = [
+        bool(entry.get("subresource"))
+        for entry in metadata.get("managedFields") or ()
+        if f"f:{name}" in (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(f"f:{kind}") or {})
+    ]
+    return all(writers) if writers else name in _OF_THE_NODE
