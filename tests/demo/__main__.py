@@ -13,7 +13,7 @@ import lab
 
 from .cluster_view import ClusterView
 from .ground import INSTANCE, DemoError, bring_up, own
-from .story import tell
+from .story import narrate
 
 
 def down() -> None:
@@ -27,7 +27,7 @@ def down() -> None:
 
 
 def main() -> int:
-    commands = {"up": lambda: tell(bring_up()), "down": down}
+    commands = {"up": lambda: narrate(bring_up()), "down": down}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print("usage: python -m demo up|down", file=sys.stderr)
         return 2

@@ -24,7 +24,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """``image`` is private; None means that there is none, or no node to run it, for the reason in ``no_pods``."""
+    """``image`` is private; None if there is no node that runs it, with the reason in ``no_pods``."""
 
     folder: Path
     kubeconfig: str

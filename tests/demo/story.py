@@ -18,7 +18,7 @@ PLAYBOOK = "pullpass.registry.rollout"
 _QUIETLY = ("-e", "cluster_pull_access_canary_image=")
 
 
-def tell(ground: Ground) -> None:
+def narrate(ground: Ground) -> None:
     """From Pods that cannot pull to Pods that run. Raises DemoError where it does not come out so."""
     view = ClusterView.of(ground)
     say(

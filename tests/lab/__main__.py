@@ -91,7 +91,7 @@ def parse() -> argparse.Namespace:
     ending = command("down", run_down, "End a lab and remove all of it except the built programs.").add_mutually_exclusive_group()
     instance(ending)
     ending.add_argument("--all", action="store_true", help="every lab of this checkout")
-    asking = command("status", run_status, "Tell what runs; exits with 1 if something does not.")
+    asking = command("status", run_status, "Report what runs; the exit status is 1 if something does not run.")
     instance(asking)
     asking.add_argument("--json", action="store_true", help="all of it, passwords included")
     command("build", run_build, "Only build the programs.")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What goes wrong in the lab, told in one sentence."""
+"""Failures of the lab, each in one sentence."""
 
 from __future__ import annotations
 

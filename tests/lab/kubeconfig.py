@@ -11,7 +11,7 @@ from .files import write_private_json
 
 
 def write_kubeconfig(path: Path, ca: Path, logins: dict[str, tuple[str, str]]) -> Path:
-    """Write one context for each name in `logins`, which tells its server and token; JSON is YAML as well."""
+    """Write one context for each name in `logins`, with its server and token. JSON is valid YAML."""
     authority = base64.b64encode(ca.read_bytes()).decode()
     content: dict[str, Any] = {
         "apiVersion": "v1",

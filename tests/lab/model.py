@@ -27,7 +27,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry with TLS; `flavour` tells how one logs in: "basic" (htpasswd) or "bearer" (token server)."""
+    """A registry with TLS; `flavour` says how clients log in: "basic" (htpasswd) or "bearer" (token server)."""
 
     name: str
     flavour: str

@@ -68,7 +68,7 @@ class Instance:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this instance from those of other checkouts in names which are seen on the whole machine."""
+        """Distinguishes this instance from those of other checkouts in names that the whole machine shares."""
         return hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
 
     @property

@@ -59,7 +59,7 @@ def wait_until(what: str, ready: Callable[[], bool], processes: Processes, *need
                 raise LabError(f"{name} ended before {what}.", processes.tail(name))
         if time.monotonic() > deadline:
             logs = "\n".join(processes.tail(name) for name in needed)
-            raise LabError(f"Waited {seconds:.0f} s in vain until {what}.", logs)
+            raise LabError(f"Timed out after {seconds:.0f} s: waited until {what}.", logs)
         time.sleep(0.1)
 
 

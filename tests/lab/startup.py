@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What the caller wants; `node` None means: if it can run here."""
 
     clusters: int
@@ -56,15 +56,15 @@ class Wish:
         return None
 
 
-def bring_up(instance: str, wish: Wish, report: Report) -> Lab:
-    wish.check()
+def bring_up(instance: str, request: Request, report: Report) -> Lab:
+    request.check()
     place = Instance.named(instance)
     with place.locked(report):
         running = _running(place, report)
         if running:
-            return _kept(running, wish, report)
+            return _kept(running, request, report)
         started = time.monotonic()
-        lab = _start(place, wish, report)
+        lab = _start(place, request, report)
         report(f"lab {instance} is up after {time.monotonic() - started:.0f} s: kubeconfig {lab.kubeconfig}")
         return lab
 
@@ -94,8 +94,8 @@ def _faults(place: Instance, lab: Lab) -> list[str]:
     return [f"{url} does not answer" for url, token, good in checks if http_status(url, context, token) != good]
 
 
-def _kept(lab: Lab, wish: Wish, report: Report) -> Lab:
-    missing = wish.missing_in(lab)
+def _kept(lab: Lab, request: Request, report: Report) -> Lab:
+    missing = request.missing_in(lab)
     if missing:
         raise LabError(
             f"Lab {lab.instance} runs already but lacks {missing}: end it first with "
@@ -105,16 +105,16 @@ def _kept(lab: Lab, wish: Wish, report: Report) -> Lab:
     return lab
 
 
-def _start(place: Instance, wish: Wish, report: Report) -> Lab:
-    reason = "not wanted" if wish.node is False else why_no_node(report)
-    if wish.node and reason:
+def _start(place: Instance, request: Request, report: Report) -> Lab:
+    reason = "not wanted" if request.node is False else why_no_node(report)
+    if request.node and reason:
         raise LabError(f"No node can run here: {reason}.")
     programs = build(report)
     place.prepare()
     try:
         authority = Authority(place.directory / "certificates")
         ground = Ground(place, Processes(place), authority, programs, report)
-        lab = _start_parts(ground, wish, reason)
+        lab = _start_parts(ground, request, reason)
         lab.save()
     except BaseException:
         end(place)
@@ -130,14 +130,14 @@ def _keep_only_logs(place: Instance) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _start_parts(ground: Ground, wish: Wish, reason: str | None) -> Lab:
+def _start_parts(ground: Ground, request: Request, reason: str | None) -> Lab:
     place, users = ground.instance, new_users()
     node = None if reason else f"{place.name}-node"
-    clusters, registries = _start_servers(ground, wish, node, users)
+    clusters, registries = _start_servers(ground, request, node, users)
     ground.report("pushing the private image ...")
     images = {registry.name: push_image(ground, registry, users) for registry in registries}
     if node:
-        reason = _start_node(ground, clusters[0], registries, needed=bool(wish.node))
+        reason = _start_node(ground, clusters[0], registries, needed=bool(request.node))
         if reason:
             clusters[0] = replace(clusters[0], node=None)
     if reason:
@@ -158,14 +158,16 @@ def _start_parts(ground: Ground, wish: Wish, reason: str | None) -> Lab:
     )
 
 
-def _start_servers(ground: Ground, wish: Wish, node: str | None, users: dict[str, str]) -> tuple[list[Cluster], list[Registry]]:
+def _start_servers(
+    ground: Ground, request: Request, node: str | None, users: dict[str, str]
+) -> tuple[list[Cluster], list[Registry]]:
     """All at the same time: most of their start is waiting."""
     ground.report("starting etcd ...")
     shared = start_etcd(ground)
-    names = [f"c{number}" for number in range(1, wish.clusters + 1)]
-    ground.report(f"starting the control plane of {', '.join(names)} and the registries {', '.join(wish.registries)} ...")
-    with ThreadPoolExecutor(max_workers=len(names) + len(wish.registries)) as pool:
-        registries = [pool.submit(start_registry, ground, flavour, users) for flavour in wish.registries]
+    names = [f"c{number}" for number in range(1, request.clusters + 1)]
+    ground.report(f"starting the control plane of {', '.join(names)} and the registries {', '.join(request.registries)} ...")
+    with ThreadPoolExecutor(max_workers=len(names) + len(request.registries)) as pool:
+        registries = [pool.submit(start_registry, ground, flavour, users) for flavour in request.registries]
         clusters = [pool.submit(start_cluster, ground, shared, name, node if name == "c1" else None) for name in names]
         try:
             return [part.result() for part in clusters], [part.result() for part in registries]
@@ -176,7 +178,7 @@ def _start_servers(ground: Ground, wish: Wish, node: str | None, users: dict[str
 
 
 def _start_node(ground: Ground, cluster: Cluster, registries: list[Registry], needed: bool) -> str | None:
-    """None once the node is Ready; a node that was only tried for may fail, and the reason is told."""
+    """None once the node is Ready; an optional node may fail, and the reason is reported."""
     ground.report(f"starting node {cluster.node} (containerd and kubelet) for {cluster.name} ...")
     try:
         kubernetes_node.start_node(ground, cluster, registries)
@@ -191,4 +193,4 @@ def _start_node(ground: Ground, cluster: Cluster, registries: list[Registry], ne
 
 
 def up(instance: str, clusters: int, node: bool | None, registries: Sequence[str], report: Report) -> Lab:
-    return bring_up(instance, Wish(clusters, node, tuple(dict.fromkeys(registries))), report)
+    return bring_up(instance, Request(clusters, node, tuple(dict.fromkeys(registries))), report)

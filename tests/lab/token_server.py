@@ -126,9 +126,9 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"token": token, "access_token": token, "expires_in": _LIFETIME_SECONDS}
         self._answer(200, answer, user=user, asked=scopes, granted=access)
 
-    def _answer(self, status: int, content: dict[str, Any], **told: Any) -> None:
+    def _answer(self, status: int, content: dict[str, Any], **fields: Any) -> None:
         line = {"time": time.time(), "method": self.command, "path": urlsplit(self.path).path, "status": status}
-        print(json.dumps({**line, **told}), flush=True)
+        print(json.dumps({**line, **fields}), flush=True)
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

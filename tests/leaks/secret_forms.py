@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Secrets that layers like to change, and the forms in which they turn up. Knows nothing of how plugins/ masks them."""
+"""Secrets that layers often transform, and the forms that they take. Independent of how plugins/ masks them."""
 
 from __future__ import annotations
 

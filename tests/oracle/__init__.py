@@ -62,10 +62,10 @@ class Oracle(AbstractContextManager["Oracle"]):
         assert self._process.stdout
         self._process.stdin.write(case.question.encode() + b"\n")
         self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self._process.stdout.readline())
-        credentials = [(base64.b64decode(user), base64.b64decode(password)) for user, password in told["credentials"]]
-        assert told["found"] is bool(credentials)
-        return Answer(_error(told["error"]), _image(told), told["ignored"], credentials)
+        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        credentials = [(base64.b64decode(user), base64.b64decode(password)) for user, password in result["credentials"]]
+        assert result["found"] is bool(credentials)
+        return Answer(_error(result["error"]), _image(result), result["ignored"], credentials)
 
 
 def _error(text: str | None) -> str | None:
@@ -74,9 +74,9 @@ def _error(text: str | None) -> str | None:
     return next((kind for words, kind in _ERRORS.items() if words in text), "syntax")
 
 
-def _image(told: dict[str, Any]) -> tuple[str, str | None, str | None] | None:
-    if told["image_error"] is not None:
+def _image(result: dict[str, Any]) -> tuple[str, str | None, str | None] | None:
+    if result["image_error"] is not None:
         return None
     # the kubelet gives an image without tag and digest the tag latest
-    tag = None if told["tag"] == "latest" else told["tag"] or None
-    return told["repository"], tag, told["digest"] or None
+    tag = None if result["tag"] == "latest" else result["tag"] or None
+    return result["repository"], tag, result["digest"] or None

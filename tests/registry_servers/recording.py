@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A server that records every request, and answers as it is told, down to the single byte and its time."""
+"""A server that records every request, and answers with the bytes and the pauses that a test gives."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """``body`` may be anything that JSON can say. ``pieces`` come after it, each when its turn is."""
+    """``body`` is any JSON value. ``pieces`` follow it, one at a time."""
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
@@ -74,7 +74,7 @@ Answer = Reply | bytes | Iterable[bytes]
 
 
 def error(status: int, code: str = "", message: str = "", *headers: tuple[str, str]) -> Reply:
-    """An error as registries tell it."""
+    """An error document as registries send it."""
     return Reply(status, headers, {"errors": [{"code": code, "message": message, "detail": None}]})
 
 
@@ -150,7 +150,7 @@ class _Server(socketserver.ThreadingTCPServer):
     owner: RecordingServer
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """A client that does not trust this server, or has read enough, goes away: OSError. All else shall be seen."""
+        """A client that does not trust this server, or has read enough, disconnects: OSError. Any other error is shown."""
         if not isinstance(sys.exc_info()[1], OSError):
             traceback.print_exc()
 

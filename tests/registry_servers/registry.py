@@ -63,7 +63,7 @@ def manifest() -> Reply:
 
 
 def granting(*allowed: str) -> Callable[[list[str], int], str]:
-    """For ``TokenServer.make``: tokens that tell what they grant, which is what is asked for as far as it is ``allowed``."""
+    """For ``TokenServer.make``: tokens that contain what they grant: the requested scope as far as it is ``allowed``."""
 
     def make(scopes: list[str], number: int) -> str:
         asked = [scope.split(":") for scope in scopes]

@@ -37,7 +37,7 @@ class Authority:
 
 @dataclass
 class Serving:
-    """``serve(answer)`` starts a server that is gone after the test, with TLS for its address and these names."""
+    """``serve(answer)`` starts a server for one test, with TLS for its address and these names."""
 
     authority: Authority
     stack: ExitStack
