@@ -6,7 +6,13 @@ from __future__ import annotations
 
 
 class PullpassError(Exception):
-    """Base of all errors that a person is meant to read."""
+    """Base of all errors that a person is meant to read.
+
+    ``pause``: the least number of seconds before the same request may be sent again, None where a repeat is not safe or has
+    no effect.
+    """
+
+    pause: float | None = None
 
 
 class InputError(PullpassError):
@@ -22,19 +28,14 @@ class ClusterError(PullpassError):
 
 
 class Unreachable(ClusterError):
-    """No connection came about, so nothing was sent. ``pause`` as in RequestError."""
-
-    pause: float | None = None
+    """There is no connection, so nothing was sent."""
 
 
 class RequestError(PullpassError):
     """The API server answered one request with something else than success.
 
-    ``kind`` is one of the constants of _cluster/refusals.py, ``status`` the HTTP status. ``pause`` is the least number of
-    seconds before the same request may be sent again, None where that is not safe or of no use.
+    ``kind`` is one of the constants of _cluster/errors.py, ``status`` the HTTP status.
     """
-
-    pause: float | None = None
 
     def __init__(self, message: str, kind: str, status: int) -> None:
         super().__init__(message)

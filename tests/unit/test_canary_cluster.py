@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._canary import cluster as room
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, Target
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
@@ -45,7 +45,7 @@ class Answers:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
 
 
 def cluster(answers: Answers) -> CanaryCluster:
@@ -59,7 +59,7 @@ def test_a_pod_whose_creation_was_not_answered_is_found_by_its_run() -> None:
 
 
 def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> None:
-    answers = Answers(BROKEN, {"kind": "PodList", "items": []}, BROKEN, {"kind": "PodList", "items": []}, BROKEN)
+    answers = Answers(*[BROKEN, {"kind": "PodList", "items": []}] * 3)
     with pytest.raises(RequestError, match="the connection broke"):
         cluster(answers).create(TARGET)
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile import apply as room
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
 
@@ -24,7 +24,7 @@ KEEP = Step("unchanged")
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
 
 
 def broken(kind: str, status: int = 0) -> RequestError:
@@ -204,15 +204,14 @@ def test_tries_end_and_the_last_reason_is_told() -> None:
     store.before = lambda one, namespace: one.put(namespace, "y")
     (outcome,) = run(store, add, "a")
     assert outcome.step.action == "failed"
-    assert outcome.step.message.startswith("gave up after 12 tries, each overtaken by another writer")
-    assert outcome.step.message.endswith("broken off: the server's conflict")
+    assert outcome.step.message.startswith("gave up after 12 attempts: the server's conflict")
     assert store.calls.count("patch a") == 12
 
 
 def test_pauses_between_tries_grow_and_stay_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(room.time, "sleep", pauses.append)
-    monkeypatch.setattr(room.random, "uniform", lambda _low, high: high)
+    monkeypatch.setattr(retry.time, "sleep", pauses.append)
+    monkeypatch.setattr(retry.random, "uniform", lambda _low, high: high)
     store = Store({"a": "y"})
     store.before = lambda one, namespace: one.put(namespace, "y")
     run(store, add, "a")

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import replace as replacement_room
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
@@ -191,9 +191,12 @@ def test_a_dry_run_without_the_right_tells_the_plan_alone() -> None:
     assert (done.action, "not checked by the server" in done.message) == ("evicted", True)
 
 
-def test_two_budgets_for_one_pod_are_told_as_a_block_and_not_as_an_error_of_the_server() -> None:
-    told = fails(refusals.UNDECIDED, "This pod has more than one PodDisruptionBudget, which the eviction does not support")
-    assert evictor(Server(told))(stuck()).action == BUSY
+def test_two_budgets_for_one_pod_block_the_eviction() -> None:
+    message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    body = json.dumps({"kind": "Status", "reason": "InternalError", "message": message}).encode()
+    answer = refusal(Request("create", "pods/eviction", "team-a", "web"), "https://c1", 500, body)
+    assert isinstance(answer, RequestError)
+    assert (answer.kind, answer.status) == (refusals.BUDGET, 500)
 
 
 def test_once_the_cluster_is_lost_nothing_more_is_sent() -> None:
@@ -210,7 +213,7 @@ OLD = {"metadata": {"name": "web", "namespace": "team-a"}, "spec": {"new": False
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacement_room.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
 
 
 def make_anew(

@@ -9,7 +9,6 @@ pkg/admission/plugin/webhook and policy/validating).
 from __future__ import annotations
 
 import re
-import time
 import typing as t
 
 from .._cluster.answers import checked_table
@@ -17,10 +16,11 @@ from .._cluster.errors import CONFLICT, FORBIDDEN, MALFORMED, NOT_FOUND, QUOTA, 
 from .._cluster.kinds import resource_path
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, Seen, list_all
+from .._cluster.retry import GaveUp, Patience, has_kind, retry
 from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._credentials.redact import foreign_text
-from .._errors import ClusterError, RequestError
+from .._errors import ClusterError, PullpassError, RequestError
 from .model import LABEL, SMALL, TABLE, Leftover, leftovers, manifest
 from .verdict import Event, found_event
 
@@ -96,12 +96,10 @@ def refusal_told(error: RequestError) -> str:
 
 
 Item = t.Mapping[str, t.Any]
-# A kubelet writes its Pod's status a few times in a second: each try to delete it reads anew what was written (seconds)
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-# the default ServiceAccount of a new namespace, and others that count the same quota at the same time
-_PATIENCE = 10.0
-_PAUSE = 0.25
-_UNDECIDED_TRIES = 3
+# A kubelet writes the status of its Pod a few times in a second
+_REMOVAL = Patience(attempts=6, pause=0.05, longest=1.6)
+# A new namespace has no default ServiceAccount yet, and several writers may use the same quota
+_CREATION = Patience(seconds=10.0, undecided=3, pause=0.25, longest=0.25)
 # what a LimitRange wants for a container and for a Pod may only come out one after the other
 _FITTINGS = 4
 
@@ -138,25 +136,27 @@ class CanaryCluster:
 
     def create(self, target: Target) -> Item:
         """The Pod as it was admitted. Raises RequestError, or ClusterError, after what may pass has been waited for."""
-        resources: Resources = self._canary.resources or SMALL
-        give_up = time.monotonic() + _PATIENCE
-        undecided = fitted = 0
-        while True:
-            try:
-                return self._pods.create(target.namespace, manifest(self._canary, target, resources))
-            except RequestError as error:
-                fitting = None if self._canary.resources or fitted == _FITTINGS else obeyed(resources, error)
-                undecided += error.kind == UNDECIDED
-                passing = self._may_pass(error) and undecided < _UNDECIDED_TRIES and time.monotonic() < give_up
-                if fitting is None and not passing:
-                    raise
-            if fitting is not None:
-                resources, fitted = fitting, fitted + 1
-                continue
-            time.sleep(_PAUSE)
-            made = self._made(target)
-            if made is not None:
-                return made
+        own = self._canary.resources
+        resources, fittings = (own, 0) if own else (SMALL, _FITTINGS)
+        try:
+            return retry(
+                lambda: self._create_fitted(target, resources, fittings),
+                _CREATION,
+                self._may_pass,
+                lambda _error: self._made(target),
+            )
+        except GaveUp as gave_up:
+            raise gave_up.error from None
+
+    def _create_fitted(self, target: Target, resources: Resources, fittings: int) -> Item:
+        """With the resources that a LimitRange asks for, unless the task names them."""
+        try:
+            return self._pods.create(target.namespace, manifest(self._canary, target, resources))
+        except RequestError as error:
+            fitting = obeyed(resources, error) if fittings else None
+            if fitting is None:
+                raise
+        return self._create_fitted(target, fitting, fittings - 1)
 
     def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
         """Name -> each Pod of this run, and namespace -> why none could be listed there."""
@@ -177,31 +177,32 @@ class CanaryCluster:
 
     def remove(self, namespace: str, name: str, seen: Seen) -> str:
         """Removes this very Pod. An empty text once it is gone, else what was in the way."""
-        trouble = ""
+
+        def attempt() -> str:
+            self._pods.delete(namespace, name, seen)
+            return ""
+
+        def check(_error: PullpassError) -> str | None:
+            nonlocal seen
+            now = self._named(namespace, name, {})
+            if now is None or now["metadata"]["uid"] != seen.uid:
+                return ""
+            seen = seen_in(now)
+            return None
+
         try:
-            for pause in _PAUSES:
-                try:
-                    self._pods.delete(namespace, name, seen)
-                    return ""
-                except RequestError as error:
-                    if error.kind not in (CONFLICT, UNDECIDED):
-                        return "" if error.kind == NOT_FOUND else str(error)
-                    trouble = str(error)
-                time.sleep(pause)
-                now = self._named(namespace, name, {})
-                if now is None or now["metadata"]["uid"] != seen.uid:
-                    return ""
-                seen = seen_in(now)
+            return retry(attempt, _REMOVAL, lambda error: has_kind(error, CONFLICT, UNDECIDED), check)
+        except GaveUp as gave_up:
+            return str(gave_up.error)
         except (ClusterError, RequestError) as error:
-            return str(error)
-        return trouble
+            return "" if has_kind(error, NOT_FOUND) else str(error)
 
     @property
     def _label(self) -> dict[str, str]:
         return labels_equal({LABEL: self._canary.run})
 
-    def _may_pass(self, error: RequestError) -> bool:
-        if self._pods.dry_run:
+    def _may_pass(self, error: PullpassError) -> bool:
+        if self._pods.dry_run or not isinstance(error, RequestError):
             return False
         new = self._canary.account == "default" and lacks_account(error)
         return new or error.kind in (CONFLICT, UNDECIDED)

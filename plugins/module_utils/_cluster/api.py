@@ -8,7 +8,6 @@ import contextlib
 import functools
 import json
 import threading
-import time
 import typing as t
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from .._errors import ClusterError, RequestError, Unreachable
 from .answers import Answer, TooLarge, bounded_answer
 from .client import connect
 from .errors import MALFORMED, THROTTLED, UNDECIDED, Request, failure_words, is_untrusted, refusal
+from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +29,8 @@ with contextlib.suppress(ImportError):  # told by connect(), before anything her
 FIELD_MANAGER = "pullpass.registry"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# A server that throttles or restarts is waited for this long (seconds) per request, in tries of doubling distance
-_PATIENCE = 30.0
-_FIRST_PAUSE = 0.5
+# For one request to a server that throttles or restarts
+_PATIENCE = Patience(seconds=30.0, pause=0.5)
 # An answer is complete within this many times the time-out, which is for each part of it
 _PARTS = 10
 # An object has 1.5 MiB at most (etcd), and a list 500 of them (listing.py)
@@ -87,21 +86,12 @@ class Api:
         url = f"{self._connection.server}{path}" + (f"?{urlencode(query)}" if query else "")
         if body is not None and request.writes_secret:
             remember_body(body)
-        give_up = time.monotonic() + _PATIENCE
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return self._once(request, url, body, accept)
-            except (RequestError, Unreachable) as error:
-                if error.pause is None:
-                    raise
-                pause = max(pause, error.pause)
-                if time.monotonic() + pause > give_up:
-                    raise
-            time.sleep(pause)
-            pause *= 2
+        try:
+            return retry(lambda: self._send_once(request, url, body, accept), _PATIENCE, lambda error: error.pause is not None)
+        except GaveUp as gave_up:
+            raise gave_up.error from None
 
-    def _once(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> dict[str, t.Any]:
+    def _send_once(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> dict[str, t.Any]:
         answer = self._exchange(request, url, body, accept)
         if answer.status < 300:
             return self._decoded(request, answer.data)

@@ -95,6 +95,8 @@ _REFUSED_BY = (
 _SUBJECT = re.compile(r'[a-z]+(?:\.[a-z0-9.-]+)? "[^"]*" is forbidden: ')
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _NOT_REPEATED = "Its text is not repeated, since it may hold the Secret"
+# An eviction has no better answer for it (kubernetes pkg/registry/core/pod/storage/eviction.go)
+_SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
 # metav1.StatusReason
 _REASONS = frozenset(
     (
@@ -148,6 +150,8 @@ def refusal(request: Request, server: str, status: int, body: bytes) -> Exceptio
     words = foreign_text(_message(answer), 500) or f"HTTP {status}"
     if status == 429 and "DisruptionBudget" in _reasons(answer):
         return RequestError(f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or words}", BUDGET, 429)
+    if status == 500 and request.resource == "pods/eviction" and _SEVERAL_BUDGETS in _message(answer):
+        return RequestError(words, BUDGET, 500)
     kind = {404: NOT_FOUND, 409: CONFLICT, 410: EXPIRED, 429: THROTTLED}.get(status)
     if kind is None:
         kind = UNDECIDED if status >= 500 else REFUSED

@@ -14,6 +14,7 @@ from .answers import checked_items, checked_object, kept, malformed, place_of
 from .api import FIELD_MANAGER, JSON, Api
 from .errors import EXPIRED, FORBIDDEN, MALFORMED, NOT_FOUND, Request
 from .kinds import resource_path
+from .retry import GaveUp, Patience, has_kind, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,7 +107,8 @@ class Objects:
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PAGE = 500
-_STARTS = 3
+# Each attempt reads the list from its first page
+_STARTS = Patience(attempts=3)
 # For all pages together; a list of a million objects takes some minutes
 _SECONDS = 1800.0
 Item = t.TypeVar("Item")
@@ -129,16 +131,14 @@ def list_all(
     again, twice. A malformed item is left out and handed to ``spoiled``; without that it is an error of the whole list.
     Raises RequestError or ClusterError.
     """
-    read = _Reader(api, Request("list", resource, namespace), keep, spoiled or _raise)
-    for _start in range(_STARTS):
-        try:
-            return read.pages(selectors or {}, accept)
-        except RequestError as error:
-            if error.kind != EXPIRED:
-                raise
-    raise ClusterError(
-        f"the list of {resource} changed faster than it could be read ({_STARTS} starts ended by 410 Gone). Try again later."
-    )
+    reader = _Reader(api, Request("list", resource, namespace), keep, spoiled or _raise)
+    try:
+        return retry(lambda: reader.pages(selectors or {}, accept), _STARTS, lambda error: has_kind(error, EXPIRED))
+    except GaveUp:
+        raise ClusterError(
+            f"the list of {resource} changed faster than it could be read ({_STARTS.attempts} attempts ended with 410 Gone). "
+            "Try again later."
+        ) from None
 
 
 class _Reader(t.Generic[Item]):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from .._errors import PullpassError, RequestError
 from .api import FIELD_MANAGER
 from .errors import CONFLICT, MALFORMED, NOT_FOUND, REFUSED, UNDECIDED
+from .retry import GaveUp, Patience, has_kind, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,8 +19,8 @@ if t.TYPE_CHECKING:
     from .objects import Objects, Seen
 
 
-# Seconds after each try to delete what may go, and to create what has to be there again
-_PAUSES = (0.5, 1.0, 2.0, 0.0)
+# To delete the old object, and to create the new one or the old one again
+_PATIENCE = Patience(attempts=4, pause=0.5, longest=2.0)
 # Seconds between two looks at whether the old one is gone
 _GONE_PAUSE = 0.5
 # Seconds for one that was made a moment ago
@@ -130,33 +131,35 @@ def _replace_lasting(
 
 
 def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, propagation: str | None) -> None:
-    """Raises _Lost where it may be deleted or not; after any other error (conflict: it has changed) it is not."""
-    trouble: PullpassError | None = None
-    for pause in _PAUSES:
+    """Raises _Lost where the object may or may not be deleted. After any other error it is not (conflict: it has changed)."""
+    unsure = False
+
+    def attempt() -> bool:
         try:
             objects.delete(namespace, name, seen, propagation)
-            return
-        except PullpassError as error:
-            kind = error.kind if isinstance(error, RequestError) else None
-            if kind == NOT_FOUND and trouble:
-                return
-            if kind == NOT_FOUND:
-                raise RequestError(f"{objects.resource} {name} is gone", CONFLICT, 404) from None
-            if kind != UNDECIDED and not trouble:
+        except RequestError as error:
+            if error.kind != NOT_FOUND:
                 raise
-            trouble = error
-        time.sleep(pause)
-        # the answer was lost: the delete may have come through
-        try:
-            now = objects.get(namespace, name)
-        except PullpassError as error:
-            trouble = error
-            break
+            if not unsure:
+                raise RequestError(f"{objects.resource} {name} is gone", CONFLICT, 404) from None
+        return True
+
+    def check(_error: PullpassError) -> bool | None:
+        nonlocal unsure
+        unsure = True
+        now = objects.get(namespace, name)
         if now is None or now["metadata"]["uid"] != seen.uid or "deletionTimestamp" in now["metadata"]:
-            return
+            return True
         if now["metadata"]["resourceVersion"] != seen.resource_version:
             raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
-    raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {trouble}.")
+        return None
+
+    try:
+        retry(attempt, _PATIENCE, lambda error: unsure or has_kind(error, UNDECIDED), check)
+    except PullpassError as error:
+        if unsure and not has_kind(error, CONFLICT):
+            raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {error}.") from None
+        raise
 
 
 @dataclass(frozen=True)
@@ -229,25 +232,30 @@ def _wait_until_gone(objects: Objects, namespace: str, name: str, uid: str, seco
 
 def _create_surely(objects: Objects, namespace: str, name: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any] | PullpassError:
     """The object that was made, or why not. Raises RequestError (conflict) when somebody else's took its place."""
-    trouble = PullpassError("it was not tried")
-    tried = False
-    for pause in _PAUSES:
+    unsure = False
+
+    def attempt() -> Mapping[str, t.Any]:
         try:
             return objects.create(namespace, body)
         except RequestError as error:
-            if error.kind == CONFLICT:
-                now = objects.get(namespace, name) if tried else None
-                if now is not None and _is_ours(now, body):
-                    return now
+            now = objects.get(namespace, name) if unsure and error.kind == CONFLICT else None
+            if now is None or not _is_ours(now, body):
                 raise
-            trouble = error
-            if error.kind not in (UNDECIDED, MALFORMED):
-                break
-        except PullpassError as error:
-            trouble = error
-        tried = True
-        time.sleep(pause)
-    return trouble
+            return now
+
+    def may_pass(error: PullpassError) -> bool:
+        nonlocal unsure
+        unsure = not isinstance(error, RequestError) or error.kind in (UNDECIDED, MALFORMED)
+        return unsure
+
+    try:
+        return retry(attempt, _PATIENCE, may_pass)
+    except GaveUp as gave_up:
+        return gave_up.error
+    except RequestError as error:
+        if error.kind == CONFLICT:
+            raise
+        return error
 
 
 def _is_ours(now: Mapping[str, t.Any], body: Mapping[str, t.Any]) -> bool:

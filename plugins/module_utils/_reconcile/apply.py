@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 import base64
-import random
 import threading
-import time
 import typing as t
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from .._cluster.errors import CONFLICT, FORBIDDEN, MALFORMED, NOT_FOUND, TERMINATING, UNDECIDED
 from .._cluster.replace import replace_object
+from .._cluster.retry import GaveUp, Patience, has_kind, retry
 from .._concurrency import for_each
 from .._credentials.dockerconfigjson import PULL_SECRET_KEY, read_stored_document
 from .._credentials.redact import foreign_text
-from .._errors import ClusterError, RequestError
+from .._errors import ClusterError, PullpassError, RequestError
 from .._text import in_words, listed, shown
 from .change import Step
 
@@ -110,11 +109,8 @@ def _now(path: tuple[str, ...], answer: t.Any) -> str:
     return f"is now '{foreign_text(str(answer), 80)}'" if public else "has another value"
 
 
-# Others may write the same object at the same time: each try reads it again and waits a little longer (seconds)
-_TRIES = 12
-_LONGEST_PAUSE = 1.0
-# What a server or a webhook of it cannot decide (5xx) will hardly be decided at the third try
-_UNDECIDED_TRIES = 3
+# Others may write the same object at the same time
+_PATIENCE = Patience(attempts=12, undecided=3, pause=0.04, longest=1.0, random_pauses=True)
 Stored = t.TypeVar("Stored")
 
 
@@ -178,38 +174,33 @@ class CarryOut(t.Generic[Stored]):
             return self._told(error)
 
     def _converge(self, subject: Subject[Stored]) -> Step:
-        stored = self._read(subject) if isinstance(subject.stored, Unread) else subject.stored
+        step = self.plan(self._read(subject) if isinstance(subject.stored, Unread) else subject.stored)
         unsure: Step | None = None
-        trouble: RequestError | None = None
-        undecided = tries = 0
-        while True:
-            step = self.plan(stored)
-            if step.write is None:
-                # what a broken connection left open turns out to be done
-                return _found_done(unsure, step) if unsure and step.action == "unchanged" else step
-            if tries == _TRIES or undecided == _UNDECIDED_TRIES:
-                return Step("failed", f"gave up after {tries} tries, each overtaken by another writer or broken off: {trouble}")
-            answer = self._try(subject, step)
-            tries += 1
-            if not isinstance(answer, RequestError):
-                return self._confirmed(step, answer)
-            trouble = answer
-            if trouble.kind == FORBIDDEN and self.objects.dry_run:
-                return replace(step, message=_joined(step.message, f"not checked by the server: {trouble}"))
-            if not _passes(trouble, step):
-                raise trouble
-            if trouble.kind in (UNDECIDED, MALFORMED):
-                unsure = step
-                undecided += 1
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tries)))
-            stored = self._read(subject)
 
-    def _try(self, subject: Subject[Stored], step: Step) -> Mapping[str, t.Any] | RequestError | None:
-        """The object that the server returned, None where the write returns none."""
+        def attempt() -> Step:
+            return step if step.write is None else self._confirmed(step, self._send(subject, step))
+
+        def may_pass(error: PullpassError) -> bool:
+            return isinstance(error, RequestError) and _may_have_changed(error, step)
+
+        def check(error: PullpassError) -> Step | None:
+            nonlocal step, unsure
+            if has_kind(error, UNDECIDED, MALFORMED):
+                unsure = step
+            step = self.plan(self._read(subject))
+            if step.write is not None:
+                return None
+            # what a broken connection left open turns out to be done
+            return _found_done(unsure, step) if unsure and step.action == "unchanged" else step
+
         try:
-            return self._send(subject, step)
+            return retry(attempt, _PATIENCE, may_pass, check)
+        except GaveUp as gave_up:
+            return Step("failed", f"{gave_up}. Another writer changed the object meanwhile, or the server failed. Run this again")
         except RequestError as error:
-            return error
+            if error.kind == FORBIDDEN and self.objects.dry_run and step.write is not None:
+                return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
+            raise
 
     def _confirmed(self, step: Step, answer: Mapping[str, t.Any] | None) -> Step:
         """The step, failed where admission on the server changed what was written."""
@@ -248,10 +239,10 @@ class CarryOut(t.Generic[Stored]):
         return Step("failed", str(error))
 
 
-def _passes(trouble: RequestError, step: Step) -> bool:
-    """Whether the object has changed, or may have, so that it is to be read and planned again."""
-    vanished = trouble.kind == NOT_FOUND and step.write is not None and step.write.verb != "create"
-    return vanished or trouble.kind in (CONFLICT, UNDECIDED, MALFORMED)
+def _may_have_changed(error: RequestError, step: Step) -> bool:
+    """Whether the object has changed, or may have, so that it has to be read and planned again."""
+    vanished = error.kind == NOT_FOUND and step.write is not None and step.write.verb != "create"
+    return vanished or error.kind in (CONFLICT, UNDECIDED, MALFORMED)
 
 
 def _found_done(unsure: Step, now: Step) -> Step:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from .._cluster.errors import BUDGET, CONFLICT, FORBIDDEN, NOT_FOUND, REFUSED, TERMINATING, UNDECIDED
 from .._cluster.objects import Objects, Seen, list_all
 from .._cluster.replace import Kept, Lasting, Unlike, replace_object
+from .._cluster.retry import GaveUp, Patience, has_kind, retry
 from .._cluster.validation import labels_equal
 from .._errors import ClusterError, PullpassError, RequestError
 from .manifest import job_differences, manifest_as_it_was, may_not_be_replaced, pod_differences, pod_manifest
@@ -29,10 +30,8 @@ if t.TYPE_CHECKING:
     from .model import Owner
 
 
-# each try reads the Pod again: a kubelet that writes its status meanwhile comes in between
-_TRIES_OF_EVICTION = 6
-# two budgets for one Pod are answered with 500, which would be the same the next time
-_SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
+# Each attempt reads the object again, since a kubelet or a controller may write its status at the same time
+_PATIENCE = Patience(attempts=6)
 
 
 @dataclass(frozen=True)
@@ -75,29 +74,30 @@ class Evictor:
 
     def _evict(self, pod: StuckPod) -> Done:
         now, unsure = pod, False
-        for _try in range(_TRIES_OF_EVICTION):
-            trouble = self._try(now)
-            if trouble is None:
-                return Done("evicted")
-            if trouble.kind == BUDGET or _SEVERAL_BUDGETS in str(trouble):
-                return self._refused(now, trouble)
-            if trouble.kind == FORBIDDEN and self._pods.dry_run:
-                return Done("evicted", f"not checked by the server: {trouble}")
-            if trouble.kind not in (CONFLICT, UNDECIDED, NOT_FOUND):
-                raise trouble
-            unsure = unsure or trouble.kind == UNDECIDED
+
+        def attempt() -> Done:
+            self._pods.evict(now.namespace, now.name, now.seen)
+            return Done("evicted")
+
+        def check(error: PullpassError) -> Done | None:
+            nonlocal now, unsure
+            unsure = unsure or has_kind(error, UNDECIDED)
             found = self._again(now, unsure)
             if isinstance(found, Done):
                 return found
             now = found
-        return Done("failed", f"given up after {_TRIES_OF_EVICTION} tries to evict it, run this again: {trouble}")
+            return None
 
-    def _try(self, pod: StuckPod) -> RequestError | None:
         try:
-            self._pods.evict(pod.namespace, pod.name, pod.seen)
+            return retry(attempt, _PATIENCE, lambda error: has_kind(error, CONFLICT, UNDECIDED, NOT_FOUND), check)
+        except GaveUp as gave_up:
+            return Done("failed", f"{gave_up}. The Pod was not evicted. Run this again")
         except RequestError as error:
-            return error
-        return None
+            if error.kind == BUDGET:
+                return self._refused(now, error)
+            if error.kind == FORBIDDEN and self._pods.dry_run:
+                return Done("evicted", f"not checked by the server: {error}")
+            raise
 
     def _again(self, pod: StuckPod, unsure: bool) -> StuckPod | Done:
         """The Pod as it is now, or what that settles. ``unsure``: an eviction may have come through with its answer lost."""
@@ -128,7 +128,6 @@ def _with_messages(now: StuckPod, before: StuckPod) -> tuple[t.Any, ...]:
     return tuple(one if ": " in one.message else replace(one, message=messages.get(one.name, one.message)) for one in now.stuck)
 
 
-_TRIES_OF_DELETE = 6
 # what a kubelet may need beyond the Pod's own grace, in seconds
 _SLOW = 60
 
@@ -190,21 +189,16 @@ class Replacer:
 
 def _surely(work: Callable[[], Done], dry_run: bool) -> Done:
     """``work``, again while the object changes under its hands; whatever is raised becomes the outcome."""
-    trouble: PullpassError | None = None
-    for _try in range(_TRIES_OF_DELETE):
-        try:
-            return work()
-        except Unlike as error:
-            return Done("left", f"{error}. Have it created again by the account that created it")
-        except RequestError as error:
-            trouble = error
-            if error.kind == FORBIDDEN and dry_run:
-                return Done("replaced", f"not checked by the server: {error}")
-            if error.kind != CONFLICT:
-                return Done("left" if error.kind == TERMINATING else "failed", str(error))
-        except PullpassError as error:
-            return Done("failed", str(error))
-    return Done("failed", f"given up after {_TRIES_OF_DELETE} tries to make it anew, run this again: {trouble}")
+    try:
+        return retry(work, _PATIENCE, lambda error: has_kind(error, CONFLICT))
+    except Unlike as error:
+        return Done("left", f"{error}. Have it created again by the account that created it")
+    except GaveUp as gave_up:
+        return Done("failed", f"{gave_up}. It was not replaced. Run this again")
+    except PullpassError as error:
+        if dry_run and has_kind(error, FORBIDDEN):
+            return Done("replaced", f"not checked by the server: {error}")
+        return Done("left" if has_kind(error, TERMINATING) else "failed", str(error))
 
 
 def _uid(made: Mapping[str, t.Any] | None) -> str | None:
