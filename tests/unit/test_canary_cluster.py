@@ -59,7 +59,8 @@ def test_a_pod_whose_creation_was_not_answered_is_found_by_its_run() -> None:
 
 
 def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> None:
-    answers = Answers(*[BROKEN, {"kind": "PodList", "items": []}] * 3)
+    none: Mapping[str, Any] = {"kind": "PodList", "items": []}
+    answers = Answers(BROKEN, none, BROKEN, none, BROKEN, none)
     with pytest.raises(RequestError, match="the connection broke"):
         cluster(answers).create(TARGET)
 
