@@ -4,13 +4,13 @@ ARGS ?=
 RUNNER = PYTHONPATH=tests $(PYTHON) -m runner
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint sanity units integration cores benchmark demo demo-down clean
+.PHONY: help test lint sanity units servers integration cores benchmark demo demo-down clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-test:  ## everything below, with one table at the end: lint, sanity, units, integration, cores
-	@$(RUNNER) test
+test:  ## everything below down to cores, with one table at the end; ARGS="tests/unit -k keyring" for a part
+	@$(RUNNER) test $(ARGS)
 
 lint:  ## ruff, mypy, yamllint, ansible-lint, the changelog and the tarball
 	@$(RUNNER) lint
@@ -20,6 +20,9 @@ sanity:  ## ansible-test sanity without containers; ARGS="--test import" for som
 
 units:  ## tests/unit; ARGS goes to pytest
 	@$(RUNNER) units $(ARGS)
+
+servers:  ## tests/servers: servers on localhost, and other readers of what we write; ARGS goes to pytest
+	@$(RUNNER) servers $(ARGS)
 
 integration:  ## tests/integration against the lab's real clusters and registries; ARGS goes to pytest
 	@$(RUNNER) integration $(ARGS)

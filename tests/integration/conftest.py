@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from secret_traces import syslog
 
 import lab as lab_package
 from ansible_run import Ansible
 from cluster_access import Access
 from leaks.memory import no_secret_of_another_test
 
-__all__ = ["no_secret_of_another_test"]
+__all__ = ["no_secret_of_another_test", "syslog"]
 
 INSTANCE = os.environ.get("PULLPASS_TEST_LAB", "test")
 

@@ -5,6 +5,7 @@ Python imports the collection by that path, and ansible-test insists on it and r
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,10 +17,13 @@ from .layout import BUILD, COLLECTION, ROOT
 def refresh(collections: Path = BUILD) -> Path:
     """Make the copy below this folder equal to the checkout, and return its path."""
     target = collections / COLLECTION
-    wanted = _files_of_checkout()
-    _remove_others(target, wanted)
-    for name in sorted(wanted):
-        _copy(ROOT / name, target / name)
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / f"copy-{collections.name.strip('.')}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = _files_of_checkout()
+        _remove_others(target, wanted)
+        for name in sorted(wanted):
+            _copy(ROOT / name, target / name)
     return target
 
 

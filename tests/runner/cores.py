@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import collection_copy, pythons, venvs
+from .labs import LAB_VARIABLE, end_lab
 from .layout import BUILD, CORE_VENVS, environment
 from .outcomes import Outcome
 from .pytests import run as run_pytest
 from .sanity import ansible_test
+from .suites import SUITES, TIMED, timed_files
 
 UNITS_LIMIT = 600
-SMOKE_LIMIT = 600
-SMOKE = "tests/integration/test_smoke.py"
-ROLES = "tests/integration/test_role_variables.py"
+PLAYS_LIMIT = 900
+SMOKE = "tests/integration/rollout/test_smoke.py"
+ROLES = "tests/integration/rollout/test_role_variables.py"
+# The lab that the plays of all cores share, where the caller names no other.
+LAB = "cores"
+# Property tests look for an input that breaks a rule, whatever the core: `make units` runs them.
+_UNITS = "not hypothesis"
 
 
 @dataclass(frozen=True)
@@ -45,42 +51,76 @@ CORES = (
 
 
 def run(versions: Sequence[str]) -> list[Outcome]:
-    unknown = set(versions) - {core.version for core in CORES}
-    if unknown:
-        raise ValueError(f"not among the cores: {', '.join(sorted(unknown))}")
-    collection_copy.refresh()
-    return [_run(core) for core in CORES if not versions or core.version in versions]
+    """All of it, for each of these versions or for every core; they share one lab."""
+    cores = [_named(version) for version in versions] or list(CORES)
+    try:
+        return [_outcome(core, "", _units, _sanity, _plays) for core in cores]
+    finally:
+        end_lab(LAB)
 
 
-def _run(core: Core) -> Outcome:
-    outcome = Outcome(f"core {core.version}")
+def checks(versions: Sequence[str]) -> Outcome:
+    """The part of `make test` that needs no lab; `timed` is apart."""
+    return _outcome(_named(*versions), "", _units_untimed, _sanity)
+
+
+def plays(versions: Sequence[str]) -> Outcome:
+    return _outcome(_named(*versions), " plays", _plays)
+
+
+def timed(versions: Sequence[str]) -> Outcome:
+    return _outcome(_named(*versions), f", {TIMED}", _units_timed)
+
+
+def _named(version: str) -> Core:
+    found = [core for core in CORES if core.version == version]
+    if not found:
+        raise ValueError(f"{version} is not among the cores: {', '.join(core.version for core in CORES)}")
+    return found[0]
+
+
+def _outcome(core: Core, suffix: str, *steps: Callable[[Core, Outcome], None]) -> Outcome:
+    outcome = Outcome(f"core {core.version}{suffix}")
     python = pythons.find(core.python)
     if python is None:
         outcome.skipped.append((f"ansible-core {core.version}", f"no working Python {core.python} on this machine"))
         return outcome
     start = time.monotonic()
+    collection_copy.refresh()
     try:
         venvs.ensure(core.venv, python, f"core-{core.version}", core.packages, [venvs.USER, venvs.UNITS])
     except subprocess.CalledProcessError as error:
         outcome.failed.append(f"virtual environment: {error}")
     else:
-        if not core.only_roles:
-            _units(core, outcome)
-            _sanity(core, outcome)
-        _plays(core, outcome)
+        for step in steps:
+            step(core, outcome)
     outcome.seconds = time.monotonic() - start
     return outcome
 
 
 def _units(core: Core, outcome: Outcome) -> None:
-    print(f"--- ansible-core {core.version}, Python {core.python}: units", flush=True)
-    tests = Outcome(f"core {core.version} units")
-    run_pytest(tests, "tests/unit", ["--quiet"], env=environment(core.venv), limit=UNITS_LIMIT, venv=core.venv)
-    _add_as_one(outcome, "units", tests)
+    if not core.only_roles:
+        _run_units(core, outcome, "units", _UNITS, ["tests/unit"])
+
+
+def _units_untimed(core: Core, outcome: Outcome) -> None:
+    _run_units(core, outcome, "units", f"{_UNITS} and not {TIMED}", ["tests/unit"])
+
+
+def _units_timed(core: Core, outcome: Outcome) -> None:
+    _run_units(core, outcome, f"units {TIMED}", TIMED, timed_files(SUITES["units"]))
+
+
+def _run_units(core: Core, outcome: Outcome, name: str, mark: str, tests: Sequence[str]) -> None:
+    print(f"--- ansible-core {core.version}, Python {core.python}: {name}", flush=True)
+    found = Outcome(f"core {core.version} {name}")
+    arguments = ["--quiet", "-m", mark, *tests]
+    run_pytest(found, "tests/unit", arguments, env=environment(core.venv), limit=UNITS_LIMIT, venv=core.venv)
+    _add_as_one(outcome, name, found)
 
 
 def _sanity(core: Core, outcome: Outcome) -> None:
-    for test in ("validate-modules", "import"):
+    for test in () if core.only_roles else ("validate-modules", "import"):
         print(f"--- ansible-core {core.version}, Python {core.python}: {test}", flush=True)
         status, _reports = ansible_test(core.venv, BUILD / "cores" / core.version, ["--test", test])
         outcome.add(test, status)
@@ -91,8 +131,10 @@ def _plays(core: Core, outcome: Outcome) -> None:
     name, files = ("roles", [ROLES]) if core.only_roles else ("smoke", [SMOKE, ROLES])
     print(f"--- ansible-core {core.version}, Python {core.python}: {name}", flush=True)
     tests = Outcome(f"core {core.version} {name}")
-    env = environment(PULLPASS_ANSIBLE_PLAYBOOK=str(core.venv / "bin" / "ansible-playbook"))
-    run_pytest(tests, SMOKE, [*files, "--quiet"], env=env, limit=SMOKE_LIMIT)
+    playbook = str(core.venv / "bin" / "ansible-playbook")
+    env = environment(PULLPASS_ANSIBLE_PLAYBOOK=playbook)
+    env.setdefault(LAB_VARIABLE, LAB)
+    run_pytest(tests, SMOKE, [*files, "--quiet"], env=env, limit=PLAYS_LIMIT)
     _add_as_one(outcome, name, tests)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from . import artifact, collection_copy
@@ -21,21 +21,23 @@ LIMIT = 600
 Result = tuple[int, str]
 
 
-def run() -> Outcome:
+def run(arguments: Sequence[str] = ()) -> Outcome:
+    """All linters; the only argument is how many of them run at a time."""
     outcome = Outcome("lint")
+    at_a_time = int(arguments[0]) if arguments else os.cpu_count()
     collection_copy.refresh(COLLECTIONS)
     linters: dict[str, Callable[[], Result]] = {
         "ansible-lint": lambda: _inside("ansible-lint", "--offline", "--strict", "--nocolor"),
         "mypy": lambda: _mypy(*TYPED),
-        # On its own, since both folders of tests have a module called conftest.
-        "mypy tests/integration": lambda: _mypy("tests/integration"),
+        # On its own, since tests/unit has a module called conftest too.
+        "mypy tests/integration": lambda: _mypy("tests/servers", "tests/integration"),
         "artifact": artifact.check,
         "yamllint": lambda: _inside("yamllint", "--strict", "."),
         "antsibull-changelog": lambda: _inside("antsibull-changelog", "lint"),
         "ruff check": lambda: _inside("ruff", "check", "--no-cache", "--output-format", "concise"),
         "ruff format": lambda: _inside("ruff", "format", "--no-cache", "--check", "--output-format", "concise"),
     }
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(at_a_time) as pool:
         running = {pool.submit(_timed, linter): name for name, linter in linters.items()}
         for future in as_completed(running):
             seconds, (status, output) = future.result()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+
+# names the file that a part of `make test` writes its outcomes to
+OUTCOMES_VARIABLE = "PULLPASS_TEST_OUTCOMES"
 
 
 @dataclass
@@ -40,7 +45,19 @@ def read_junit(outcome: Outcome, report: Path, ignored_reasons: Sequence[str] = 
                 outcome.skipped.append((name, reason))
 
 
-def report(outcomes: Sequence[Outcome]) -> int:
+def hand_over(outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes for the process that runs this one as a part, if there is one."""
+    path = os.environ.get(OUTCOMES_VARIABLE)
+    if path:
+        Path(path).write_text(json.dumps([asdict(outcome) for outcome in outcomes]))
+
+
+def read_handed_over(path: Path) -> list[Outcome]:
+    rows = json.loads(path.read_text())
+    return [Outcome(**{**row, "skipped": [(name, reason) for name, reason in row["skipped"]]}) for row in rows]
+
+
+def report(outcomes: Sequence[Outcome], seconds: float | None = None) -> int:
     """Print the table and, as its last line, the sum; return the exit status."""
     width = max(len(outcome.step) for outcome in outcomes)
     print(f"\n{'step':{width}}  passed  failed  skipped  seconds")
@@ -51,6 +68,8 @@ def report(outcomes: Sequence[Outcome]) -> int:
         )
     _print_names("failed", ((outcome.step, name) for outcome in outcomes for name in outcome.failed))
     _print_names("skipped", ((outcome.step, f"{name}: {why}") for outcome in outcomes for name, why in outcome.skipped))
+    if seconds is not None:
+        print(f"\n{seconds:.0f} seconds in all")
     passed = sum(outcome.passed for outcome in outcomes)
     failed = sum(len(outcome.failed) for outcome in outcomes)
     skipped = sum(len(outcome.skipped) for outcome in outcomes)

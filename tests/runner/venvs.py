@@ -30,7 +30,7 @@ def ensure_development() -> None:
 
 def ensure(venv: Path, python: Path, purpose: str, packages: Sequence[str], files: Sequence[Path]) -> None:
     stamp = venv / f".{purpose}"
-    with _one_at_a_time():
+    with _one_at_a_time(venv):
         wanted = _fingerprint(python, packages, files)
         if stamp.is_file() and stamp.read_text() == wanted:
             return
@@ -43,9 +43,10 @@ def ensure(venv: Path, python: Path, purpose: str, packages: Sequence[str], file
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _one_at_a_time(venv: Path) -> Iterator[None]:
+    """Parts that run beside each other want the same environment, and none waits for that of another core."""
     BUILD.mkdir(exist_ok=True)
-    with (BUILD / "venvs.lock").open("w") as lock:
+    with (BUILD / f"venv{venv.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

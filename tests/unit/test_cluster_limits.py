@@ -49,6 +49,7 @@ def sending(first: bytes, again: bytes, pause: float) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("first", "again"),
     [(b"HTTP/1.1 200 OK\r\nX-Header: ", b"a"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" ")],

@@ -48,6 +48,7 @@ def test_each_question_is_put_once(programs: Path) -> None:
     assert (programs / "asked").read_text() == "r.example.com"
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("script", "told"),
     {
@@ -89,6 +90,7 @@ def test_a_program_that_is_missing(programs: Path) -> None:
     assert "docker-credential-missing cannot be run" in told["problem"]
 
 
+@pytest.mark.timed
 def test_an_endless_line_is_no_message(programs: Path) -> None:
     """A search for secrets in it took longer than anybody waits."""
     program(programs, "head -c 1000000 /dev/zero | tr '\\0' '='; echo; exit 1")
@@ -109,6 +111,7 @@ def test_no_credential_is_none_whatever_the_secrets_are(programs: Path) -> None:
     assert in_child(asked, seconds=10.0)
 
 
+@pytest.mark.timed
 def test_all_questions_have_one_deadline(programs: Path) -> None:
     """A file may name any number of registries."""
     program(programs, "sleep 600")

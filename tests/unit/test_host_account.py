@@ -80,6 +80,7 @@ def test_errors_come_back_and_strange_ones_without_their_words() -> None:
             as_account(account_named("nobody"), work)
 
 
+@pytest.mark.timed
 @root_only
 def test_an_account_that_stops_its_process_does_not_hold_up_root() -> None:
     """SIGSTOP is the account's right; the program below it is in a group of its own, and is killed as well."""

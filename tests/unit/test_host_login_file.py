@@ -126,6 +126,7 @@ def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
         LoginFile(str(path), None).read()
 
 
+@pytest.mark.timed
 def test_nobody_holds_up_a_task_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every local account that can read the folder can lock it."""
     monkeypatch.setattr(login_file, "_SECONDS", 0.2)
