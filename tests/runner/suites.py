@@ -55,9 +55,7 @@ def named_by(arguments: Sequence[str]) -> dict[str, list[str]]:
             continue
         suite = next((suite for suite in SUITES.values() if path.resolve().is_relative_to(suite.folder)), None)
         if suite is None:
-            raise ValueError(
-                f"{word} is not in a folder of tests: {', '.join(one.path for one in SUITES.values())}"
-            )
+            raise ValueError(f"{word} is not in a folder of tests: {', '.join(one.path for one in SUITES.values())}")
         found.setdefault(suite.name, []).append(word)
     return {name: [*options, *paths] for name, paths in found.items()} or {name: options for name in SUITES}
 

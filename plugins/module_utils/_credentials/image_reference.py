@@ -2,7 +2,7 @@
 # PRIVATE to the collection.
 """Image references by the grammar that the kubelet and containerd share (github.com/distribution/reference 0.6).
 
-A reference is accepted exactly where ParseNormalizedNamed accepts it; tests/integration/test_kubelet_oracle.py proves it.
+A reference is accepted exactly where ParseNormalizedNamed accepts it; tests/servers/test_kubelet_oracle.py proves it.
 """
 
 from __future__ import annotations

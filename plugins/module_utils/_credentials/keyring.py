@@ -3,7 +3,7 @@
 """The kubelet's keyring: which credentials of which Secrets it tries for an image, in which order.
 
 This is kubernetes 1.37 pkg/credentialprovider/keyring.go and secrets/secrets.go, proved against them by
-tests/integration/test_kubelet_oracle.py. Where Go's order is random (several keys of one Secret that mean the same place),
+tests/servers/test_kubelet_oracle.py. Where Go's order is random (several keys of one Secret that mean the same place),
 ours is that of the document. What a node itself holds, files or credential providers, is not in it: the kubelet tries that
 after what the Secrets give.
 """

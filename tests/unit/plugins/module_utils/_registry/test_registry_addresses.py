@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/addresses: which addresses are contacted (design 6). The connections: tests/integration/test_registry_hostile.py."""
+"""_registry/addresses: which addresses are contacted (design 6). The connections: tests/servers/test_registry_hostile.py."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2] / "plugins"
+ROOT = Path(__file__).resolve().parents[4] / "plugins"
 FEATURES = ("_pull_secret", "_links", "_audit", "_canary", "_recovery")
 # A room imports rooms of lower floors only.
 FLOORS = (

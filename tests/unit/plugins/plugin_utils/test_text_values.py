@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.plugin_utils._text_values import ENTRIES, LISTS, TEXTS, not_text
-from test_specs import ROOT, loaded
+from specifications import ROOT, loaded
 
 ENTRY = {"registry": "r.example.com", "username": "u", "password": "p"}
 

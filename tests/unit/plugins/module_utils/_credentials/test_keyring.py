@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """_credentials/keyring: what the kubelet tries for an image, and what it cannot read (semantics 1.1 to 1.7).
 
-The rows of oracle/tables are given to the kubelet's own code too, in tests/integration/test_kubelet_oracle.py.
+The rows of oracle/tables are given to the kubelet's own code too, in tests/servers/test_kubelet_oracle.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """_credentials/image_reference: what is an image to the kubelet, and what is wrong with what is none (semantics 1.2, 1.7).
 
-The rows of oracle/tables are given to the kubelet's own code too, in tests/integration/test_kubelet_oracle.py.
+The rows of oracle/tables are given to the kubelet's own code too, in tests/servers/test_kubelet_oracle.py.
 """
 
 from __future__ import annotations

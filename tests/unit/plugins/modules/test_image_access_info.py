@@ -51,7 +51,7 @@ def test_what_is_documented_is_what_is_accepted() -> None:
 
 def test_it_can_run_in_check_mode_and_is_in_the_action_group() -> None:
     assert arguments()["supports_check_mode"] is True
-    runtime = Path(__file__).resolve().parents[2] / "meta" / "runtime.yml"
+    runtime = Path(__file__).resolve().parents[4] / "meta" / "runtime.yml"
     assert "image_access_info" in yaml.safe_load(runtime.read_text(encoding="utf-8"))["action_groups"]["kubernetes"]
 
 

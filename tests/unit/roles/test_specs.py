@@ -4,19 +4,14 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
+from specifications import MODULES, ROOT, TYPES, arguments, as_told, imported, loaded, options
 
-ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "cluster_pull_access"
-# those that have an action plugin are documentation and nothing else
-ACTIONS = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
-MODULES = sorted({path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - ACTIONS)
 # what the role calls
 WRITING = [name for name in MODULES if not name.endswith("_info")]
 CALLED = [name for name in WRITING if name.startswith("pull_")]
@@ -48,34 +43,6 @@ OWN_DEFAULTS = {
 }
 # Variables of the role that are no option of a module
 ROLE_ONLY = {f"{PREFIX}verify_namespace", f"{PREFIX}from_environment"}
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "raw": object,
-    "str": str,
-    "path": str,
-    "bool": bool,
-    "int": int,
-    "float": (int, float),
-    "list": list,
-    "dict": dict,
-}
-
-
-def imported(name: str) -> ModuleType:
-    return importlib.import_module(f"ansible_collections.pullpass.registry.plugins.modules.{name}")
-
-
-def arguments(name: str) -> dict[str, Any]:
-    """What the module hands to AnsibleModule."""
-    module = imported(name)
-    caught: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "run", lambda _flow, **rest: caught.update(rest))
-        module.main()
-    return caught
-
-
-def options(name: str) -> dict[str, Any]:
-    return arguments(name)["argument_spec"]
 
 
 def role_options(name: str) -> dict[str, Any]:
@@ -85,10 +52,6 @@ def role_options(name: str) -> dict[str, Any]:
 
 def variable(name: str, option: str) -> str:
     return PREFIX + RENAMED.get(f"{name}.{option}", RENAMED.get(option, option))
-
-
-def loaded(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def defaults() -> dict[str, Any]:
@@ -115,11 +78,6 @@ def documented(name: str) -> dict[str, Any]:
         shared = yaml.safe_load(getattr(room.ModuleDocFragment, part.upper() or "DOCUMENTATION"))["options"]
         found.update({option: entry for option, entry in shared.items() if option not in found})
     return found
-
-
-def as_told(option: dict[str, Any]) -> dict[str, Any]:
-    """A suboption as an argument spec of a role has it."""
-    return {**option, "type": option.kind} if isinstance(option, RawOption) else option
 
 
 def test_the_modules_that_are_tested_here_are_all_there_are() -> None:

@@ -11,7 +11,7 @@ from ansible_collections.pullpass.registry.plugins.plugin_utils._variable_names 
     misspelt,
     role_names,
 )
-from test_specs import ROOT, loaded
+from specifications import ROOT, loaded
 
 ROLES = ("cluster_pull_access", "host_registry_login")
 

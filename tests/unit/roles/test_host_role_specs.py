@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
-from test_specs import ROOT, TYPES, as_told, loaded, options
+from specifications import ROOT, TYPES, as_told, loaded, options
 
 ROLE = ROOT / "roles" / "host_registry_login"
 PREFIX = "host_registry_login_"

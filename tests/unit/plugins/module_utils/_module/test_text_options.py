@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._module import text_options as options
 from ansible_collections.pullpass.registry.plugins.module_utils._module.credential_options import CREDENTIAL_OPTIONS
-from test_specs import MODULES
-from test_specs import options as of_module
+from specifications import MODULES
+from specifications import options as of_module
 
 SECRET = "Zq7-secret-Zq7"
 GOOD = {"registry": "ghcr.io", "username": "u", "password": SECRET}
