@@ -4,14 +4,39 @@
 
 from __future__ import annotations
 
+import enum
+
+
+class FailureKind(enum.Enum):
+    """Why a request to an API server failed."""
+
+    FORBIDDEN = "forbidden"
+    QUOTA = "quota"
+    TERMINATING = "terminating"
+    """The namespace is being deleted."""
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not found"
+    EXPIRED = "expired"
+    """The continue token of a list."""
+    THROTTLED = "throttled"
+    BUDGET = "budget"
+    """A PodDisruptionBudget does not allow an eviction."""
+    UNCERTAIN = "uncertain"
+    """A write may have been done: the server failed, or there is no valid answer."""
+    MALFORMED = "malformed"
+    """A success, but the body is not the object or list that was asked for."""
+
 
 class PullpassError(Exception):
     """Base of all errors that a person is meant to read.
 
+    ``kind``: why a request failed, None for all other errors.
     ``pause``: the least number of seconds before the same request may be sent again, None where a repeat is not safe or has
     no effect.
     """
 
+    kind: FailureKind | None = None
     pause: float | None = None
 
 
@@ -32,12 +57,17 @@ class Unreachable(ClusterError):
 
 
 class RequestError(PullpassError):
-    """The API server answered one request with something else than success.
+    """One request to the API server failed.
 
-    ``kind`` is one of the constants of _cluster/errors.py, ``status`` the HTTP status.
+    ``status``: the HTTP status, 0 without one. ``detail``: the text of the server, empty where it may hold a Secret.
+    ``refused_by``: the admission policy or webhook that refused it, with its name, empty where that is not known.
     """
 
-    def __init__(self, message: str, kind: str, status: int) -> None:
+    kind: FailureKind
+
+    def __init__(self, message: str, kind: FailureKind, status: int, detail: str = "", refused_by: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
+        self.detail = detail
+        self.refused_by = refused_by

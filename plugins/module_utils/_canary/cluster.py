@@ -12,15 +12,15 @@ import re
 import typing as t
 
 from .._cluster.answers import checked_table
-from .._cluster.errors import CONFLICT, FORBIDDEN, MALFORMED, NOT_FOUND, QUOTA, UNDECIDED, Request
+from .._cluster.errors import Request
 from .._cluster.kinds import resource_path
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, Seen, list_all
-from .._cluster.retry import GaveUp, Patience, has_kind, retry
+from .._cluster.retry import GaveUp, Patience, retry
 from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._credentials.redact import foreign_text
-from .._errors import ClusterError, PullpassError, RequestError
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .model import LABEL, SMALL, TABLE, Leftover, leftovers, manifest
 from .verdict import Event, found_event
 
@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 
 _BOUND = re.compile(r"(?:minimum|maximum) (\S+) usage per (?:Container|Pod) is ([0-9][0-9A-Za-z.]*[0-9A-Za-z])(?=[,.])")
 _NO_ACCOUNT = re.compile(r"error looking up service ?account |no API token found for service account")
+_BY_POLICY = "refuses the Pod. Exempt Pods with label pullpass.registry/canary from it, or choose other namespaces"
 # pattern in the server's message -> what it means and what to do; the first that is found counts
 _TOLD = (
     (
@@ -53,11 +54,6 @@ _TOLD = (
         "changed it",
     ),
     (
-        re.compile(r"admission webhook \"[^\"]*\" denied the request|ValidatingAdmissionPolicy '[^']*' with binding"),
-        "a policy of the cluster refuses the Pod. Exempt Pods with label pullpass.registry/canary from it, or choose other "
-        "namespaces",
-    ),
-    (
         re.compile(r"security context constraint"),
         "none of the SecurityContextConstraints that its ServiceAccount may use admits the Pod",
     ),
@@ -70,12 +66,12 @@ _TOLD = (
 
 def lacks_account(error: RequestError) -> bool:
     """Whether the ServiceAccount is missing; in a new namespace it comes a moment later."""
-    return bool(_NO_ACCOUNT.search(str(error)))
+    return bool(_NO_ACCOUNT.search(error.detail))
 
 
 def obeyed(resources: Resources, error: RequestError) -> Resources | None:
     """The resources as the LimitRange that refused them wants them; None where it was nothing of that kind."""
-    bounds = {name: amount for name, amount in _BOUND.findall(str(error)) if resources["limits"].get(name) != amount}
+    bounds = {name: amount for name, amount in _BOUND.findall(error.detail) if resources["limits"].get(name) != amount}
     if not bounds:
         return None
     amounts = {**resources["limits"], **bounds}
@@ -84,22 +80,20 @@ def obeyed(resources: Resources, error: RequestError) -> Resources | None:
 
 def refusal_told(error: RequestError) -> str:
     """Why the Pod was not created."""
-    message = str(error)
-    if error.kind == QUOTA:
-        return f"{message}. Raise the quota, or ask for less with resources"
-    if error.kind == NOT_FOUND:
+    if error.kind == FailureKind.QUOTA:
+        return f"{error}. Raise the quota, or ask for less with resources"
+    if error.kind == FailureKind.NOT_FOUND:
         return "the namespace does not exist (any more)"
-    meaning = next((meaning for pattern, meaning in _TOLD if pattern.search(message)), None)
-    if meaning is None:
-        return message
-    return foreign_text(f"{meaning}. The server says: {message.partition('refused it: ')[2] or message}", 560)
+    by_policy = f"{error.refused_by} {_BY_POLICY}" if error.refused_by else ""
+    meaning = next((meaning for pattern, meaning in _TOLD if pattern.search(error.detail)), by_policy)
+    return foreign_text(f"{meaning}. The server says: {error.detail}", 560) if meaning else str(error)
 
 
 Item = t.Mapping[str, t.Any]
 # A kubelet writes the status of its Pod a few times in a second
 _REMOVAL = Patience(attempts=6, pause=0.05, longest=1.6)
 # A new namespace has no default ServiceAccount yet, and several writers may use the same quota
-_CREATION = Patience(seconds=10.0, undecided=3, pause=0.25, longest=0.25)
+_CREATION = Patience(seconds=10.0, uncertain=3, pause=0.25, longest=0.25)
 # what a LimitRange wants for a container and for a Pod may only come out one after the other
 _FITTINGS = 4
 
@@ -131,7 +125,7 @@ class CanaryCluster:
         try:
             self._trial.delete(target.namespace, target.name, Seen("none", "0"))
         except RequestError as error:
-            return error if error.kind == FORBIDDEN else None
+            return error if error.kind == FailureKind.FORBIDDEN else None
         return None
 
     def create(self, target: Target) -> Item:
@@ -191,11 +185,11 @@ class CanaryCluster:
             return None
 
         try:
-            return retry(attempt, _REMOVAL, lambda error: has_kind(error, CONFLICT, UNDECIDED), check)
+            return retry(attempt, _REMOVAL, lambda error: error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN), check)
         except GaveUp as gave_up:
             return str(gave_up.error)
         except (ClusterError, RequestError) as error:
-            return "" if has_kind(error, NOT_FOUND) else str(error)
+            return "" if error.kind == FailureKind.NOT_FOUND else str(error)
 
     @property
     def _label(self) -> dict[str, str]:
@@ -205,14 +199,16 @@ class CanaryCluster:
         if self._pods.dry_run or not isinstance(error, RequestError):
             return False
         new = self._canary.account == "default" and lacks_account(error)
-        return new or error.kind in (CONFLICT, UNDECIDED)
+        return new or error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN)
 
     def _made(self, target: Target) -> Item | None:
         """The Pod where only the answer to its creation was lost: nobody else's has this run's label."""
         try:
             return self._named(target.namespace, target.name, self._label)
         except RequestError as error:
-            raise RequestError(f"whether the Pod was created is not known: {error}", UNDECIDED, error.status) from None
+            raise RequestError(
+                f"whether the Pod was created is not known: {error}", FailureKind.UNCERTAIN, error.status
+            ) from None
 
     def _named(self, namespace: str, name: str, label: Mapping[str, str]) -> Item | None:
         selectors = {**label, **fields_equal({"metadata.name": name})}
@@ -227,7 +223,7 @@ class CanaryCluster:
             try:
                 return [[one for one in read(None) if _namespace(one) in namespaces]], {}
             except RequestError as error:
-                if error.kind not in (FORBIDDEN, MALFORMED):
+                if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
                     raise
                 self._whole = False
 

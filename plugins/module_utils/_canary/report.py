@@ -11,9 +11,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from .._cluster.errors import FORBIDDEN, NOT_FOUND, TERMINATING
 from .._credentials.shown import shown_image
-from .._errors import RequestError
+from .._errors import FailureKind, RequestError
 from .._text import in_groups, listed, shown
 from . import verdict
 from .cluster import lacks_account, refusal_told
@@ -167,11 +166,11 @@ def refused(target: Target, error: Exception, check_mode: bool) -> Attempt:
 
 
 def _refusal(error: RequestError, check_mode: bool) -> tuple[str, str]:
-    if error.kind == TERMINATING:
+    if error.kind == FailureKind.TERMINATING:
         return SKIPPED, str(error)
-    if check_mode and error.kind == FORBIDDEN:
+    if check_mode and error.kind == FailureKind.FORBIDDEN:
         return UNPROVEN, f"not checked by the server: {error}"
-    if check_mode and error.kind == NOT_FOUND:
+    if check_mode and error.kind == FailureKind.NOT_FOUND:
         return SKIPPED, "the namespace does not exist (yet)"
     if check_mode and lacks_account(error):
         return SKIPPED, "the ServiceAccount does not exist (yet)"

@@ -8,11 +8,10 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cluster.errors import REFUSED
 from .._cluster.namespaces import open_namespaces
 from .._cluster.objects import list_all
 from .._concurrency import for_each
-from .._errors import InputError, RequestError
+from .._errors import FailureKind, InputError, RequestError
 from .._reconcile.targets import closed_outcomes
 from .._text import listed, shown
 from .cluster import CanaryCluster
@@ -70,7 +69,7 @@ class CanaryTask:
         try:
             found = list_all(self.api, "nodes", found_node, selectors)
         except RequestError as error:
-            if error.kind != REFUSED:
+            if error.kind != FailureKind.REFUSED:
                 raise
             raise InputError(f"nodes: '{shown(self.nodes)}' is no label selector to the server: {error}") from None
         if not found:

@@ -12,9 +12,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .._cluster.errors import MALFORMED, QUOTA, UNDECIDED
 from .._concurrency import for_each
-from .._errors import ClusterError, PullpassError, RequestError
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .cluster import CanaryCluster, seen_in
 from .report import FAILED, Admitted, Attempt, admitted_pod, decided, refused, useless
 from .verdict import Judgement, at_time_out, judge, judge_lost
@@ -196,9 +195,9 @@ class CanaryRun:
             self._lost.set()
             return refused(target, error, check_mode=False)
         except RequestError as error:
-            if error.kind == QUOTA:
+            if error.kind == FailureKind.QUOTA:
                 return Full(error)
-            if error.kind not in (UNDECIDED, MALFORMED):
+            if error.kind not in (FailureKind.UNCERTAIN, FailureKind.MALFORMED):
                 self._begun.pop(target.name)
             return refused(target, error, check_mode=False)
         admitted = admitted_pod(item)

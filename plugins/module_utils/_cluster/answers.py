@@ -16,8 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._credentials.redact import foreign_text
-from .._errors import RequestError
-from .errors import MALFORMED
+from .._errors import FailureKind, RequestError
 from .kinds import ANY, CLUSTER_WIDE, ENCODED, FLAG, KINDS, NUMBER, OBJECT, PARTIAL, SHAPES, TABLE, TEXT, TEXTS, Fields, Shape
 from .validation import is_name
 
@@ -145,7 +144,8 @@ def place_of(item: t.Any, namespace: str | None) -> tuple[str | None, str]:
 
 
 def malformed(message: str) -> RequestError:
-    return RequestError(f"{message}. Check what is between this machine and the API server, and aggregated APIs", MALFORMED, 200)
+    remedy = "Check what is between this machine and the API server, and aggregated APIs"
+    return RequestError(f"{message}. {remedy}", FailureKind.MALFORMED, 200)
 
 
 def _check_item(item: t.Any, resource: str, shape: Fields, namespace: str | None) -> None:

@@ -12,10 +12,10 @@ import typing as t
 from urllib.parse import urlencode
 
 from .._credentials.redact import remember_body
-from .._errors import ClusterError, RequestError, Unreachable
+from .._errors import ClusterError, FailureKind, RequestError, Unreachable
 from .answers import Answer, TooLarge, bounded_answer
 from .client import connect
-from .errors import MALFORMED, THROTTLED, UNDECIDED, Request, failure_words, is_untrusted, refusal
+from .errors import Request, failure_words, is_untrusted, refusal
 from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Api:
         if answer.status < 300:
             return self._decoded(request, answer.data)
         error = refusal(request, self._connection.server, answer.status, answer.data)
-        if isinstance(error, RequestError) and (error.kind == THROTTLED or (error.kind == UNDECIDED and request.reads)):
+        if error.kind == FailureKind.THROTTLED or (error.kind == FailureKind.UNCERTAIN and request.reads):
             error.pause = _retry_after(answer.headers)
         raise error
 
@@ -107,7 +107,7 @@ class Api:
             decoded = None
         if not isinstance(decoded, dict) and self._reached:
             # a write may have been done all the same
-            kind = MALFORMED if request.reads else UNDECIDED
+            kind = FailureKind.MALFORMED if request.reads else FailureKind.UNCERTAIN
             raise RequestError(f"{self._connection.server} answered '{request}' with something that is no JSON object", kind, 200)
         if not isinstance(decoded, dict):
             raise ClusterError(f"{self._connection.server} does not answer like an API server. Check the address and the proxy.")
@@ -136,7 +136,7 @@ class Api:
             most = _MOST_BYTES_OF_LIST if request.verb == "list" else _MOST_BYTES
             return bounded_answer(ask, _PARTS * self._timeout, most)
         except TooLarge as error:
-            kind = MALFORMED if request.reads else UNDECIDED
+            kind = FailureKind.MALFORMED if request.reads else FailureKind.UNCERTAIN
             server = self._connection.server
             raise RequestError(f"the answer of {server} to '{request}' has {error} and was not read", kind, 0) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -163,7 +163,7 @@ class Api:
             # nothing was sent; a server that did answer before may be restarting
             unreachable.pause = 0.0 if self._reached else None
             return unreachable
-        broken = RequestError(f"the connection to {server} broke at '{request}': {reason}", UNDECIDED, 0)
+        broken = RequestError(f"the connection to {server} broke at '{request}': {reason}", FailureKind.UNCERTAIN, 0)
         broken.pause = 0.0 if request.reads else None
         return broken
 

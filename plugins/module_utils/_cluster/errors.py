@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._credentials.redact import foreign_text
-from .._errors import ClusterError, RequestError
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,18 +68,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         todo += [found for found in inner if isinstance(found, BaseException)]
 
 
-FORBIDDEN = "forbidden"
-QUOTA = "quota"
-TERMINATING = "terminating"
-REFUSED = "refused"
-CONFLICT = "conflict"
-NOT_FOUND = "not_found"
-EXPIRED = "expired"
-THROTTLED = "throttled"
-BUDGET = "budget"
-UNDECIDED = "undecided"
-# a success whose body is not the object or list that was asked for
-MALFORMED = "malformed"
 _UNAUTHORISED = re.compile(
     r'User "(?P<user>[^"]*)" cannot \S+ (?:resource|path) '
     r'(?:.*?(?: in the namespace "[^"]*"| at the cluster scope))?(?P<more>.*)$',
@@ -97,6 +85,12 @@ _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _NOT_REPEATED = "Its text is not repeated, since it may hold the Secret"
 # An eviction has no better answer for it (kubernetes pkg/registry/core/pod/storage/eviction.go)
 _SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
+_BY_STATUS = {
+    404: FailureKind.NOT_FOUND,
+    409: FailureKind.CONFLICT,
+    410: FailureKind.EXPIRED,
+    429: FailureKind.THROTTLED,
+}
 # metav1.StatusReason
 _REASONS = frozenset(
     (
@@ -137,7 +131,7 @@ class Request:
         return "" if self.name else "in all namespaces"
 
 
-def refusal(request: Request, server: str, status: int, body: bytes) -> Exception:
+def refusal(request: Request, server: str, status: int, body: bytes) -> PullpassError:
     """The exception for an answer outside 2xx: ClusterError where no other request can do better, else RequestError."""
     answer = _status_object(body)
     if status == 401:
@@ -145,42 +139,40 @@ def refusal(request: Request, server: str, status: int, body: bytes) -> Exceptio
             f"{server} does not accept the credential (401 Unauthorized): it is wrong or has expired. Renew the token or "
             "certificate of this cluster."
         )
-    if status == 403:
-        return _forbidden(request, answer)
+    kind, message = _forbidden(request, answer) if status == 403 else _refused(request, server, status, answer)
+    detail = "" if request.writes_secret else foreign_text(_message(answer), 500)
+    return RequestError(message, kind, status, detail, _refused_by(_message(answer)))
+
+
+def _refused(request: Request, server: str, status: int, answer: Mapping[str, t.Any]) -> tuple[FailureKind, str]:
     words = foreign_text(_message(answer), 500) or f"HTTP {status}"
     if status == 429 and "DisruptionBudget" in _reasons(answer):
-        return RequestError(f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or words}", BUDGET, 429)
+        return FailureKind.BUDGET, f"a PodDisruptionBudget does not allow it: {_cause_words(answer) or words}"
     if status == 500 and request.resource == "pods/eviction" and _SEVERAL_BUDGETS in _message(answer):
-        return RequestError(words, BUDGET, 500)
-    kind = {404: NOT_FOUND, 409: CONFLICT, 410: EXPIRED, 429: THROTTLED}.get(status)
-    if kind is None:
-        kind = UNDECIDED if status >= 500 else REFUSED
+        return FailureKind.BUDGET, words
+    kind = _BY_STATUS.get(status, FailureKind.UNCERTAIN if status >= 500 else FailureKind.REFUSED)
     if request.writes_secret:
-        return RequestError(_secret_refused(request, server, answer, kind, status), kind, status)
-    message = {
-        THROTTLED: f"{server} is throttling (429) and did not accept '{request}' in time: {words}",
-        UNDECIDED: f"{server} failed ({status}) at '{request}': {words}",
-    }.get(kind, words)
-    return RequestError(message, kind, status)
+        return kind, _secret_refused(request, server, answer, kind, status)
+    if kind == FailureKind.THROTTLED:
+        return kind, f"{server} is throttling (429) and did not accept '{request}' in time: {words}"
+    return kind, f"{server} failed ({status}) at '{request}': {words}" if kind == FailureKind.UNCERTAIN else words
 
 
-def _forbidden(request: Request, answer: Mapping[str, t.Any]) -> RequestError:
+def _forbidden(request: Request, answer: Mapping[str, t.Any]) -> tuple[FailureKind, str]:
     message, words = _message(answer), foreign_text(_message(answer), 500) or "HTTP 403"
     if "NamespaceTerminating" in _reasons(answer):
-        return RequestError(f"namespace {request.namespace} is being deleted", TERMINATING, 403)
+        return FailureKind.TERMINATING, f"namespace {request.namespace} is being deleted"
     if "exceeded quota" in message:
         more = ". Its ResourceQuotas say which number is reached" if request.writes_secret else f": {words}"
-        return RequestError(f"the quota of the namespace forbids it{more}", QUOTA, 403)
+        return FailureKind.QUOTA, f"the quota of the namespace forbids it{more}"
     unauthorised = _UNAUTHORISED.search(message)
     if unauthorised:
-        return RequestError(f"no right to {request} (403 Forbidden){_who(request, unauthorised)}", FORBIDDEN, 403)
+        return FailureKind.FORBIDDEN, f"no right to {request} (403 Forbidden){_who(request, unauthorised)}"
     if request.writes_secret:
-        return RequestError(_secret_refused(request, "", answer, REFUSED, 403), REFUSED, 403)
+        return FailureKind.REFUSED, _secret_refused(request, "", answer, FailureKind.REFUSED, 403)
     if answer.get("reason") == "Forbidden" and answer.get("message"):
-        return RequestError(f"an admission policy refused it: {words}", REFUSED, 403)
-    return RequestError(
-        f"'{request}' was refused (403) by something that gives no reason, perhaps a proxy: {words}", REFUSED, 403
-    )
+        return FailureKind.REFUSED, f"an admission policy refused it: {words}"
+    return FailureKind.REFUSED, f"'{request}' was refused (403) by something that gives no reason, perhaps a proxy: {words}"
 
 
 def _who(request: Request, unauthorised: re.Match[str]) -> str:
@@ -191,17 +183,17 @@ def _who(request: Request, unauthorised: re.Match[str]) -> str:
     return f' for user "{foreign_text(unauthorised["user"], 120)}"' + (f": {foreign_text(more, 300)}" if more else "")
 
 
-def _secret_refused(request: Request, server: str, answer: Mapping[str, t.Any], kind: str, status: int) -> str:
+def _secret_refused(request: Request, server: str, answer: Mapping[str, t.Any], kind: FailureKind, status: int) -> str:
     """Without any text of the server, which may repeat the Secret: neither its message nor details nor causes."""
     code = _code(answer, status)
-    if kind == THROTTLED:
+    if kind == FailureKind.THROTTLED:
         return f"{server} is throttling (429) and did not accept '{request}' in time"
     who = _refused_by(_message(answer))
     if who:
         return f"{who} refused '{request}' ({code}). {_NOT_REPEATED}"
-    if kind == UNDECIDED:
+    if kind == FailureKind.UNCERTAIN:
         return f"{server} failed at '{request}' ({code})"
-    if kind == NOT_FOUND and request.verb == "create":
+    if kind == FailureKind.NOT_FOUND and request.verb == "create":
         return f"namespace {request.namespace} does not exist ({code})"
     if code == "403 Forbidden" and answer.get("message"):
         return f"an admission policy refused '{request}' ({code}). {_NOT_REPEATED}"

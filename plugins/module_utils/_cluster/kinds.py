@@ -8,9 +8,8 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from .._errors import RequestError
+from .._errors import FailureKind, RequestError
 from .._text import shown
-from .errors import NOT_FOUND
 from .validation import is_name
 
 if t.TYPE_CHECKING:
@@ -79,7 +78,7 @@ def resource_path(resource: str, namespace: str | None = None, name: str | None 
 def _segment(resource: str, name: str) -> str:
     if not is_name(resource, name):
         what = f"{KINDS.get(resource, resource)} '{shown(str(name), 80)}'"
-        raise RequestError(f"{what} does not exist: no object can have this name", NOT_FOUND, 404)
+        raise RequestError(f"{what} does not exist: no object can have this name", FailureKind.NOT_FOUND, 404)
     return quote(name, safe="")
 
 

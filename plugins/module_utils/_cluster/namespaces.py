@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import dataclass
 
 from .._concurrency import for_each
-from .._errors import InputError, RequestError
+from .._errors import FailureKind, InputError, RequestError
 from .._text import shown
 from .answers import checked_object
-from .errors import FORBIDDEN, NOT_FOUND, Request
+from .errors import Request
 from .kinds import resource_path
 from .objects import METADATA_ONLY, list_all
 from .validation import is_name
@@ -92,7 +92,7 @@ def choose_namespaces(api: Api, wanted: Wanted, workers: int) -> Chosen:
     try:
         return _from_lists(api, wanted)
     except RequestError as error:
-        if error.kind != FORBIDDEN or not wanted.only_exact:
+        if error.kind != FailureKind.FORBIDDEN or not wanted.only_exact:
             raise
         return _one_by_one(api, wanted, workers)
 
@@ -128,9 +128,9 @@ def _read(api: Api, name: str) -> Namespace | None:
         found = api.send(Request("get", "namespaces", None, name), resource_path("namespaces", name=name))
         return _namespace(checked_object(found, "namespaces", None, name))
     except RequestError as error:
-        if error.kind == NOT_FOUND:
+        if error.kind == FailureKind.NOT_FOUND:
             return None
-        if error.kind == FORBIDDEN:  # rights inside a namespace do not bring the right to look at it
+        if error.kind == FailureKind.FORBIDDEN:  # rights inside a namespace do not bring the right to look at it
             return Namespace(name)
         raise
 

@@ -9,12 +9,12 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import for_each
-from .._errors import ClusterError, RequestError
+from .._errors import ClusterError, FailureKind, RequestError
 from .answers import checked_items, checked_object, kept, malformed, place_of
 from .api import FIELD_MANAGER, JSON, Api
-from .errors import EXPIRED, FORBIDDEN, MALFORMED, NOT_FOUND, Request
+from .errors import Request
 from .kinds import resource_path
-from .retry import GaveUp, Patience, has_kind, retry
+from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Objects:
         try:
             found = self.api.send(Request("get", self.resource, namespace, name), self._path(namespace, name))
         except RequestError as error:
-            if error.kind == NOT_FOUND:
+            if error.kind == FailureKind.NOT_FOUND:
                 return None
             raise
         return checked_object(found, self.resource, namespace, name)
@@ -79,7 +79,7 @@ class Objects:
         self.api.send(Request("delete", self.resource, namespace, name), self._path(namespace, name), None, body)
 
     def evict(self, namespace: str, name: str, seen: Seen) -> None:
-        """For Pods: a delete that PodDisruptionBudgets may refuse (kind BUDGET of _cluster/refusals.py)."""
+        """For Pods: a delete that PodDisruptionBudgets may refuse (kind BUDGET)."""
         body = {
             "kind": "Eviction",
             "apiVersion": "policy/v1",
@@ -133,7 +133,7 @@ def list_all(
     """
     reader = _Reader(api, Request("list", resource, namespace), keep, spoiled or _raise)
     try:
-        return retry(lambda: reader.pages(selectors or {}, accept), _STARTS, lambda error: has_kind(error, EXPIRED))
+        return retry(lambda: reader.pages(selectors or {}, accept), _STARTS, lambda error: error.kind == FailureKind.EXPIRED)
     except GaveUp:
         raise ClusterError(
             f"the list of {resource} changed faster than it could be read ({_STARTS.attempts} attempts ended with 410 Gone). "
@@ -172,7 +172,7 @@ class _Reader(t.Generic[Item]):
             try:
                 found.append(kept(item, page, resource, namespace, self._keep))
             except RequestError as error:
-                if error.kind != MALFORMED:
+                if error.kind != FailureKind.MALFORMED:
                     raise
                 self._spoiled(*place_of(item, namespace), error)
         return found
@@ -202,7 +202,7 @@ def list_in(
         try:
             return lists.read(None), lists.malformed
         except RequestError as error:
-            if error.kind not in (FORBIDDEN, MALFORMED):
+            if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
                 raise
     answers = dict(zip(namespaces, for_each(namespaces, lists.try_read, workers)))
     found = [item for answer in answers.values() if not isinstance(answer, RequestError) for item in answer]

@@ -8,10 +8,9 @@ import time
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._errors import PullpassError, RequestError
+from .._errors import FailureKind, PullpassError, RequestError
 from .api import FIELD_MANAGER
-from .errors import CONFLICT, MALFORMED, NOT_FOUND, REFUSED, UNDECIDED
-from .retry import GaveUp, Patience, has_kind, retry
+from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,11 +68,11 @@ def replace_object(
     """
     old = objects.get(namespace, name)
     if old is None or old["metadata"]["resourceVersion"] != seen.resource_version:
-        raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
+        raise RequestError(f"{objects.resource} {name} has changed", FailureKind.CONFLICT, 409)
     trial = _try_out(objects, namespace, name, body)
     why = objection(trial) if objection else ""
     if why:
-        raise RequestError(f"the old one was not touched: {why}", REFUSED, 0)
+        raise RequestError(f"the old one was not touched: {why}", FailureKind.REFUSED, 0)
     fields = lasting.differences(trial) if lasting else ""
     if fields:
         raise Unlike(f"the new one would not be as the old one is, by what admission makes of it: {fields}")
@@ -87,21 +86,21 @@ class Unlike(RequestError):
     """The server makes something else of the manifest than the old object was."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, REFUSED, 0)
+        super().__init__(message, FailureKind.REFUSED, 0)
 
 
 class _Lost(RequestError):
     """Neither the new object nor the old one is there for certain."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, REFUSED, 0)
+        super().__init__(message, FailureKind.REFUSED, 0)
 
 
 class _PutBack(RequestError):
     """The old object is there again."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, REFUSED, 0)
+        super().__init__(message, FailureKind.REFUSED, 0)
 
 
 def _replace_lasting(
@@ -123,7 +122,7 @@ def _replace_lasting(
         raise
     except PullpassError as error:
         # no conflict any more: that would be taken for a change before the delete
-        meanwhile = isinstance(error, RequestError) and error.kind == CONFLICT
+        meanwhile = isinstance(error, RequestError) and error.kind == FailureKind.CONFLICT
         told = f"the old one is deleted, but somebody else has made another {objects.resource} {name} meanwhile: "
         raise _Lost(f"{told if meanwhile else ''}{error} {kept.told}") from None
     kept.drop()
@@ -138,10 +137,10 @@ def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, prop
         try:
             objects.delete(namespace, name, seen, propagation)
         except RequestError as error:
-            if error.kind != NOT_FOUND:
+            if error.kind != FailureKind.NOT_FOUND:
                 raise
             if not unsure:
-                raise RequestError(f"{objects.resource} {name} is gone", CONFLICT, 404) from None
+                raise RequestError(f"{objects.resource} {name} is gone", FailureKind.CONFLICT, 404) from None
         return True
 
     def check(_error: PullpassError) -> bool | None:
@@ -151,13 +150,13 @@ def _delete_surely(objects: Objects, namespace: str, name: str, seen: Seen, prop
         if now is None or now["metadata"]["uid"] != seen.uid or "deletionTimestamp" in now["metadata"]:
             return True
         if now["metadata"]["resourceVersion"] != seen.resource_version:
-            raise RequestError(f"{objects.resource} {name} has changed", CONFLICT, 409)
+            raise RequestError(f"{objects.resource} {name} has changed", FailureKind.CONFLICT, 409)
         return None
 
     try:
-        retry(attempt, _PATIENCE, lambda error: unsure or has_kind(error, UNDECIDED), check)
+        retry(attempt, _PATIENCE, lambda error: unsure or error.kind == FailureKind.UNCERTAIN, check)
     except PullpassError as error:
-        if unsure and not has_kind(error, CONFLICT):
+        if unsure and error.kind != FailureKind.CONFLICT:
             raise _Lost(f"whether the old one is deleted is not known, and the new one was not made: {error}.") from None
         raise
 
@@ -238,14 +237,14 @@ def _create_surely(objects: Objects, namespace: str, name: str, body: Mapping[st
         try:
             return objects.create(namespace, body)
         except RequestError as error:
-            now = objects.get(namespace, name) if unsure and error.kind == CONFLICT else None
+            now = objects.get(namespace, name) if unsure and error.kind == FailureKind.CONFLICT else None
             if now is None or not _is_ours(now, body):
                 raise
             return now
 
     def may_pass(error: PullpassError) -> bool:
         nonlocal unsure
-        unsure = not isinstance(error, RequestError) or error.kind in (UNDECIDED, MALFORMED)
+        unsure = not isinstance(error, RequestError) or error.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED)
         return unsure
 
     try:
@@ -253,7 +252,7 @@ def _create_surely(objects: Objects, namespace: str, name: str, body: Mapping[st
     except GaveUp as gave_up:
         return gave_up.error
     except RequestError as error:
-        if error.kind == CONFLICT:
+        if error.kind == FailureKind.CONFLICT:
             raise
         return error
 

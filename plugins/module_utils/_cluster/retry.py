@@ -10,8 +10,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import PullpassError, RequestError
-from .errors import MALFORMED, UNDECIDED
+from .._errors import FailureKind, PullpassError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +25,12 @@ class Patience:
 
     ``pause``: seconds after the first attempt. Each further pause is twice as long, up to ``longest``. ``random_pauses``: each
     pause is a random part of that, so that several writers of one object do not collide again.
-    ``undecided``: the limit of attempts that may have been successful although they have no valid answer.
+    ``uncertain``: the limit of attempts that may have been successful although they have no valid answer.
     """
 
     attempts: float = math.inf
     seconds: float = math.inf
-    undecided: float = math.inf
+    uncertain: float = math.inf
     pause: float = 0.0
     longest: float = math.inf
     random_pauses: bool = False
@@ -43,11 +42,6 @@ class GaveUp(PullpassError):
     def __init__(self, attempts: int, error: PullpassError) -> None:
         super().__init__(f"gave up after {attempts} attempts: {error}")
         self.error = error
-
-
-def has_kind(error: PullpassError, *kinds: str) -> bool:
-    """Whether it is a RequestError of one of these kinds."""
-    return isinstance(error, RequestError) and error.kind in kinds
 
 
 def retry(
@@ -62,7 +56,7 @@ def retry(
     it. Raises GaveUp, any error for which ``may_pass`` is false, and what ``check`` raises.
     """
     give_up = time.monotonic() + patience.seconds
-    attempts = undecided = 0
+    attempts = uncertain = 0
     pause = patience.pause
     while True:
         try:
@@ -72,9 +66,9 @@ def retry(
                 raise
             failure = error
         attempts += 1
-        undecided += has_kind(failure, UNDECIDED, MALFORMED)
+        uncertain += failure.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED)
         pause = max(pause, failure.pause or 0.0)
-        is_last = attempts >= patience.attempts or undecided >= patience.undecided or time.monotonic() + pause > give_up
+        is_last = attempts >= patience.attempts or uncertain >= patience.uncertain or time.monotonic() + pause > give_up
         if check or not is_last:
             time.sleep(random.uniform(0, pause) if patience.random_pauses else pause)
         found = check(failure) if check else None

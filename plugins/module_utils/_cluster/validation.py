@@ -11,9 +11,8 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from .._errors import InputError, RequestError
+from .._errors import FailureKind, InputError, RequestError
 from .._text import has_user_information, shown, shown_url
-from .errors import REFUSED
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +114,7 @@ def labels_equal(labels: Mapping[str, str]) -> dict[str, str]:
 def _refused(what: str, key: object, value: object) -> RequestError:
     return RequestError(
         f"'{shown(str(key), 80)}={shown(str(value), 80)}' is not a {what} that an object can have, so nothing is selected by it",
-        REFUSED,
+        FailureKind.REFUSED,
         0,
     )
 

@@ -8,12 +8,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._cluster.api import JSON, Api
-from .._cluster.errors import FORBIDDEN, MALFORMED
 from .._cluster.namespaces import open_namespaces
 from .._cluster.objects import METADATA_ONLY, Objects, list_all, list_in
 from .._cluster.validation import fields_equal, is_name
 from .._concurrency import for_each
-from .._errors import RequestError
+from .._errors import FailureKind, RequestError
 from .snapshot import KEYS, FoundAccount, FoundPod, FoundSecret, SecretReader, found_account, found_pod
 
 if t.TYPE_CHECKING:
@@ -148,7 +147,7 @@ class Surveyor:
         try:
             return list_all(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
         except RequestError as error:
-            if error.kind not in (FORBIDDEN, MALFORMED):
+            if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
                 raise
             return None
 

@@ -8,12 +8,11 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import partial
 
-from .._cluster.errors import FORBIDDEN
 from .._cluster.kinds import WORKLOAD_RESOURCES
 from .._cluster.namespaces import is_glob, open_namespaces
 from .._cluster.objects import Objects, list_all, list_in
 from .._cluster.validation import fields_equal
-from .._errors import InputError, RequestError
+from .._errors import FailureKind, InputError, RequestError
 from .._reconcile.apply import CarryOut, Outcome, Subject
 from .._reconcile.change import Step
 from .._reconcile.targets import closed_outcomes
@@ -85,7 +84,7 @@ class ReadByList(Objects):
         try:
             return super().get(namespace, name)
         except RequestError as error:
-            if error.kind != FORBIDDEN:
+            if error.kind != FailureKind.FORBIDDEN:
                 raise
         found = list_all(self.api, self.resource, dict, fields_equal({"metadata.name": name}), namespace=namespace)
         return found[0] if found else None

@@ -10,13 +10,12 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from .._cluster.errors import CONFLICT, FORBIDDEN, MALFORMED, NOT_FOUND, TERMINATING, UNDECIDED
 from .._cluster.replace import replace_object
-from .._cluster.retry import GaveUp, Patience, has_kind, retry
+from .._cluster.retry import GaveUp, Patience, retry
 from .._concurrency import for_each
 from .._credentials.dockerconfigjson import PULL_SECRET_KEY, read_stored_document
 from .._credentials.redact import foreign_text
-from .._errors import ClusterError, PullpassError, RequestError
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .._text import in_words, listed, shown
 from .change import Step
 
@@ -110,7 +109,7 @@ def _now(path: tuple[str, ...], answer: t.Any) -> str:
 
 
 # Others may write the same object at the same time
-_PATIENCE = Patience(attempts=12, undecided=3, pause=0.04, longest=1.0, random_pauses=True)
+_PATIENCE = Patience(attempts=12, uncertain=3, pause=0.04, longest=1.0, random_pauses=True)
 Stored = t.TypeVar("Stored")
 
 
@@ -185,7 +184,7 @@ class CarryOut(t.Generic[Stored]):
 
         def check(error: PullpassError) -> Step | None:
             nonlocal step, unsure
-            if has_kind(error, UNDECIDED, MALFORMED):
+            if error.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED):
                 unsure = step
             step = self.plan(self._read(subject))
             if step.write is not None:
@@ -198,7 +197,7 @@ class CarryOut(t.Generic[Stored]):
         except GaveUp as gave_up:
             return Step("failed", f"{gave_up}. Another writer changed the object meanwhile, or the server failed. Run this again")
         except RequestError as error:
-            if error.kind == FORBIDDEN and self.objects.dry_run and step.write is not None:
+            if error.kind == FailureKind.FORBIDDEN and self.objects.dry_run and step.write is not None:
                 return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
             raise
 
@@ -232,17 +231,17 @@ class CarryOut(t.Generic[Stored]):
         return None
 
     def _told(self, error: RequestError) -> Step:
-        if error.kind == TERMINATING:
+        if error.kind == FailureKind.TERMINATING:
             return Step("skipped", str(error))
-        if error.kind == NOT_FOUND and self.objects.dry_run:
+        if error.kind == FailureKind.NOT_FOUND and self.objects.dry_run:
             return Step("skipped", f"not there (yet): {error}")
         return Step("failed", str(error))
 
 
 def _may_have_changed(error: RequestError, step: Step) -> bool:
     """Whether the object has changed, or may have, so that it has to be read and planned again."""
-    vanished = error.kind == NOT_FOUND and step.write is not None and step.write.verb != "create"
-    return vanished or error.kind in (CONFLICT, UNDECIDED, MALFORMED)
+    vanished = error.kind == FailureKind.NOT_FOUND and step.write is not None and step.write.verb != "create"
+    return vanished or error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN, FailureKind.MALFORMED)
 
 
 def _found_done(unsure: Step, now: Step) -> Step:

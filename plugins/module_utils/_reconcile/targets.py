@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cluster.errors import FORBIDDEN, MALFORMED
 from .._cluster.namespaces import open_namespaces
 from .._cluster.objects import list_all, list_in
 from .._cluster.validation import fields_equal
-from .._errors import RequestError
+from .._errors import FailureKind, RequestError
 from .apply import Outcome, Subject
 from .change import Step
 
@@ -59,7 +58,7 @@ def list_named(
         selector = fields_equal({"metadata.name": name})
         listed = list_all(api, resource, lambda item: _subject(item, parse), selector, spoiled=read_alone)
     except RequestError as error:
-        if error.kind not in (FORBIDDEN, MALFORMED):
+        if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
             raise
         return None
     return {**{subject.namespace: subject for subject in listed}, **spoiled}

@@ -11,12 +11,11 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._cluster.errors import BUDGET, CONFLICT, FORBIDDEN, NOT_FOUND, REFUSED, TERMINATING, UNDECIDED
 from .._cluster.objects import Objects, Seen, list_all
 from .._cluster.replace import Kept, Lasting, Unlike, replace_object
-from .._cluster.retry import GaveUp, Patience, has_kind, retry
+from .._cluster.retry import GaveUp, Patience, retry
 from .._cluster.validation import labels_equal
-from .._errors import ClusterError, PullpassError, RequestError
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .manifest import job_differences, manifest_as_it_was, may_not_be_replaced, pod_differences, pod_manifest
 from .model import StuckPod, found_budget, never_passes, stuck_pod
 from .owners import job_facts, job_manifest
@@ -32,6 +31,7 @@ if t.TYPE_CHECKING:
 
 # Each attempt reads the object again, since a kubelet or a controller may write its status at the same time
 _PATIENCE = Patience(attempts=6)
+_MAY_HAVE_CHANGED = (FailureKind.CONFLICT, FailureKind.UNCERTAIN, FailureKind.NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Evictor:
             self._lost = True
             return Done("failed", str(error))
         except RequestError as error:
-            return Done("left" if error.kind == TERMINATING else "failed", str(error))
+            return Done("left" if error.kind == FailureKind.TERMINATING else "failed", str(error))
 
     def _evict(self, pod: StuckPod) -> Done:
         now, unsure = pod, False
@@ -81,7 +81,7 @@ class Evictor:
 
         def check(error: PullpassError) -> Done | None:
             nonlocal now, unsure
-            unsure = unsure or has_kind(error, UNDECIDED)
+            unsure = unsure or error.kind == FailureKind.UNCERTAIN
             found = self._again(now, unsure)
             if isinstance(found, Done):
                 return found
@@ -89,13 +89,13 @@ class Evictor:
             return None
 
         try:
-            return retry(attempt, _PATIENCE, lambda error: has_kind(error, CONFLICT, UNDECIDED, NOT_FOUND), check)
+            return retry(attempt, _PATIENCE, lambda error: error.kind in _MAY_HAVE_CHANGED, check)
         except GaveUp as gave_up:
             return Done("failed", f"{gave_up}. The Pod was not evicted. Run this again")
         except RequestError as error:
-            if error.kind == BUDGET:
+            if error.kind == FailureKind.BUDGET:
                 return self._refused(now, error)
-            if error.kind == FORBIDDEN and self._pods.dry_run:
+            if error.kind == FailureKind.FORBIDDEN and self._pods.dry_run:
                 return Done("evicted", f"not checked by the server: {error}")
             raise
 
@@ -190,15 +190,15 @@ class Replacer:
 def _surely(work: Callable[[], Done], dry_run: bool) -> Done:
     """``work``, again while the object changes under its hands; whatever is raised becomes the outcome."""
     try:
-        return retry(work, _PATIENCE, lambda error: has_kind(error, CONFLICT))
+        return retry(work, _PATIENCE, lambda error: error.kind == FailureKind.CONFLICT)
     except Unlike as error:
         return Done("left", f"{error}. Have it created again by the account that created it")
     except GaveUp as gave_up:
         return Done("failed", f"{gave_up}. It was not replaced. Run this again")
     except PullpassError as error:
-        if dry_run and has_kind(error, FORBIDDEN):
+        if dry_run and error.kind == FailureKind.FORBIDDEN:
             return Done("replaced", f"not checked by the server: {error}")
-        return Done("left" if has_kind(error, TERMINATING) else "failed", str(error))
+        return Done("left" if error.kind == FailureKind.TERMINATING else "failed", str(error))
 
 
 def _uid(made: Mapping[str, t.Any] | None) -> str | None:
@@ -218,7 +218,7 @@ def kept_in_file(manifest: Mapping[str, t.Any]) -> Kept:
         told = (
             f"nothing was deleted, since what might be lost cannot be kept in a file meanwhile: {error}. Set TMPDIR or make room"
         )
-        raise RequestError(told, REFUSED, 0) from None
+        raise RequestError(told, FailureKind.REFUSED, 0) from None
 
     def drop() -> None:
         with contextlib.suppress(OSError):

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import FORBIDDEN, NOT_FOUND, UNDECIDED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import METADATA_ONLY
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, RequestError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 CONFIG, LEGACY = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"
@@ -64,14 +64,14 @@ class TableApi:
         selector = (query or {}).get("fieldSelector", "")
         self.asked.append(f"{request} {selector}".strip())
         if (request.verb, request.resource, request.namespace) in self.forbidden:
-            raise RequestError(f"no right to {request}", FORBIDDEN, 403)
+            raise RequestError(f"no right to {request}", FailureKind.FORBIDDEN, 403)
         if self.broken:
-            raise RequestError("broken", UNDECIDED, 500)
+            raise RequestError("broken", FailureKind.UNCERTAIN, 500)
         found = [one for one in self.objects[request.resource] if request.namespace in (None, one["metadata"]["namespace"])]
         if request.verb == "get":
             named = [one for one in found if one["metadata"]["name"] == request.name]
             if not named:
-                raise RequestError("not found", NOT_FOUND, 404)
+                raise RequestError("not found", FailureKind.NOT_FOUND, 404)
             return {"kind": KINDS[request.resource], **named[0]}
         key, _equals, value = selector.partition("=")
         if key in ("type", "metadata.name"):

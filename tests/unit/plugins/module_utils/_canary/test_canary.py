@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -37,8 +38,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict 
     judge,
     judge_lost,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, InputError, RequestError
 from ansible_collections.pullpass.registry.plugins.modules import pull_canary
 
 IMAGE = "registry.example.com/team/app:1.0"
@@ -48,8 +49,8 @@ ANYWHERE = Target("team-a", "pullpass-canary-0123456789-1")
 PINNED = Target("team-a", "pullpass-canary-0123456789-2", "worker-1")
 
 
-def request_error(message: str, kind: str = refusals.REFUSED, status: int = 403) -> RequestError:
-    return RequestError(message, kind, status)
+def request_error(message: str, kind: FailureKind = FailureKind.REFUSED, status: int = 403) -> RequestError:
+    return RequestError(message, kind, status, detail=message)
 
 
 # the Pod
@@ -441,32 +442,35 @@ def test_a_limit_range_is_obeyed_by_what_it_says() -> None:
         (LIMITS, "a LimitRange of the namespace"),
         ('pods "x" is forbidden: failed quota: q: must specify limits.cpu for: canary', "a quota of the namespace wants"),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces', "PodSecurity of the namespace"),
-        ('admission webhook "v.example.com" denied the request: no', "a policy of the cluster"),
-        ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "a policy of the cluster"),
+        ('admission webhook "v.example.com" denied the request: no', "admission webhook 'v.example.com' refuses the Pod"),
+        ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "admission policy 'p' refuses the Pod"),
         ('error looking up service account team-a/nope: serviceaccount "nope" not found', "its ServiceAccount does not exist"),
         ("unable to validate against any security context constraint: []", "none of the SecurityContextConstraints"),
         ('failed calling webhook "m.example.com": connection refused', "an admission webhook of the cluster does not work"),
     ],
 )
 def test_each_refusal_has_its_own_sentence_and_the_servers_words(message: str, words: str) -> None:
-    sentence = refusal_told(request_error(f"an admission policy refused it: {message}"))
+    body = json.dumps({"kind": "Status", "reason": "Forbidden", "message": message}).encode()
+    error = refusal(Request("create", "pods", "team-a"), "https://api.example.com", 403, body)
+    assert isinstance(error, RequestError)
+    sentence = refusal_told(error)
     assert sentence.startswith(words)
-    assert message.rpartition("refused it: ")[2][:40] in sentence
+    assert message[:40] in sentence
 
 
 def test_a_full_quota_and_a_namespace_that_went_are_told() -> None:
-    full = refused(ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", refusals.QUOTA), False)
+    full = refused(ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", FailureKind.QUOTA), False)
     assert full.action == "failed"
     assert "Raise the quota" in full.message
-    assert refused(ANYWHERE, request_error("is being deleted", refusals.TERMINATING), False).action == "skipped"
-    assert refused(ANYWHERE, request_error("x", refusals.NOT_FOUND, 404), False).action == "failed"
+    assert refused(ANYWHERE, request_error("is being deleted", FailureKind.TERMINATING), False).action == "skipped"
+    assert refused(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), False).action == "failed"
     assert refused(ANYWHERE, ClusterError("gone"), False).message == "gone"
 
 
 def test_check_mode_passes_over_what_an_earlier_task_may_mend() -> None:
-    assert refused(ANYWHERE, request_error("no right", refusals.FORBIDDEN), True).action == "unproven"
-    assert refused(ANYWHERE, request_error("no right", refusals.FORBIDDEN), False).action == "failed"
-    assert refused(ANYWHERE, request_error("x", refusals.NOT_FOUND, 404), True).action == "skipped"
+    assert refused(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), True).action == "unproven"
+    assert refused(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), False).action == "failed"
+    assert refused(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), True).action == "skipped"
     account = request_error("error looking up service account team-a/new: not found")
     assert refused(ANYWHERE, account, True).action == "skipped"
     assert refused(ANYWHERE, account, False).action == "failed"

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, Target
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 TARGET = Target("team-a", "pullpass-canary-run-1")
@@ -22,8 +22,8 @@ MADE: dict[str, Any] = {
     "metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"},
     "spec": {"containers": []},
 }
-BROKEN = RequestError("the connection broke", refusals.UNDECIDED, 0)
-OVERTAKEN = RequestError("the object has been modified", refusals.CONFLICT, 409)
+BROKEN = RequestError("the connection broke", FailureKind.UNCERTAIN, 0)
+OVERTAKEN = RequestError("the object has been modified", FailureKind.CONFLICT, 409)
 
 
 class Answers:
@@ -34,7 +34,7 @@ class Answers:
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
 
-    def send(self, request: refusals.Request, _path: str, query: Any = None, body: Any = None, accept: str = JSON) -> Any:
+    def send(self, request: Request, _path: str, query: Any = None, body: Any = None, accept: str = JSON) -> Any:
         self.asked.append((request.verb, (query or {}).get("labelSelector", "")))
         self.bodies.append(body)
         answer = self._answers.pop(0)
@@ -67,13 +67,13 @@ def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> Non
 
 def test_whether_a_pod_is_there_stays_open_where_it_cannot_be_looked_for() -> None:
     """Whoever takes it for one that was refused would leave it behind."""
-    throttled = RequestError("throttling", refusals.THROTTLED, 429)
+    throttled = RequestError("throttling", FailureKind.THROTTLED, 429)
     with pytest.raises(RequestError, match="whether the Pod was created is not known: throttling") as raised:
         cluster(Answers(BROKEN, throttled)).create(TARGET)
-    assert raised.value.kind == refusals.UNDECIDED
+    assert raised.value.kind == FailureKind.UNCERTAIN
 
 
-@pytest.mark.parametrize("error", [RequestError("no right", refusals.FORBIDDEN, 403), ClusterError("gone")])
+@pytest.mark.parametrize("error", [RequestError("no right", FailureKind.FORBIDDEN, 403), ClusterError("gone")])
 def test_events_that_cannot_be_read_are_none(error: Exception) -> None:
     assert cluster(Answers(error)).events("team-a", "u") == []
 
@@ -92,8 +92,8 @@ def test_another_pod_of_that_name_is_left_alone() -> None:
 
 
 def test_what_is_in_the_way_of_a_removal_is_told() -> None:
-    gone = RequestError("x", refusals.NOT_FOUND, 404)
+    gone = RequestError("x", FailureKind.NOT_FOUND, 404)
     assert cluster(Answers(gone)).remove("team-a", TARGET.name, Seen("u", "1")) == ""
-    refused = RequestError("no right to delete it", refusals.FORBIDDEN, 403)
+    refused = RequestError("no right to delete it", FailureKind.FORBIDDEN, 403)
     assert cluster(Answers(refused)).remove("team-a", TARGET.name, Seen("u", "1")) == "no right to delete it"
     assert cluster(Answers(ClusterError("gone"))).remove("team-a", TARGET.name, Seen("u", "1")) == "gone"

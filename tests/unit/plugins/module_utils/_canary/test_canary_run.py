@@ -18,11 +18,10 @@ from ansible_collections.pullpass.registry.plugins.module_utils._canary.model im
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.run import CanaryTask
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import Event
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.watch import CanaryRun, Interrupted, Interruption
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
 
 CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
 STUCK = {"waiting": {"reason": "ErrImagePull", "message": "connection refused"}}
@@ -50,7 +49,7 @@ class Cluster:
         self.on_look: Hook = nothing
         self.on_remove: Hook = nothing
         self.lose_answers = False
-        self.kind = refusals.UNDECIDED
+        self.kind = FailureKind.UNCERTAIN
         self.labels: dict[str, str] | None = None
         self.stays = ""
         self.secrets: list[dict[str, str]] = []
@@ -62,7 +61,7 @@ class Cluster:
         self.on_create(self, target.name)
         with self._lock:
             if self.most is not None and len(self.pods) >= self.most:
-                raise RequestError("exceeded quota", refusals.QUOTA, 403)
+                raise RequestError("exceeded quota", FailureKind.QUOTA, 403)
             pod = manifest(CANARY, target, SMALL)
             pod["metadata"].update(namespace=target.namespace, uid=target.name, resourceVersion=str(next(self._versions)))
             pod["spec"].update(nodeName="worker-1", imagePullSecrets=self.secrets)
@@ -140,7 +139,7 @@ def test_a_pod_that_lost_its_label_is_removed_at_once_since_no_look_would_find_i
 def test_an_answer_that_is_no_pod_leaves_none_behind() -> None:
     """It may have been created all the same."""
     cluster = Cluster(THROUGH)
-    cluster.lose_answers, cluster.kind = True, refusals.MALFORMED
+    cluster.lose_answers, cluster.kind = True, FailureKind.MALFORMED
     actions, run = ran(cluster, targets(2))
     assert actions == ["failed"] * 2
     assert (cluster.pods, run.troubles) == ({}, [])
@@ -204,7 +203,7 @@ def test_a_quota_that_is_counted_late_is_given_a_while(clock: list[float]) -> No
 
     def late(_cluster: Cluster, _name: str) -> None:
         if freed and clock[0] < freed[-1] + 5:
-            raise RequestError("exceeded quota", refusals.QUOTA, 403)
+            raise RequestError("exceeded quota", FailureKind.QUOTA, 403)
 
     cluster.on_create = late
     cluster.on_remove = lambda _cluster, _name: freed.append(clock[0])
@@ -216,7 +215,7 @@ def test_a_quota_that_the_pod_of_a_dead_run_filled_is_given_the_same_while(clock
 
     def late(_cluster: Cluster, _name: str) -> None:
         if clock[0] < 5:
-            raise RequestError("exceeded quota", refusals.QUOTA, 403)
+            raise RequestError("exceeded quota", FailureKind.QUOTA, 403)
 
     cluster.on_create = late
     run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 1, freed={"team-a": 0.0})

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import NOT_FOUND
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
@@ -28,7 +27,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_s
     secrets_of_account,
     secrets_of_pod,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, InputError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Wish
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import Recovery, Terms
 from recording_api_server import RecordingServer, recording_server
@@ -192,7 +191,7 @@ def test_a_hostile_name_is_in_no_path_of_any_resource(resource: str) -> None:
         for namespace, named in (("tenant", name), (name, "regcred")):
             with pytest.raises(RequestError) as caught:
                 resource_path(resource, namespace, named)
-            assert caught.value.kind == NOT_FOUND
+            assert caught.value.kind == FailureKind.NOT_FOUND
             assert len(str(caught.value)) < 300
             assert str(caught.value).isprintable()
 

@@ -16,7 +16,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._canary.model im
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.report import admitted_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import found_event, judge
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import MALFORMED
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, WORKLOAD_RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import (
     Chosen,
@@ -28,7 +27,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import SecretReader, found_account, found_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret, stored_secret
@@ -190,7 +189,7 @@ def spoilt(sample: Json, path: tuple[Any, ...], value: Any) -> Json:
 
 @pytest.mark.parametrize("resource", sorted(SAMPLES))
 def test_a_value_of_a_wrong_type_is_refused_or_harmless_to_all_that_read_the_object(resource: str) -> None:
-    refused: list[str] = []
+    refused: list[FailureKind] = []
     accepted = 0
     namespace = SAMPLES[resource]["metadata"].get("namespace")
     sample = {"kind": KINDS[resource], **SAMPLES[resource]}
@@ -206,7 +205,7 @@ def test_a_value_of_a_wrong_type_is_refused_or_harmless_to_all_that_read_the_obj
             accepted += 1
             for read in READERS.get(resource, ()):
                 repr(read(checked))
-    assert set(refused) == {MALFORMED}
+    assert set(refused) == {FailureKind.MALFORMED}
     assert len(refused) > 50
     assert accepted > 50
 
@@ -359,7 +358,7 @@ def test_another_object_than_the_one_that_was_asked_for_is_none(server: Recordin
         server.override = lambda *_asked, name=name, value=value: {**other, "metadata": {**other["metadata"], name: value}}
         with pytest.raises(RequestError) as caught:
             Objects(server.api(), "secrets", dry_run=False).get("team-a", "regcred")
-        assert caught.value.kind == MALFORMED
+        assert caught.value.kind == FailureKind.MALFORMED
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=range(len(ITEMS)))

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import NOT_FOUND, REFUSED, Request
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, RequestError
 
 SEEN = Seen("uid-1", "7")
 NEW = {"kind": "Secret", "metadata": {"name": "regcred"}}
@@ -100,6 +100,6 @@ def test_an_object_that_is_not_there_is_none_and_other_refusals_are_told() -> No
     found = objects(Sent()).get("team-a", "regcred")
     assert found is not None
     assert found["type"] == "there"
-    assert objects(Sent(RequestError("gone", NOT_FOUND, 404))).get("team-a", "regcred") is None
+    assert objects(Sent(RequestError("gone", FailureKind.NOT_FOUND, 404))).get("team-a", "regcred") is None
     with pytest.raises(RequestError, match="no"):
-        objects(Sent(RequestError("no", REFUSED, 400))).get("team-a", "regcred")
+        objects(Sent(RequestError("no", FailureKind.REFUSED, 400))).get("team-a", "regcred")

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Outcome, Subject
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
 
@@ -27,8 +26,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
 
 
-def broken(kind: str, status: int = 0) -> RequestError:
-    return RequestError(f"the server's {kind}", kind, status)
+def broken(kind: FailureKind, status: int = 0) -> RequestError:
+    return RequestError(f"the server's {kind.value}", kind, status)
 
 
 class Store:
@@ -55,7 +54,7 @@ class Store:
     def create(self, namespace: str, body: Item) -> None:
         with self._writing("create", namespace):
             if namespace in self.items:
-                raise broken(refusals.CONFLICT, 409)
+                raise broken(FailureKind.CONFLICT, 409)
             self.put(namespace, body["value"])
 
     def patch(self, namespace: str, _name: str, seen: Seen, body: Item) -> None:
@@ -72,9 +71,9 @@ class Store:
             self.calls.append(f"{verb} {namespace}")
             self.before(self, namespace)
             if seen and namespace not in self.items:
-                raise broken(refusals.NOT_FOUND, 404)
+                raise broken(FailureKind.NOT_FOUND, 404)
             if seen and str(self.items[namespace]["version"]) != seen.resource_version:
-                raise broken(refusals.CONFLICT, 409)
+                raise broken(FailureKind.CONFLICT, 409)
             yield
             self.after(self, namespace)
 
@@ -171,14 +170,14 @@ def test_a_write_that_broke_off_and_turns_out_done_counts_as_done(
     plan: Callable[[Item | None], Step], there: dict[str, str], action: str
 ) -> None:
     store = Store(there)
-    store.after = once(raising(broken(refusals.UNDECIDED)))
+    store.after = once(raising(broken(FailureKind.UNCERTAIN)))
     assert actions(run(store, plan, "a")) == [action]
     assert len(store.calls) == 2
 
 
 def test_a_write_that_broke_off_and_was_not_done_is_done() -> None:
     store = Store({"a": "y"})
-    store.before = once(raising(broken(refusals.UNDECIDED)))
+    store.before = once(raising(broken(FailureKind.UNCERTAIN)))
     assert actions(run(store, add, "a")) == ["updated"]
     assert store.items["a"]["value"] == "yx"
 
@@ -193,10 +192,10 @@ def test_an_object_that_vanished_is_made_again_or_gone_as_wanted() -> None:
 def test_a_namespace_that_vanished_fails_and_in_dry_run_is_skipped() -> None:
     for dry_run, action in ((False, "failed"), (True, "skipped")):
         store = Store(dry_run=dry_run)
-        store.before = raising(broken(refusals.NOT_FOUND, 404))
+        store.before = raising(broken(FailureKind.NOT_FOUND, 404))
         (outcome,) = run(store, add, "a")
         assert (outcome.step.action, len(store.calls)) == (action, 1)
-        assert "the server's not_found" in outcome.step.message
+        assert "the server's not found" in outcome.step.message
 
 
 def test_tries_end_and_the_last_reason_is_told() -> None:
@@ -220,25 +219,25 @@ def test_pauses_between_tries_grow_and_stay_under_a_second(monkeypatch: pytest.M
     assert pauses[-1] == 1.0
 
 
-@pytest.mark.parametrize("kind", [refusals.QUOTA, refusals.REFUSED, refusals.FORBIDDEN, refusals.THROTTLED])
-def test_one_that_is_refused_fails_at_once_with_its_reason_and_does_not_stop_the_others(kind: str) -> None:
+@pytest.mark.parametrize("kind", [FailureKind.QUOTA, FailureKind.REFUSED, FailureKind.FORBIDDEN, FailureKind.THROTTLED])
+def test_one_that_is_refused_fails_at_once_with_its_reason_and_does_not_stop_the_others(kind: FailureKind) -> None:
     store = Store()
     store.before = lambda _store, namespace: raising(broken(kind, 403))(_store, namespace) if namespace == "b" else None
     outcomes = run(store, add, "a", "b", "c")
     assert actions(outcomes) == ["created", "failed", "created"]
-    assert outcomes[1].step == Step("failed", f"the server's {kind}")
+    assert outcomes[1].step == Step("failed", f"the server's {kind.value}")
     assert store.calls.count("create b") == 1
 
 
 def test_a_namespace_that_is_being_deleted_is_skipped() -> None:
     store = Store()
-    store.before = raising(broken(refusals.TERMINATING, 403))
+    store.before = raising(broken(FailureKind.TERMINATING, 403))
     assert run(store, add, "a")[0].step == Step("skipped", "the server's terminating")
 
 
 def test_without_the_right_to_write_a_dry_run_tells_the_plan_alone_and_says_so() -> None:
     store = Store({"a": "y"}, dry_run=True)
-    store.before = raising(broken(refusals.FORBIDDEN, 403))
+    store.before = raising(broken(FailureKind.FORBIDDEN, 403))
     patched, created = run(store, add, "a", "b")
     assert (patched.step.action, created.step.action) == ("updated", "created")
     assert patched.step.message == "x is new; not checked by the server: the server's forbidden"
@@ -260,7 +259,7 @@ def test_a_read_that_fails_is_that_objects_failure() -> None:
     class Unreadable(Store):
         def get(self, namespace: str, name: str) -> Item | None:
             if namespace == "a":
-                raise broken(refusals.FORBIDDEN, 403)
+                raise broken(FailureKind.FORBIDDEN, 403)
             return super().get(namespace, name)
 
     outcomes = run(Unreadable({"b": "x"}, dry_run=True), add, "a", "b", read=False)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import errors as refusals
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
@@ -17,7 +16,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds i
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replace import Kept, Lasting, Unlike, replace_object
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import StuckContainer
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, PullpassError, RequestError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import (
+    ClusterError,
+    FailureKind,
+    PullpassError,
+    RequestError,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import StuckPod, stuck_pod
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import EVICT, LEFT, Verdict
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.writes import BUSY, Evictor, kept_in_file
@@ -26,8 +30,8 @@ SEEN = Seen("uid-1", "7")
 Answer = Callable[["Server"], Any]
 
 
-def error(kind: str, status: int = 0, message: str = "the server's words") -> RequestError:
-    return RequestError(f"{message}: {kind}", kind, status)
+def error(kind: FailureKind, status: int = 0, message: str = "the server's words") -> RequestError:
+    return RequestError(f"{message}: {kind.value}", kind, status)
 
 
 class Server:
@@ -45,7 +49,7 @@ class Server:
             if request.verb == "list":
                 return {"kind": f"{KINDS[request.resource]}List", "items": []}
             if self.item is None:
-                raise error(refusals.NOT_FOUND, 404)
+                raise error(FailureKind.NOT_FOUND, 404)
             return {"kind": "Pod", **self.item}
         if self.answers:
             return self.answers.pop(0)(self) or as_made(body)
@@ -57,9 +61,9 @@ class Server:
             return self.item
         guard = (body.get("deleteOptions") or body)["preconditions"]
         if self.item is None:
-            raise error(refusals.NOT_FOUND, 404)
+            raise error(FailureKind.NOT_FOUND, 404)
         if self.item["metadata"]["resourceVersion"] != guard.get("resourceVersion", self.item["metadata"]["resourceVersion"]):
-            raise error(refusals.CONFLICT, 409)
+            raise error(FailureKind.CONFLICT, 409)
         self.item = None
         return {}
 
@@ -93,7 +97,7 @@ def evictor(server: Server, dry_run: bool = False, action: str = EVICT) -> Evict
     return Evictor(Objects(cast(Api, server), "pods", dry_run), lambda _pod: verdict, lambda _namespace: [])
 
 
-def fails(kind: str, message: str = "the server's words") -> Answer:
+def fails(kind: FailureKind, message: str = "the server's words") -> Answer:
     def answer(_server: Server) -> None:
         raise error(kind, message=message)
 
@@ -104,22 +108,22 @@ def changes(server: Server) -> None:
     """A kubelet was faster."""
     server.version += 1
     server.item = pod_item(str(server.version))
-    raise error(refusals.CONFLICT, 409)
+    raise error(FailureKind.CONFLICT, 409)
 
 
 def gets_well(server: Server) -> None:
     server.item = pod_item("8", "")
-    raise error(refusals.CONFLICT, 409)
+    raise error(FailureKind.CONFLICT, 409)
 
 
 def goes(server: Server) -> None:
     server.item = None
-    raise error(refusals.NOT_FOUND, 404)
+    raise error(FailureKind.NOT_FOUND, 404)
 
 
 def goes_unheard(server: Server) -> None:
     server.item = None
-    raise error(refusals.UNDECIDED)
+    raise error(FailureKind.UNCERTAIN)
 
 
 def is_lost(_server: Server) -> None:
@@ -153,7 +157,7 @@ def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> 
     throttled = refusal(request, "https://api", 429, json.dumps({**body, "details": {"causes": []}}).encode())
     assert isinstance(told, RequestError)
     assert isinstance(throttled, RequestError)
-    assert (told.kind, told.pause, throttled.kind) == (refusals.BUDGET, None, refusals.THROTTLED)
+    assert (told.kind, told.pause, throttled.kind) == (FailureKind.BUDGET, None, FailureKind.THROTTLED)
     assert str(told).endswith("needs 2 healthy pods and has 0 currently")
 
 
@@ -166,11 +170,11 @@ def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> 
         ([gets_well], "recovering", 1),
         ([goes], "left", 1),
         ([goes_unheard], "evicted", 1),
-        ([fails(refusals.UNDECIDED)], "evicted", 2),
-        ([fails(refusals.FORBIDDEN)], "failed", 1),
-        ([fails(refusals.REFUSED)], "failed", 1),
-        ([fails(refusals.TERMINATING)], "left", 1),
-        ([fails(refusals.BUDGET)], BUSY, 1),
+        ([fails(FailureKind.UNCERTAIN)], "evicted", 2),
+        ([fails(FailureKind.FORBIDDEN)], "failed", 1),
+        ([fails(FailureKind.REFUSED)], "failed", 1),
+        ([fails(FailureKind.TERMINATING)], "left", 1),
+        ([fails(FailureKind.BUDGET)], BUSY, 1),
         ([is_lost], "failed", 1),
     ],
 )
@@ -187,7 +191,7 @@ def test_what_changed_is_decided_anew_before_it_is_evicted() -> None:
 
 
 def test_a_dry_run_without_the_right_tells_the_plan_alone() -> None:
-    done = evictor(Server(fails(refusals.FORBIDDEN)), dry_run=True)(stuck())
+    done = evictor(Server(fails(FailureKind.FORBIDDEN)), dry_run=True)(stuck())
     assert (done.action, "not checked by the server" in done.message) == ("evicted", True)
 
 
@@ -196,7 +200,7 @@ def test_two_budgets_for_one_pod_block_the_eviction() -> None:
     body = json.dumps({"kind": "Status", "reason": "InternalError", "message": message}).encode()
     answer = refusal(Request("create", "pods/eviction", "team-a", "web"), "https://c1", 500, body)
     assert isinstance(answer, RequestError)
-    assert (answer.kind, answer.status) == (refusals.BUDGET, 500)
+    assert (answer.kind, answer.status) == (FailureKind.BUDGET, 500)
 
 
 def test_once_the_cluster_is_lost_nothing_more_is_sent() -> None:
@@ -268,10 +272,10 @@ def test_what_is_never_gone_is_saved() -> None:
 @pytest.mark.parametrize(
     ("answers", "there", "words"),
     [
-        ([fails(refusals.UNDECIDED)], True, ""),
-        ([fails(refusals.REFUSED)], False, "the old one is back"),
-        ([fails(refusals.REFUSED), fails(refusals.REFUSED)], None, "COULD NOT BE PUT BACK: .* saved {'new': False}"),
-        ([fails(refusals.UNDECIDED)] * 8, None, "COULD NOT BE PUT BACK"),
+        ([fails(FailureKind.UNCERTAIN)], True, ""),
+        ([fails(FailureKind.REFUSED)], False, "the old one is back"),
+        ([fails(FailureKind.REFUSED), fails(FailureKind.REFUSED)], None, "COULD NOT BE PUT BACK: .* saved {'new': False}"),
+        ([fails(FailureKind.UNCERTAIN)] * 8, None, "COULD NOT BE PUT BACK"),
     ],
 )
 def test_never_without_one_of_the_two_or_a_file(answers: list[Answer], there: bool | None, words: str) -> None:
@@ -300,18 +304,18 @@ def test_a_run_that_is_killed_while_neither_is_there_leaves_a_file() -> None:
 
 
 def lost(_server: Server) -> None:
-    raise error(refusals.UNDECIDED)
+    raise error(FailureKind.UNCERTAIN)
 
 
 def ends_unheard(server: Server) -> None:
     server.item = pod_item("7")
     server.item["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    raise error(refusals.UNDECIDED)
+    raise error(FailureKind.UNCERTAIN)
 
 
 def rewrites_unheard(server: Server) -> None:
     server.item = pod_item("8")
-    raise error(refusals.UNDECIDED)
+    raise error(FailureKind.UNCERTAIN)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +346,7 @@ def test_a_delete_whose_answer_is_lost_is_followed_up(answers: list[Answer], wri
 
 def test_what_cannot_be_kept_is_not_deleted() -> None:
     def keep(_manifest: Mapping[str, Any]) -> Kept:
-        raise error(refusals.REFUSED, message="no space")
+        raise error(FailureKind.REFUSED, message="no space")
 
     server = Server(passes)
     with pytest.raises(RequestError, match="no space"):
@@ -361,18 +365,18 @@ def test_another_one_of_that_name_that_came_meanwhile_is_left_and_told_of() -> N
     def overtaken(server: Server) -> None:
         server.item = pod_item("1")
         server.item["metadata"]["uid"] = "somebody else's"
-        raise error(refusals.CONFLICT, 409)
+        raise error(FailureKind.CONFLICT, 409)
 
     server = Server(passes, deleted, overtaken)
     with pytest.raises(RequestError, match="somebody else has made another pods web meanwhile.* saved") as caught:
         make_anew(server)
-    assert caught.value.kind == refusals.REFUSED
+    assert caught.value.kind == FailureKind.REFUSED
     assert server.item is not None
     assert server.item["metadata"]["uid"] == "somebody else's"
 
 
 def test_a_trial_that_is_refused_deletes_nothing() -> None:
-    server = Server(fails(refusals.REFUSED))
+    server = Server(fails(FailureKind.REFUSED))
     with pytest.raises(RequestError, match="trial"):
         make_anew(server)
     assert server.writes == ["create"]
@@ -421,7 +425,7 @@ def test_what_cannot_be_removed_again_is_said_and_the_old_one_is_saved() -> None
 
     def obey(request: Request, body: Any) -> dict[str, Any]:
         if request.verb == "delete":
-            raise error(refusals.FORBIDDEN, 403)
+            raise error(FailureKind.FORBIDDEN, 403)
         return real(request, body)
 
     server.obey = obey  # type: ignore[method-assign]
