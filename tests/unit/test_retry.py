@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/retry: which attempts are repeated, how often, and after which pauses."""
+"""_cluster/api, retry: which attempts are repeated, how often, and after which pauses."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry as room
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.retry import GaveUp, Patience, retry
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api as room
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import GaveUp, Patience, retry
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import (
     FailureKind,
     PullpassError,

@@ -12,11 +12,11 @@ import re
 import typing as t
 
 from .._cluster.answers import checked_table
+from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.errors import Request
 from .._cluster.kinds import resource_path
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, Seen, list_all
-from .._cluster.retry import GaveUp, Patience, retry
 from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._credentials.redact import foreign_text

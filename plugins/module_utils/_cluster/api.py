@@ -1,42 +1,110 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Requests to one API server: sent, repeated only where a repeat is safe, counted, and refused with a reason."""
+"""Requests to one API server: sent, counted, and repeated where a repeat is safe."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
+import math
+import random
 import threading
+import time
 import typing as t
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from .._credentials.redact import remember_body
-from .._errors import ClusterError, FailureKind, RequestError, Unreachable
+from .._errors import ClusterError, FailureKind, PullpassError, RequestError, Unreachable
 from .answers import Answer, TooLarge, bounded_answer
 from .client import connect
 from .errors import Request, failure_words, is_untrusted, refusal
-from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .target import Target
 
 
-with contextlib.suppress(ImportError):  # told by connect(), before anything here is used
+with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
     import urllib3
 FIELD_MANAGER = "pullpass.registry"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# For one request to a server that throttles or restarts
-_PATIENCE = Patience(seconds=30.0, pause=0.5)
 # An answer is complete within this many times the time-out, which is for each part of it
 _PARTS = 10
-# An object has 1.5 MiB at most (etcd), and a list 500 of them (listing.py)
+# An object has 1.5 MiB at most (etcd), and a list 500 of them
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_BYTES_OF_LIST = 1024 * 1024 * 1024
 _HTTP_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+Result = t.TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """The limits of a loop: ``attempts``, or the ``seconds`` within which the last one begins.
+
+    ``pause``: seconds after the first attempt. Each further pause is twice as long, up to ``longest``. ``random_pauses``: each
+    pause is a random part of that, so that several writers of one object do not collide again.
+    ``uncertain``: the limit of attempts that may have been successful although they have no valid answer.
+    """
+
+    attempts: float = math.inf
+    seconds: float = math.inf
+    uncertain: float = math.inf
+    pause: float = 0.0
+    longest: float = math.inf
+    random_pauses: bool = False
+
+
+class GaveUp(PullpassError):
+    """The patience has ended. ``error`` is that of the last attempt."""
+
+    def __init__(self, attempts: int, error: PullpassError) -> None:
+        super().__init__(f"gave up after {attempts} attempts: {error}")
+        self.error = error
+
+
+def retry(
+    attempt: Callable[[], Result],
+    patience: Patience,
+    may_pass: Callable[[PullpassError], bool],
+    check: Callable[[PullpassError], Result | None] | None = None,
+) -> Result:
+    """The result of the first ``attempt`` that succeeds.
+
+    ``check`` reads the current state after a failed attempt, the last one included. If it returns a result, the loop ends with
+    it. Raises GaveUp, any error for which ``may_pass`` is false, and what ``check`` raises.
+    """
+    give_up = time.monotonic() + patience.seconds
+    attempts = uncertain = 0
+    pause = patience.pause
+    while True:
+        try:
+            return attempt()
+        except PullpassError as error:
+            if not may_pass(error):
+                raise
+            failure = error
+        attempts += 1
+        uncertain += failure.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED)
+        wait = max(pause, failure.pause or 0.0)
+        is_last = attempts >= patience.attempts or uncertain >= patience.uncertain or time.monotonic() + wait > give_up
+        if check or not is_last:
+            seconds = pause if is_last else wait
+            time.sleep(random.uniform(0, seconds) if patience.random_pauses else seconds)
+        found = check(failure) if check else None
+        if found is not None:
+            return found
+        if is_last:
+            failure.pause = None  # another loop around this one does not wait for it again
+            raise GaveUp(attempts, failure) from None
+        pause = min(patience.longest, 2 * wait)
+
+
+# For one request to a server that throttles or restarts
+_PATIENCE = Patience(seconds=30.0, pause=0.5)
 
 
 class Api:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from .._concurrency import for_each
 from .._errors import ClusterError, FailureKind, RequestError
 from .answers import checked_items, checked_object, kept, malformed, place_of
-from .api import FIELD_MANAGER, JSON, Api
+from .api import FIELD_MANAGER, JSON, Api, GaveUp, Patience, retry
 from .errors import Request
 from .kinds import resource_path
-from .retry import GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

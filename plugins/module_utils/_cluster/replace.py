@@ -9,8 +9,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import FailureKind, PullpassError, RequestError
-from .api import FIELD_MANAGER
-from .retry import GaveUp, Patience, retry
+from .api import FIELD_MANAGER, GaveUp, Patience, retry
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

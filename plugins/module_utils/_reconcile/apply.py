@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.replace import replace_object
-from .._cluster.retry import GaveUp, Patience, retry
 from .._concurrency import for_each
 from .._credentials.dockerconfigjson import PULL_SECRET_KEY, read_stored_document
 from .._credentials.redact import foreign_text

@@ -11,9 +11,9 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.objects import Objects, Seen, list_all
 from .._cluster.replace import Kept, Lasting, Unlike, replace_object
-from .._cluster.retry import GaveUp, Patience, retry
 from .._cluster.validation import labels_equal
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .manifest import job_differences, manifest_as_it_was, may_not_be_replaced, pod_differences, pod_manifest

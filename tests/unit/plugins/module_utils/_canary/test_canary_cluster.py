@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, Target
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
@@ -45,7 +45,7 @@ class Answers:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(api.time, "sleep", lambda _seconds: None)
 
 
 def cluster(answers: Answers) -> CanaryCluster:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
@@ -23,7 +23,7 @@ KEEP = Step("unchanged")
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(api.time, "sleep", lambda _seconds: None)
 
 
 def broken(kind: FailureKind, status: int = 0) -> RequestError:
@@ -209,8 +209,8 @@ def test_tries_end_and_the_last_reason_is_told() -> None:
 
 def test_pauses_between_tries_grow_and_stay_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(retry.time, "sleep", pauses.append)
-    monkeypatch.setattr(retry.random, "uniform", lambda _low, high: high)
+    monkeypatch.setattr(api.time, "sleep", pauses.append)
+    monkeypatch.setattr(api.random, "uniform", lambda _low, high: high)
     store = Store({"a": "y"})
     store.before = lambda one, namespace: one.put(namespace, "y")
     run(store, add, "a")

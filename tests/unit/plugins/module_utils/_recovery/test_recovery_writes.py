@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster import retry
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
@@ -217,7 +217,7 @@ OLD = {"metadata": {"name": "web", "namespace": "team-a"}, "spec": {"new": False
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(api.time, "sleep", lambda _seconds: None)
 
 
 def make_anew(
