@@ -7,11 +7,11 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change, without changing anything.
+    description: In C(check_mode), reports what would change and changes nothing.
   diff_mode:
-    description: Returns what has changed, or would change in C(check_mode), when run with C(--diff).
+    description: With C(--diff), returns what changed, or what would change in C(check_mode).
   idempotent:
-    description: Run again with the same options, it changes nothing and sends no write.
+    description: A second run with the same options changes nothing and sends no write.
 """
 
     CLUSTER = r"""

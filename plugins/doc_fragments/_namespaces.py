@@ -7,21 +7,23 @@ class ModuleDocFragment:
 options:
   namespaces:
     description:
-      - Names or globs of namespaces, a list of texts; V(['*']) is all of them. This or O(namespace_selectors) is required.
-      - V(kube-*), V(openshift) and V(openshift-*) are chosen only by their exact name.
-      - An exact name that does not exist is a failure for that namespace. In check mode it is told and does not fail,
-        since an earlier task may be the one that makes it.
-      - A namespace that is being deleted is skipped and named.
-      - An empty list selects nothing, and warns.
+      - Names or globs of namespaces, a list of strings. V(['*']) selects all. This option or O(namespace_selectors) is required.
+      - V(kube-*), V(openshift) and V(openshift-*) are selected only by their exact name.
+      - A namespace that is given by its exact name and does not exist is a failure. In check mode it is only reported, because an
+        earlier task may create it.
+      - A namespace that is being deleted is skipped and reported.
+      - An empty list selects nothing and gives a warning.
     type: raw
   namespace_selectors:
     description:
-      - Label selectors, a list of texts such as V(team=a,stage!=test), or one text. A namespace has to match one of them, and
-        O(namespaces) where that is given as well.
-      - An empty list selects nothing, and warns.
+      - Label selectors such as V(team=a,stage!=test), a list of strings or one string. A namespace must match at least one of
+        them. If O(namespaces) is given, the namespace must match it, too.
+      - An empty list selects nothing and gives a warning.
     type: raw
   exclude_namespaces:
-    description: Names or globs (a list of texts) that are taken away in the end. Does not stand alone.
+    description:
+      - Names or globs of namespaces to exclude from the selection, a list of strings. Requires O(namespaces) or
+        O(namespace_selectors).
     type: raw
 """
 
@@ -29,8 +31,8 @@ options:
 options:
   results:
     description:
-      - Which rows the result holds. V(changed) leaves out what is as it should be, V(all) holds everything.
-      - What is left out is still counted in the summary.
+      - Which rows to return. V(changed) omits the rows of objects that are already in the desired state. V(all) returns all rows.
+      - The summary counts all objects.
     type: str
     choices: [changed, all]
     default: changed

@@ -7,64 +7,63 @@ class ModuleDocFragment:
 options:
   registry_ca_cert:
     description:
-      - Path of the CA certificates (PEM) that the certificates of registries and their token servers must come from, on the
-        machine where the task runs. By default those that the machine trusts.
+      - Path of a file with CA certificates (PEM) to verify registries and their token servers, on the machine that runs the task.
+        By default the CA certificates that this machine trusts.
     type: path
   registry_validate_certs:
     description:
-      - Whether the TLS certificates of registries are verified. Switching it off gets a warning, since whoever answers then
-        gets the credentials.
+      - Whether to verify the TLS certificates of registries.
+      - V(false) gives a warning, because whoever answers instead of the registry receives the credentials.
     type: bool
     default: true
   registry_timeout:
-    description: Seconds for each request to a registry, as a whole.
+    description: Seconds for each complete request to a registry.
     type: float
     default: 20
   realms:
     description:
-      - Further hosts, a list of texts as C(host) or C(host:port), to which credentials may be sent for a token.
-      - A registry names its token server itself, and nothing proves that it is right to do so. Without this option credentials
-        go to the registry's own host and port, to port 443 of the same host, and to the token servers of Docker Hub and
-        GitLab.com.
+      - Additional token servers that can receive credentials, a list of strings C(host) or C(host:port).
+      - A registry chooses its token server, and nothing proves that this server belongs to the registry. By default credentials
+        are sent only to the host and port of the registry, to port 443 of the same host, and to the token servers of Docker Hub
+        and GitLab.com.
     type: raw
     default: []
   allow_addresses:
     description:
-      - Addresses or networks, a list of texts such as V(10.0.0.0/8), that may be contacted, though they are loopback,
-        link-local, multicast or belong to a cloud's metadata service.
-      - Without this option a name that leads to such an address is not contacted. A registry that is itself given as an
-        address, or as V(localhost), is.
-      - Behind a proxy it is the proxy that looks names up; only a registry given as an address is checked then.
+      - Loopback, link-local, multicast and cloud metadata addresses that can be contacted, a list of strings. An entry is an
+        address or a network such as V(10.0.0.0/8).
+      - By default a host name that resolves to such an address is not contacted. A registry that is given as an address, or as
+        V(localhost), is always contacted.
+      - Behind a proxy, only hosts that are written as an address are checked, because the proxy resolves host names.
     type: raw
     default: []
 notes:
-  - Registries are asked through the proxies that the environment names (C(https_proxy), C(http_proxy), C(no_proxy)). Networks
-    in C(no_proxy) count for registries that are named by their address.
+  - Requests to registries use the proxies of the environment variables C(https_proxy), C(http_proxy) and C(no_proxy). A network in
+    C(no_proxy) applies to registries that are given as an address.
 """
 
     VERIFY = r"""
 options:
   verify:
     description:
-      - Whether the registries are asked before anything is written. Where one of them rejects a credential, nothing is written
-        at all.
-      - With V(login) each credential is tested by a login.
-      - With V(pull) it is tested with the O(images) that it is for, and must be allowed to pull them; credentials that no image
-        belongs to are tested by a login.
+      - Whether to ask the registries before the first write. If a registry rejects a credential, nothing is written.
+      - V(login) tests each credential with a login.
+      - V(pull) tests each credential with those of the O(images) that it is for. It must be allowed to pull them. A credential
+        without such an image is tested with a login.
     type: str
     choices: [none, login, pull]
     default: none
   images:
-    description: Images for O(verify=pull), a list of texts.
+    description: Images for O(verify=pull), a list of strings.
     type: raw
     default: []
   verify_undecided:
     description:
-      - What to do where a registry cannot verify a credential, because it is down, limits requests or accepts every login.
-      - With V(fail) nothing is written.
-      - With V(warn) a new entry is written, and one that replaces an unusable or expired entry. A Secret that holds a usable
-        entry which would get another user or password, or would be dropped, is C(refused) and stays as it is.
-      - With V(accept) everything is written.
+      - What to do if a registry cannot verify a credential, because it is down, limits requests or accepts every login.
+      - V(fail) writes nothing.
+      - V(warn) writes new entries, and replaces entries that are unusable or expired. A Secret is C(refused) and stays unchanged
+        if a usable entry in it would be dropped, or get another user or password.
+      - V(accept) writes everything.
     type: str
     choices: [fail, warn, accept]
     default: fail
@@ -74,9 +73,9 @@ options:
 options:
   unverified:
     description:
-      - Registries that an earlier task asked about these credentials, and that could not verify them.
-      - O(verify_undecided) applies to them as if this task had asked. A registry that is not among the credentials leaves all
-        of them unverified.
+      - Registries that could not verify these credentials when an earlier task asked them.
+      - O(verify_undecided) applies to them as if this task had asked. A registry that is not in the credentials makes all
+        credentials unverified.
     type: list
     elements: dict
     default: []
@@ -86,7 +85,7 @@ options:
         type: str
         required: true
       reason:
-        description: Why it could not verify them, as a sentence.
+        description: Why the registry could not verify the credentials, as a sentence.
         type: str
         required: true
 """

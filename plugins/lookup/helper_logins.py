@@ -4,13 +4,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: helper_logins
 author: pullpass.registry maintainers (@pullpass)
-short_description: Ask credential helpers of the controller for user names and passwords
+short_description: Ask credential helpers on the controller for user names and passwords
 version_added: 0.1.0
 description:
-  - Asks the C(docker-credential-*) programs that entries of registries name, on the controller and as whoever runs it, each for
-    each registry once.
-  - A program has 30 seconds for each question, and all of them together have 10 minutes. One that takes longer is killed.
-  - The answers hold passwords. A task that takes them needs C(no_log).
+  - Runs the C(docker-credential-*) programs that the given registries name, once for each registry, on the controller and with
+    the identity of the account that runs Ansible.
+  - A program is killed after 30 seconds. All programs together have 10 minutes.
+  - The result contains passwords. A task with this lookup requires C(no_log).
 options:
   _terms:
     description: Entries with C(registry) and C(credential_helper), as in O(pullpass.registry.pull_secret#module:registries).
@@ -20,7 +20,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Log in with what the controller's own helper keeps
+- name: Log in with a credential of a helper on the controller
   pullpass.registry.registry_login:
     registries:
       - registry: ghcr.io
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _list:
   description:
-    - For each entry a mapping of C(username), C(password) and C(problem). One of the last two is an empty text.
+    - For each entry a mapping of C(username), C(password) and C(problem). C(password) or C(problem) is an empty string.
   type: list
   elements: dict
 """

@@ -5,26 +5,26 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ask_registries
 author: pullpass.registry maintainers (@pullpass)
-short_description: Ask registries about the credentials of many hosts, each once
+short_description: Ask registries about the credentials of many hosts, each credential once
 version_added: 0.1.0
 description:
-  - What the role C(pullpass.registry.registry_verification) runs on the controller. Not made for other use - to try credentials,
-    use M(pullpass.registry.image_access_info), which it calls.
-  - Arguments and results hold credentials. A task with it needs C(no_log).
+  - Internal module of the role C(pullpass.registry.registry_verification). It runs on the controller. To test credentials in a
+    playbook, use M(pullpass.registry.image_access_info), which this module calls.
+  - Arguments and results contain credentials. A task with this module requires C(no_log).
 options:
   asks:
     description:
-      - What each host wants to know, in the form of the role's argument C(registry_verification_asks).
+      - The questions of each host, in the form of the role argument C(registry_verification_asks).
     type: list
     elements: dict
     required: true
   answers:
     description:
-      - The answers that an earlier task returned. They are not asked for again.
+      - Answers that an earlier task returned. These questions are not asked again.
     type: dict
   undecided:
     description:
-      - Whether a credential that no registry can verify is a refusal (V(fail)) or a warning.
+      - Whether a credential that no registry can verify is a refusal (V(fail)) or a warning (V(warn), V(accept)).
     type: str
     choices: [fail, warn, accept]
     default: warn
@@ -52,8 +52,8 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - For each of O(asks), in their order, a mapping of C(refusal) (why these credentials are not to be used, or an empty text)
-      and C(warnings) (what could not be found out).
+    - One mapping for each of O(asks), in the same order. C(refusal) is the reason not to use the credentials, or an empty
+      string. C(warnings) lists what could not be verified.
   returned: success
   type: list
   elements: dict
@@ -62,7 +62,7 @@ results:
       warnings: []
 answers:
   description:
-    - All answers that are known now, for O(answers) of the next task.
-  returned: when something was asked that O(answers) did not have
+    - All known answers, for O(answers) of the next task.
+  returned: when O(answers) did not contain an answer to each question
   type: dict
 """

@@ -8,10 +8,10 @@ author: pullpass.registry maintainers (@pullpass)
 short_description: Check the variables of a host for a role of this collection
 version_added: 0.1.0
 description:
-  - The first task of the roles C(pullpass.registry.cluster_pull_access) and C(pullpass.registry.host_registry_login). Not made
-    for other use.
-  - Misspelt variables, undefined variables (also nested ones, which the filter C(default) hides on ansible-core 2.17 and 2.18),
-    values of a wrong type, and a host that names no cluster are errors. No message repeats a value that can hold a secret.
+  - Internal module of the roles C(pullpass.registry.cluster_pull_access) and C(pullpass.registry.host_registry_login).
+  - Errors are misspelt variables, undefined variables, values of a wrong type, and a host that names no cluster. Undefined
+    variables are found inside other values, too, where the filter C(default) hides them on ansible-core 2.17 and 2.18.
+  - No message contains a value that can be secret.
 options:
   role:
     description:
@@ -21,7 +21,7 @@ options:
     required: true
   entry_point:
     description:
-      - The entry point of the role, which decides about the variables.
+      - The entry point of the role. It decides which variables are required.
     type: str
     default: main
 extends_documentation_fragment:
@@ -44,12 +44,12 @@ EXAMPLES = r"""
 RETURN = r"""
 claim:
   description:
-    - Server, context, Secret and namespaces that this host stands for, and its credentials as HMAC with a key of this run, for
-      M(pullpass.registry.compare_clusters).
+    - Server, context, Secret and namespaces of this host, for M(pullpass.registry.compare_clusters). Its credentials are
+      included only as an HMAC with a key of this run.
   returned: for O(role=cluster_pull_access), when there is no error
   type: dict
 vaulted_config_file:
-  description: Path of the file with the credentials, if ansible-vault has encrypted it; else an empty text.
+  description: Path of the file with the credentials if ansible-vault encrypted it, else an empty string.
   returned: for O(role=cluster_pull_access), when there is no error
   type: str
 """

@@ -8,12 +8,11 @@ author: pullpass.registry maintainers (@pullpass)
 short_description: Find hosts of a play that stand for the same cluster
 version_added: 0.1.0
 description:
-  - A task of the role C(pullpass.registry.cluster_pull_access), after M(pullpass.registry.check_variables). Not made for other
-    use.
-  - Two hosts that take their cluster from the environment are an error, and so are two that write the same Secret on the same
-    server with other credentials where their namespaces overlap. Other hosts with the same server and Secret get a warning.
-  - Compared are the hosts of the play that have been checked before. With C(strategy=free), or C(serial) in a play by itself,
-    these are not all hosts.
+  - Internal module of the role C(pullpass.registry.cluster_pull_access). It runs after M(pullpass.registry.check_variables).
+  - Two hosts that take their cluster from the environment are an error. Two hosts that write the same Secret on the same server
+    are an error if their namespaces overlap and their credentials differ, else a warning.
+  - Compares each host with the hosts of the play that were checked before it. With C(strategy=free) or C(serial) these are not
+    all hosts.
 options:
   claim:
     description:

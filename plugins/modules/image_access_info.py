@@ -4,15 +4,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_access_info
-short_description: Ask registries whether images can be pulled with given credentials
+short_description: Ask registries whether credentials can pull images
 version_added: 0.1.0
 description:
-  - Asks the registries themselves, without pulling, whether images can be pulled with the credentials given, or with those that
-    a Pod in a cluster would have. Without images, each credential is tested by a login.
-  - Tries for each image the credentials that the kubelet would try, in its order, and tells of each attempt. A credential that
-    was rejected is not sent again, whatever the number of its images, since registries lock accounts.
-  - What a node itself holds, files or credential providers, is not seen from here.
-  - Changes nothing, and fails for no verdict. Never returns a password; a user name that may be a token is C((hidden)).
+  - Asks the registries, without pulling, whether images can be pulled with the given credentials, or with the credentials of a
+    Pod in a cluster. If no images are given, each credential is tested with a login.
+  - For each image, tries the same credentials as the kubelet, in the same order, and reports each attempt. A rejected
+    credential is sent only once, because registries lock accounts after failed logins.
+  - Does not see the credentials of a node (its files and credential providers).
+  - Changes nothing. A verdict never fails the task. Never returns a password. A user name that can be a token is returned as
+    C((hidden)).
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -31,32 +32,32 @@ attributes:
 options:
   images:
     description:
-      - Images as in a Pod, a list of texts. Their registries are asked for the manifest, which Docker Hub does not count as a
+      - Images as in a Pod, a list of strings. The registries are asked for the manifest. Docker Hub does not count this as a
         pull.
-      - Credentials go to the registry that an image names, so let nobody choose images whom you would not let choose that.
+      - An image name decides which registry receives the credentials, so do not take image names from untrusted input.
     type: raw
     default: []
   registry_timeout:
-    description: Seconds for each request to a registry, as a whole.
+    description: Seconds for each complete request to a registry.
     type: float
     default: 20
     aliases: [timeout]
   namespace:
     description:
-      - Take the credentials from this namespace (a text) of a cluster, as a Pod there would have them. Needs O(images).
-      - Instead of the other sources of credentials.
+      - Use the credentials that a Pod in this namespace of the cluster has (string). Requires O(images).
+      - Replaces the other sources of credentials.
     type: raw
   service_account:
-    description: The Pod is one that this ServiceAccount (a text) would make now. By default V(default).
+    description: Use the pull secrets that a new Pod of this ServiceAccount gets (string). Default is V(default).
     type: raw
   pod:
-    description: The Pod is the one of this name, a text. Its list is the one that it was admitted with.
+    description: Use the pull secrets of this existing Pod (string).
     type: raw
   secrets:
-    description: The Pod is one whose C(imagePullSecrets) name these Secrets, a list of texts.
+    description: Use these pull secrets, a list of strings, as a Pod with these C(imagePullSecrets).
     type: raw
   workers:
-    description: How many images are asked for at a time, 1 to 64.
+    description: Number of images to check in parallel, 1 to 64.
     type: int
     default: 16
 seealso:
@@ -65,14 +66,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Is the credential good?
+- name: Check a credential
   pullpass.registry.image_access_info:
     registries:
       - registry: registry.example.com:5000
         username: ci-bot
         password: "{{ vault_registry_password }}"
 
-- name: Could a Pod of this namespace pull these images?
+- name: Check whether a Pod of this namespace can pull these images
   pullpass.registry.image_access_info:
     context: production
     namespace: team-a
@@ -82,12 +83,12 @@ EXAMPLES = r"""
       - ghcr.io/example/tool@sha256:2f3d9d1d8a1f6a0a5d5d0c8c7b6a5f4e3d2c1b0a9f8e7d6c5b4a39281706f5e4
   register: access
 
-- name: Stop here if not
+- name: Stop if an image cannot be pulled
   ansible.builtin.assert:
     that: access.pullable
     fail_msg: "{{ access.msg }}"
 
-- name: At a private endpoint, with a token server elsewhere
+- name: Check at a private endpoint with a separate token server
   pullpass.registry.image_access_info:
     images: [registry.example.com/team/app:1.0]
     registries:
@@ -101,55 +102,57 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pullable:
-  description: Whether all images can be pulled, and all logins are accepted.
+  description: Whether all images can be pulled and all logins are accepted.
   returned: success
   type: bool
 images:
-  description: What was found out for each image, in the order given.
+  description: The result for each image, in the given order.
   returned: success
   type: list
   elements: dict
   contains:
     image:
-      description: The image, with its registry.
+      description: The image, including its registry.
       type: str
       returned: always
     registry:
-      description: Its registry.
+      description: Registry of the image.
       type: str
       returned: always
     repository:
-      description: Its repository.
+      description: Repository of the image.
       type: str
       returned: always
     reference:
-      description: Its digest or its tag.
+      description: Digest or tag of the image.
       type: str
       returned: always
     verdict:
       description:
-        - C(pullable), C(anonymous) (anybody can pull it), C(rejected) (the credential is wrong or has expired), C(denied) (it is
-          accepted, but has no right to this repository), C(not_found), C(no_credentials) (none matches, and the registry wants
-          one), C(rate_limited), C(unreachable), or C(unverifiable) (nothing can be said).
-        - Where several credentials were tried and none works, what could not be found out is told before what was refused.
+        - C(pullable), C(anonymous) (no credential is needed), C(rejected) (the credential is wrong or has expired), C(denied)
+          (the credential has no access to this repository), C(not_found), C(no_credentials) (the registry requires a
+          credential, and none matches), C(rate_limited), C(unreachable), or C(unverifiable) (the registry gives no clear
+          answer).
+        - If several credentials were tried and none can pull, an unclear result takes precedence over a refusal.
       type: str
       returned: always
     digest:
-      description: Digest of the manifest, or none.
+      description: Digest of the manifest, or C(null).
       type: str
       returned: always
     can_push:
-      description: Whether the credential may push there, too, which a pull secret should not; none where that is not told.
+      description: Whether the credential can also push to the repository, or C(null) if the registry does not report it. A pull
+        secret should not be able to push.
       type: bool
       returned: always
     message:
-      description: What was found, and what to do.
+      description: The finding, and what to do.
       type: str
       returned: always
     attempts:
       description:
-        - The credentials that were tried, in the kubelet's order, up to the first that works.
-        - At most 16 are tried for one image, and no further one after ten times O(registry_timeout).
+        - The credentials that were tried, in the order of the kubelet, up to the first that can pull.
+        - At most 16 credentials are tried for an image. After ten times O(registry_timeout) no other credential is tried.
       type: list
       elements: dict
       returned: always
@@ -159,7 +162,7 @@ images:
           type: str
           returned: always
         secret:
-          description: Name of its Secret, or none.
+          description: Name of the Secret that contains the entry, or C(null).
           type: str
           returned: always
         username:
@@ -167,19 +170,19 @@ images:
           type: str
           returned: always
         verdict:
-          description: As above.
+          description: Verdict for this credential, as for the image.
           type: str
           returned: always
         http_status:
-          description: Status of the answer that decided, or none.
+          description: HTTP status of the decisive response, or C(null).
           type: int
           returned: always
     untried:
-      description: How many further credentials match the image and were not tried, if no credential before them can pull it.
+      description: Number of matching credentials that were not tried, if none of the tried ones can pull.
       type: int
       returned: always
 logins:
-  description: What was found out for each credential that no image was asked for with, in the order of O(registries), or sorted.
+  description: The result for each credential that was tested with a login, in the order of O(registries), else sorted.
   returned: success
   type: list
   elements: dict
@@ -197,29 +200,29 @@ logins:
       type: str
       returned: always
     http_status:
-      description: Status of the answer that decided, or none.
+      description: HTTP status of the decisive response, or C(null).
       type: int
       returned: always
     message:
-      description: What was found, and what to do.
+      description: The finding, and what to do.
       type: str
       returned: always
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: when credentials were taken from a cluster
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when the credentials are from a cluster
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: when credentials were taken from a cluster
+  description: Number of requests to the API server.
+  returned: when the credentials are from a cluster
   type: int
   sample: 2
 """

@@ -8,13 +8,13 @@ author: pullpass.registry maintainers (@pullpass)
 short_description: Find the namespaces in which a part of the work failed
 version_added: 0.1.0
 description:
-  - A task of the role C(pullpass.registry.cluster_pull_access). Not made for other use.
-  - Fails where a password is part of a namespace's name, or of a word that decides. Ansible masks that in the result of a
-    module, and what was masked selects other namespaces, or none.
+  - Internal module of the role C(pullpass.registry.cluster_pull_access).
+  - Fails if the name of such a namespace contains a password. Ansible masks this name in the result of a module, and a masked
+    name selects other namespaces, or none.
 options:
   module:
     description:
-      - The module that O(result) is of.
+      - The module that returned O(result).
     type: str
     choices: [pull_secret, pull_secret_link]
     required: true
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 RETURN = r"""
 namespaces:
   description:
-    - Names of the namespaces that the following parts leave out.
+    - Names of the namespaces to leave out of the following parts.
   returned: success
   type: list
   elements: str

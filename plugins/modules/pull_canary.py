@@ -4,21 +4,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pull_canary
-short_description: Prove with a real Pod that an image can be pulled
+short_description: Test with a Pod whether an image can be pulled
 version_added: 0.1.0
 description:
-  - Creates a Pod that makes the kubelet pull an image, in any number of namespaces and on one, some or all nodes, waits until the
-    kubelet tells whether it could, and removes the Pod.
-  - Nothing of the image runs. The Pod's command does not exist in it, and its pull policy is C(Always), so that the node asks the
-    registry even where it has the image already.
-  - The Pod satisfies the Pod Security Standard C(restricted), has requests and limits, mounts no token and opts out of service
-    meshes. Where a LimitRange wants other resources, it gets those.
-  - Tells apart why there is no proof, such as admission policies, quotas, a LimitRange, a missing ServiceAccount, no node with
-    room, nodes that were skipped, or a time-out. A place that fails does not stop the others.
-  - Where admission changes the pull policy of the Pod, or takes away one of O(secrets) or its label, nothing would be proven. The
-    action is C(failed), and the Pod is removed at once.
-  - Its Pods are removed whatever happens. Those of a run that was killed are removed by a later run in the same namespaces, once
-    they are past their own deadline, which is O(timeout) and half a minute after their creation.
+  - Creates a Pod that makes the kubelet pull an image, waits for the result, and deletes the Pod. Works in any number of
+    namespaces and on one, some or all nodes.
+  - Nothing of the image runs, because the command of the Pod does not exist in it. The pull policy is C(Always), so the node
+    asks the registry even if it already has the image.
+  - The Pod satisfies the Pod Security Standard C(restricted), has requests and limits that fit the LimitRanges of its
+    namespace, mounts no token and opts out of service meshes.
+  - If the test is not possible, the message contains the reason, for example an admission policy, a quota, a LimitRange, a
+    missing ServiceAccount, no node with enough room, skipped nodes or a timeout. A failure in one place does not stop the
+    others.
+  - If admission changes the pull policy of the Pod, or removes one of O(secrets) or the label of the Pod, the test would prove
+    nothing. The action is then C(failed).
+  - Its Pods are always deleted. If a run is killed, a later run in the same namespaces deletes the Pods that are older than
+    O(timeout) plus 30 seconds.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -30,70 +31,69 @@ attributes:
   check_mode:
     support: partial
     details:
-      - Asks the server by a dry run whether it would take the Pods, so that admission, quota and rights speak up. Whether the
-        image can be pulled is not proven.
+      - Uses a server-side dry run, so admission, quotas and permissions are checked. It does not test the pull.
   diff_mode:
     support: none
   idempotent:
     support: full
     details:
-      - Leaves nothing behind, and C(changed) is always false.
+      - Leaves no object in the cluster. C(changed) is always false.
 options:
   image:
-    description: The image to pull, a text.
+    description: Image to pull (string).
     type: raw
     required: true
   service_account:
-    description: Name of the ServiceAccount that the Pods have, a text.
+    description: ServiceAccount of the Pods (string).
     type: raw
     default: default
   secrets:
     description:
-      - Names of the pull secrets that the Pods name, a list of texts, exactly these.
-      - By default they name none, and the server gives them those of the ServiceAccount. So does an empty list.
+      - Pull secrets of the Pods, a list of strings. The Pods use exactly these.
+      - By default, and with an empty list, the Pods use the pull secrets of their ServiceAccount.
     type: raw
   nodes:
     description:
-      - A text. V(one) sends one Pod for each namespace to a node that the scheduler chooses.
-      - V(all) sends one for each namespace and node. A label selector such as V(kubernetes.io/arch=amd64) chooses among
-        the nodes. Both need the right to list nodes.
-      - Nodes that are not ready, cordoned, virtual, being deleted, no Linux, or that have a taint of effect C(NoSchedule) or
-        C(NoExecute), are skipped and named, and so is a node for whose architecture the image is not made.
+      - V(one) creates one Pod for each namespace. The scheduler chooses the node.
+      - V(all) creates one Pod for each namespace and node. A label selector such as V(kubernetes.io/arch=amd64) does the same
+        for the nodes that match. Both require the permission to list nodes.
+      - Nodes are skipped and reported if they are not ready, cordoned, virtual, being deleted, do not run Linux, have a taint
+        with the effect C(NoSchedule) or C(NoExecute), or have an architecture that the image does not support.
     type: raw
     default: one
   resources:
     description:
-      - Requests and limits of the container, exactly these.
-      - By default 10m of CPU and 16Mi of memory, or what a LimitRange of the namespace wants instead.
+      - Requests and limits of the container.
+      - By default 10m of CPU and 16Mi of memory, or what a LimitRange of the namespace requires.
     type: dict
     suboptions:
       requests:
-        description: An amount for each resource, such as V(10m) for C(cpu).
+        description: Quantity for each resource, for example V(10m) for C(cpu).
         type: dict
       limits:
-        description: An amount for each resource, such as V(10m) for C(cpu).
+        description: Quantity for each resource, for example V(10m) for C(cpu).
         type: dict
   timeout:
     description:
-      - Seconds for each Pod to be decided, from its creation on, 1 to 3600.
-      - A registry that denies or does not have the image decides at once, or after twenty seconds where the kubelet did not tell
-        that it had the Pod's Secrets. What may pass, such as a registry that cannot be reached or a cluster without room, is
-        given all of this time.
+      - Maximum time in seconds from the creation of a Pod to its result, 1 to 3600.
+      - If the registry denies access or does not have the image, the result comes at once, or after 20 seconds if it is not
+        known whether the kubelet had the Secrets of the Pod. Conditions that can be temporary use the full time, for example an
+        unreachable registry or a cluster without room.
     type: int
     default: 120
   results:
     description:
-      - Which rows the result holds. V(changed) leaves out those of Pods that pulled as they should, V(all) holds everything.
-      - What is left out is still counted in the summary.
+      - Which rows to return. V(changed) omits the rows of successful pulls. V(all) returns all rows.
+      - The summary counts all rows.
     type: str
     choices: [changed, all]
     default: all
 notes:
-  - Each Pod costs one pull of what a registry allows in a time. With more than ten Pods there is a warning.
-  - What is proven is that a Pod of this namespace, ServiceAccount and pull secrets can pull the image on this node. It may owe
-    that to credentials of the node, and an open registry needs none.
-  - Needs the rights to create, list and delete Pods, which are tested before a Pod is created. Without the right to list events,
-    a missing Secret is not named, and a denial takes twenty seconds.
+  - Each Pod counts as one pull for the rate limit of a registry. More than ten Pods give a warning.
+  - The result applies to Pods of this namespace with this ServiceAccount and these pull secrets, on this node. The pull can
+    also succeed with credentials of the node, and a public registry needs no credential.
+  - Requires the permissions to create, list and delete Pods. They are checked before the first Pod is created. Without the
+    permission to list events, a missing Secret is not reported, and a denied pull takes 20 seconds.
 seealso:
   - module: pullpass.registry.pull_secret
   - module: pullpass.registry.pull_secret_link
@@ -101,13 +101,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Can the default ServiceAccount of each team namespace pull
+- name: Test the default ServiceAccount of each team namespace
   pullpass.registry.pull_canary:
     context: production
     image: registry.example.com/team/app:1.0
     namespaces: [team-*]
 
-- name: On every node, with this Secret and no other
+- name: Test one Secret on every node
   pullpass.registry.pull_canary:
     image: registry.example.com/team/app:1.0
     namespaces: [team-a]
@@ -116,11 +116,11 @@ EXAMPLES = r"""
   register: canary
   failed_when: canary.summary is not defined
 
-- name: Name the nodes that cannot pull
+- name: Show the nodes that cannot pull
   ansible.builtin.debug:
     msg: "{{ canary.nodes | selectattr('action', 'eq', 'not_pulled') | map(attribute='node') | list }}"
 
-- name: Only on nodes of one architecture, without waiting long
+- name: Test the nodes of one architecture with a short timeout
   pullpass.registry.pull_canary:
     image: registry.example.com/team/app:1.0
     namespaces: [team-a]
@@ -130,36 +130,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: What became of each Pod, by namespace and node; which rows are in it, O(results) says.
-  returned: always, unless nothing could be tried
+  description: One row for each Pod, sorted by namespace and node. O(results) decides which rows are returned.
+  returned: when a test was possible
   type: list
   elements: dict
   contains:
     namespace:
-      description: Its namespace. None for what holds in all of them, such as a node that was skipped.
+      description: Namespace of the Pod. C(null) if the row applies to all namespaces, for example for a skipped node.
       type: str
       returned: always
     node:
-      description: The node that it was on, or was meant for. None where no node was chosen.
+      description: Node of the Pod. C(null) if no node was chosen.
       type: str
       returned: always
     action:
       description:
-        - C(pulled); C(not_pulled) (the kubelet tells that it cannot); C(unproven) (check mode); C(skipped) (a node that is not
-          fit, or a namespace that is being deleted); or C(failed) (there is no answer, since the Pod was refused, found no node
-          or was not decided in time).
+        - C(pulled); C(not_pulled) (the kubelet reports that it cannot pull); C(unproven) (check mode); C(skipped) (the node is
+          not suitable, or the namespace is being deleted); or C(failed) (there is no result, because the Pod was rejected,
+          found no node or reached the timeout).
       type: str
       returned: always
     pulled:
-      description: True for C(pulled), false for C(not_pulled), none where it is not known.
+      description: True for C(pulled), false for C(not_pulled), C(null) if the result is not known.
       type: bool
       returned: always
     seconds:
-      description: How long it took until it was decided. None where there was no Pod.
+      description: Time until the result. C(null) without a Pod.
       type: float
       returned: always
     message:
-      description: What is proven, or what was in the way.
+      description: What the result proves, or what prevented the test.
       type: str
       returned: always
   sample:
@@ -170,32 +170,32 @@ nodes:
       seconds: 2.3
       message: a Pod of ServiceAccount default with pull Secret regcred can pull it
 summary:
-  description: How many rows had each action.
-  returned: always, unless nothing could be tried
+  description: Number of rows for each action.
+  returned: when a test was possible
   type: dict
   sample: {"pulled": 12, "not_pulled": 0, "unproven": 0, "skipped": 1, "failed": 0}
 swept:
-  description: Canary Pods that an earlier run had left behind and that were removed, as C(namespace/name).
-  returned: always, unless nothing could be tried
+  description: Canary Pods of earlier runs that this run deleted, as C(namespace/name).
+  returned: when a test was possible
   type: list
   elements: str
   sample: []
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: always, unless nothing could be tried
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when a test was possible
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: always, unless nothing could be tried
+  description: Number of requests to the API server.
+  returned: when a test was possible
   type: int
   sample: 9
 """

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pull_recovery
-short_description: Get Pods that are stuck on an image pull going again
+short_description: Recover Pods that are stuck on an image pull
 version_added: 0.1.0
 description:
-  - Finds Pods, init and ephemeral containers included, whose image does not come for want of a credential, in any number of
-    namespaces, and does the least that gets them going. Run it after M(pullpass.registry.pull_secret) and
+  - Finds Pods that cannot pull an image because they lack a credential, and recovers them with as little disruption as
+    possible. Init and ephemeral containers are included. Run it after M(pullpass.registry.pull_secret) and
     M(pullpass.registry.pull_secret_link).
-  - A Pod's list of pull secrets never changes, but the kubelet reads the Secrets anew at each try. So a Pod whose Secrets hold a
-    matching credential by now is left to start by itself. A Pod whose list is wrong, since it was admitted before its
-    ServiceAccount was linked, is evicted, where the next Pod of its owner would have a credential for every image that this one
-    lacks.
-  - What no credential mends is left alone and named, such as an image that does not exist, a rate limit, TLS or DNS.
-  - Pending Pods with nothing running are evicted, a few at a time for each owner (one in ten, at least three; one for an
-    ordered StatefulSet), and with O(wait) the rest only once these run. The API asks no PodDisruptionBudget about Pending Pods.
-    A Pending Pod with a running container is left. Pods that ran before are evicted where their budget allows.
-  - A Job's Pod is evicted only where none of its containers runs and the Job can afford one more failure.
-  - Every eviction and deletion holds only for the Pod as it was seen. One that got well meanwhile is never touched.
-  - Reads the Pods with one list, in pages, and asks about single objects only where a Pod is stuck. Events are read, if that is
-    allowed, where a Pod's status does not say why its image does not come. A kubelet tells of a container that ran before mostly
-    as if it had crashed, so without them such Pods may be missed.
+  - If the Secrets of a Pod now contain a matching credential, the Pod starts by itself, because the kubelet reads the Secrets
+    at each attempt. The module does not touch it.
+  - The list of pull secrets of an existing Pod cannot be changed. A Pod that was created before its ServiceAccount was linked
+    is evicted, if the next Pod of its owner gets a credential for every image that is missing.
+  - Problems that a credential cannot fix are only reported, for example a missing image, a rate limit, TLS or DNS.
+  - A Pending Pod is evicted only if none of its containers runs. Evictions are limited for each owner to one Pod in ten, at
+    least three (one for an ordered StatefulSet). With O(wait) the next ones follow when their replacements run. Kubernetes
+    ignores PodDisruptionBudgets for Pending Pods.
+  - A Pod that ran before is evicted if its PodDisruptionBudget allows it. A Pod of a Job is evicted only if none of its
+    containers runs and the Job allows another failure.
+  - If a Pod changes or recovers in the meantime, it is not evicted or deleted.
+  - Without the permission to list events, Pods that ran before can be missed, because the kubelet often reports them as
+    crashed.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -35,56 +35,57 @@ attributes:
   check_mode:
     support: full
     details:
-      - A dry run on the server, so that budgets, admission and rights speak up. Where the right to evict is missing, the plan
-        alone is told, and that it was not checked. Waits for nothing.
+      - Uses a server-side dry run, so PodDisruptionBudgets, admission and permissions are checked. Without the permission to
+        evict, the module reports only the plan, and that the server did not check it. It does not wait.
   diff_mode:
     support: full
     details:
-      - Names the Pods that go and those that are made anew.
+      - Lists the Pods that are evicted and the objects that are replaced.
   idempotent:
     support: full
 options:
   pods:
-    description: Names or globs of Pods, a list of texts. By default all.
+    description: Names or globs of Pods, a list of strings. By default all.
     type: raw
     default: ['*']
   evict:
     description:
-      - Evict Pods whose owner (ReplicaSet, StatefulSet, DaemonSet, ReplicationController or Job) makes another in their place.
-      - With V(false), and nothing in O(replace), the module only tells what is stuck, why, and what would help.
+      - Whether to evict Pods whose owner (ReplicaSet, StatefulSet, DaemonSet, ReplicationController or Job) creates a
+        replacement.
+      - With V(false) and an empty O(replace), the module only reports which Pods are stuck, why, and what to do.
     type: bool
     default: true
   replace:
     description:
-      - What to delete and make anew, though nobody else would. A trial run of the new object comes first, and the old one
-        comes back if the new one is refused. Until one of the two is there, a file with mode 0600 holds the old one, in the
-        directory for temporary files of the machine where the task runs, as C(pullpass-pod-NAMESPACE-NAME-*.json) or
-        C(pullpass-job-*). It stays if the task is killed or both are refused, and then the error has its path.
-      - Nothing is replaced where the new one would differ. Admission decides by who creates an object, and whoever runs this
-        may be exempt from a policy. So the answer to the trial run is compared with the old one. Where a field of the spec is
-        another one, or a label or annotation is lost or changed, the Pod is C(left) and the message names the fields. The node,
-        the volume of the ServiceAccount's token and added pull secrets may differ. The new object is compared again once it is
-        there. If it differs then, it is removed, the old one is put back, and the task fails.
-      - V(bare_pods) are Pods without a controller. Only those none of whose containers ever started, and not those with
-        finalizers, ephemeral containers, or containers or volumes that an admission controller has added.
-      - V(jobs) are Jobs whose Pods may not be evicted, since one failure is one too many. Only those that have not finished and
-        none of whose Pods ever started a container, and not those of a CronJob. It would hold two runs to be one.
+      - Objects without a controller that the module itself deletes and creates again.
+      - V(bare_pods) replaces Pods without a controller, if none of their containers ever started. Pods with finalizers,
+        ephemeral containers, or containers or volumes that an admission controller added are not replaced.
+      - V(jobs) replaces unfinished Jobs whose Pods cannot be evicted, because the Job does not allow another failure. Jobs with
+        a Pod that ever started a container, and Jobs of a CronJob, are not replaced.
+      - A dry run tests the new object first. If the server then rejects it, the old object is restored. In the meantime a file
+        with mode 0600 contains the old object. It is in the directory for temporary files of the machine that runs the task,
+        with the name C(pullpass-pod-NAMESPACE-NAME-*.json) or C(pullpass-job-*). It stays if the task is killed, or if the
+        object cannot be restored; the error then contains its path.
+      - The new object must be equal to the old one, because admission can treat the user of this task differently. If a field
+        of the spec, a label or an annotation differs, the Pod is C(left) and the message lists the fields. The node, the volume
+        of the ServiceAccount token and additional pull secrets can differ. If a difference appears only after the creation, the
+        old object is restored and the task fails.
     type: list
     elements: str
     choices: [bare_pods, jobs]
     default: []
   wait:
     description:
-      - Follow the Pods that start by themselves, and those that come in the place of evicted ones, until they run or fail once
-        more. RV(pods[].runs) says which. One that does not run is told and warned of, and is no failure of the task.
-      - Where a PodDisruptionBudget forbids an eviction just now it is tried again meanwhile.
-      - Without it the result tells only what was done, and evictions of one owner do not wait for each other.
+      - Whether to wait until the Pods that start by themselves, and the replacements of evicted Pods, run or fail again.
+        RV(pods[].runs) contains the result. A Pod that does not run gives a warning and does not fail the task.
+      - While it waits, the module retries evictions that a PodDisruptionBudget forbids.
+      - With V(false), all evictions of one owner are sent at once.
     type: bool
     default: true
   timeout:
     description:
-      - The most seconds for O(wait).
-      - The kubelet tries a pull again 10 to 300 seconds after the last time.
+      - Maximum time in seconds for O(wait).
+      - The kubelet retries a pull after 10 to 300 seconds.
     type: int
     default: 330
 seealso:
@@ -94,12 +95,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Get everything going that was waiting for the new credential
+- name: Recover all Pods that wait for the new credential
   pullpass.registry.pull_recovery:
     context: production
     namespaces: ['*']
 
-- name: Only tell what is stuck, and why
+- name: Only report the stuck Pods and their causes
   pullpass.registry.pull_recovery:
     namespaces: ['*']
     evict: false
@@ -107,12 +108,12 @@ EXAMPLES = r"""
     results: all
   register: stuck
 
-- name: Bare Pods and Jobs as well, in two namespaces
+- name: Recover bare Pods and Jobs, too, in two namespaces
   pullpass.registry.pull_recovery:
     namespaces: [team-a, team-b]
     replace: [bare_pods, jobs]
 
-- name: The Pods of one application, without waiting
+- name: Recover the Pods of one application without waiting
   pullpass.registry.pull_recovery:
     namespaces: [shop]
     pods: [frontend-*]
@@ -122,49 +123,50 @@ EXAMPLES = r"""
 RETURN = r"""
 pods:
   description:
-    - The stuck Pods. By default without those that start by themselves, which are only counted; O(results=all) has them too.
-    - A namespace that could not be looked at has a row without a Pod. One that is being deleted has one with O(results=all).
-  returned: always, unless nothing could be planned
+    - The stuck Pods. Pods that start by themselves are only counted, unless O(results=all).
+    - A namespace that could not be read has a row without a Pod. With O(results=all), so does a namespace that is being
+      deleted.
+  returned: when a plan was made
   type: list
   elements: dict
   contains:
     namespace:
-      description: Its namespace.
+      description: Namespace of the Pod.
       type: str
       returned: always
     pod:
-      description: Its name.
+      description: Name of the Pod.
       type: str
       returned: always
     owner:
-      description: Kind and name of its controller, none for a bare Pod.
+      description: Kind and name of the controller, or C(null) for a bare Pod.
       type: str
       returned: always
     image:
-      description: The image that it lacks, the one that decided about it where there are several.
+      description: The missing image. If there are several, the one that decided the action.
       type: str
       returned: always
     cause:
-      description: Why it lacks it.
+      description: Why the image is missing.
       type: str
       returned: always
     action:
       description:
-        - C(recovering), it starts by itself.
-        - C(evicted), its owner makes another one.
-        - C(replaced), it or its Job was made anew.
-        - C(left), nothing was done, and the message says why and what would help.
-        - C(blocked), a PodDisruptionBudget does not let it go, and a person has to decide.
-        - C(skipped), its namespace is being deleted.
-        - C(failed), something else was in the way. Only this makes the task fail, after all the rest was done.
+        - C(recovering), the Pod starts by itself.
+        - C(evicted), the owner creates another Pod.
+        - C(replaced), the Pod or its Job was deleted and created again.
+        - C(left), nothing was done. The message contains the reason and what to do.
+        - C(blocked), a PodDisruptionBudget forbids the eviction. A person must decide.
+        - C(skipped), the namespace is being deleted.
+        - C(failed), another problem. Only this action makes the task fail, after all other Pods.
       type: str
       returned: always
     message:
-      description: What was found and done, and what has become of it.
+      description: The finding, the action and its result.
       type: str
       returned: always
     runs:
-      description: Whether it, or what came in its place, has its images now; none where nobody waited for that, or too short.
+      description: Whether the Pod, or its replacement, now has its images. C(null) if the module did not wait long enough.
       type: bool
       returned: always
   sample:
@@ -179,26 +181,26 @@ pods:
       message: web-5d9c7b6f4-k8s2p has its images now (phase Running)
       runs: true
 summary:
-  description: How many Pods had each action. C(skipped) counts namespaces, and is there only where there are some.
-  returned: always, unless nothing could be planned
+  description: Number of Pods for each action. C(skipped) counts namespaces, and is present only if it is not zero.
+  returned: when a plan was made
   type: dict
   sample: {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 0, "failed": 0}
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: always, unless nothing could be planned
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when a plan was made
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: always, unless nothing could be planned
+  description: Number of requests to the API server.
+  returned: when a plan was made
   type: int
   sample: 9
 """

@@ -7,15 +7,14 @@ module: pull_secret
 short_description: Manage image pull secrets in one or many namespaces
 version_added: 0.1.0
 description:
-  - Creates, updates and removes Secrets of type C(kubernetes.io/dockerconfigjson), in any number of namespaces of a cluster in
-    one task.
-  - Lists what is there once, compares in memory, and writes only what differs, many at a time. With nothing to change it sends
-    no write.
-  - The document for one registry is byte for byte the one of C(kubectl create secret docker-registry).
-  - A namespace that fails does not stop the others. The module does the rest, then fails and says for each what was in the way.
-  - The object that the server returns after each write is compared with the plan. Where a mutating admission policy or a webhook
-    changed the data, the type or the labels, the action is C(failed) and the message says what was changed.
-  - Never returns a password, nor anything that one could be read from.
+  - Creates, updates and deletes Secrets of type C(kubernetes.io/dockerconfigjson) in any number of namespaces of one cluster.
+  - Lists the existing Secrets once and writes only those that differ, several in parallel. If nothing differs, it sends no
+    write.
+  - The document for one registry is identical, byte for byte, to that of C(kubectl create secret docker-registry).
+  - A namespace that fails does not stop the others. At the end the module fails and reports the reason for each such namespace.
+  - If an admission policy or a webhook changes the data, the type or the labels of a written Secret, the action is C(failed)
+    and the message says what was changed.
+  - Never returns a password, or a value from which a password can be derived.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -32,112 +31,119 @@ attributes:
   check_mode:
     support: full
     details:
-      - O(verify) asks the registries as it always does.
-      - A dry run on the server, so that admission, quota and rights speak up. Where the right to write is missing, the plan
-        alone is told, and that it was not checked.
-      - A dry run does not add up a quota, and cannot write into a namespace that an earlier task of the same check run would
-        make.
+      - O(verify) asks the registries in check mode, too.
+      - Uses a server-side dry run, so admission, quotas and permissions are checked. Without the permission to write, the
+        module reports only the plan, and that the server did not check it.
+      - A dry run does not add up quotas. It cannot write to a namespace that an earlier task of the same check run would
+        create.
   diff_mode:
     support: full
     details:
-      - Credentials are replaced by markers. Changes that are alike are shown once, with the namespaces they are made to.
+      - Markers replace credentials. Equal changes are shown once, with a list of their namespaces.
   idempotent:
     support: full
 options:
   name:
-    description: Name of the Secret, a text.
+    description: Name of the Secret (string).
     type: raw
     required: true
   state:
     description:
-      - With V(present) the Secret holds the given registries; what goes is listed in RV(purged).
-      - With V(absent) the Secret is removed, whatever credentials are given, unless O(purge_registries=false).
+      - V(present) stores the given registries in the Secret. RV(purged) lists the registries that are removed from it.
+      - V(absent) deletes the Secret, whatever credentials are given, unless O(purge_registries=false).
     type: str
     choices: [present, absent]
     default: present
   from_secret:
     description:
-      - A pull secret of the same cluster, whose credentials are taken, as a mapping of C(namespace) and C(name) (texts, both
-        required). Its labels and annotations are not copied, and it is never a target itself.
-      - A credential helper that its document names is never run; an entry behind one is an error.
-      - Name in O(config_registries) the registries to take. Otherwise whoever may write that Secret chooses what is spread.
+      - Copy the credentials from this pull secret of the same cluster. A mapping with C(namespace) and C(name) (strings, both
+        required). Labels and annotations are not copied. The source itself is never changed.
+      - Credential helpers in its document are never run. An entry in a credential helper is an error.
+      - List the registries to copy in O(config_registries). Without it, anyone who can write the source Secret can choose the
+        registries that are distributed.
     type: raw
   purge_registries:
     description:
-      - Whether the Secret is to hold the given registries and no other.
-      - With V(false) they are merged into it, and every other entry and member of the document stays byte for byte as it was.
-        With O(state=absent) only they are taken out, and the Secret goes with its last one. A document that cannot be read is
-        refused.
+      - Whether the Secret contains only the given registries.
+      - V(false) merges them into the Secret. All other parts of the document stay byte for byte the same. With O(state=absent)
+        only the given registries are removed, and the Secret is deleted with its last one. A Secret is C(refused) if its
+        document cannot be read.
     type: bool
     default: true
   owner:
     description:
-      - Value of label C(pullpass.registry/owner), a text, by which the module knows its own Secrets. Several teams can use it
-        on one cluster under owners of their own.
+      - Value (string) of the label C(pullpass.registry/owner). The module manages only Secrets with this label and value. Teams
+        that share a cluster can use different owners.
     type: raw
     default: default
   adopt:
     description:
-      - Whether a Secret without our label, or of another owner, may be taken over.
-      - With V(false) such a Secret is C(refused) when it would have to change, and only warned about when it already says what
-        is wanted. With O(state=absent) it is skipped.
-      - With V(true) it gets our label and loses C(kubectl.kubernetes.io/last-applied-configuration), in which C(kubectl apply)
-        keeps the credentials in plain sight.
-      - What Helm, Argo CD, Flux, External Secrets, a reflector or an owner reference manages is refused all the same.
+      - Whether to take over a Secret that has no owner label or another owner.
+      - With V(false), such a Secret is C(refused) if it has to change. If it already has the desired content, it only gets a
+        warning. With O(state=absent) it is skipped.
+      - With V(true), the Secret gets the owner label and loses the annotation
+        C(kubectl.kubernetes.io/last-applied-configuration), in which C(kubectl apply) stores the credentials in readable form.
+      - A Secret that is managed by Helm, Argo CD, Flux, External Secrets, a reflector or an owner reference is always
+        C(refused).
     type: bool
     default: false
   recreate:
     description:
-      - Whether a Secret of another type, or an immutable one that has to change, may be deleted and created anew. Without it
-        such a Secret is C(refused).
-      - The new one is tried by a dry run first, and the old one comes back if the server then refuses it all the same.
-      - Kubelets go on using what an immutable Secret held until no Pod on their node refers to it. The message names these Pods.
+      - Whether to delete and create a Secret that has another type, or that is immutable and has to change. With V(false) such
+        a Secret is C(refused).
+      - A dry run tests the new Secret first. If the server then rejects it, the old Secret is restored.
+      - Kubelets use the old content of an immutable Secret until no Pod on their node refers to it. The message names these
+        Pods.
     type: bool
     default: false
   immutable:
-    description: Whether the Secret is immutable. By default that is left as it is. It can be set, but unset only by O(recreate).
+    description: Whether the Secret is immutable. By default this stays as it is. V(false) for an immutable Secret requires
+      O(recreate).
     type: bool
   prune:
     description:
-      - Whether Secrets of this name and O(owner) are removed from namespaces that are no longer chosen.
-      - With V(false) they are reported as C(orphaned), where namespaces are chosen by glob or selector.
-      - The ServiceAccounts that still name a removed Secret are reported, unless O(prune_links) unlinks them.
+      - Whether to delete Secrets with this name and O(owner) from namespaces that are no longer selected.
+      - With V(false) they are reported as C(orphaned), if namespaces are selected by glob or label.
+      - ServiceAccounts that still refer to a deleted Secret are reported, unless O(prune_links) unlinks them.
     type: bool
     default: false
   prune_links:
     description:
-      - With O(prune), whether ServiceAccounts that name the Secret are unlinked before it is removed.
-      - Where a list belongs to another tool, or cannot be written, the Secret stays and is C(refused) or C(failed).
-      - Needs the rights to list, get and patch ServiceAccounts in these namespaces. Without the right to list them only
-        V(default) is unlinked, and the message says so.
+      - With O(prune), whether to remove the Secret from the ServiceAccounts that refer to it, before it is deleted.
+      - If another tool manages the list of a ServiceAccount, or the list cannot be written, the Secret stays and is C(refused)
+        or C(failed).
+      - Requires the permissions to list, get and patch ServiceAccounts in these namespaces. Without the permission to list
+        them, only the ServiceAccount V(default) is unlinked, and the message says so.
     type: bool
     default: false
   refresh_before:
     description:
-      - Keep a stored token that says itself that it lives at least this many seconds more, even if a newer one is given, unless
-        that is a lasting password or has another C(revision). With O(verify) the registry must still accept it as well.
-      - A credential helper that mints a token at each call would otherwise have every run rewrite every namespace.
+      - Keep a stored token if its own expiry time is at least this many seconds away, even if a newer token is given. With
+        O(verify) the registry must still accept the stored token. A new C(revision), or a password that does not expire, always
+        replaces the stored token.
+      - Use this with a credential helper that returns a new token at each call. Otherwise each run writes every Secret.
     type: int
   labels:
     description:
-      - Labels to set. Others on the Secret stay.
-      - Those by which tools know their own are refused, C(app.kubernetes.io/instance) among them, by which Argo CD prunes.
+      - Labels to set. Other labels of the Secret stay.
+      - Labels that mark objects of other tools are rejected, for example C(app.kubernetes.io/instance), which Argo CD uses to
+        prune.
     type: dict
     default: {}
   annotations:
-    description: Annotations to set. Others on the Secret stay. They are readable for more people than the Secret is.
+    description: Annotations to set. Other annotations of the Secret stay. More people can read annotations than Secrets.
     type: dict
     default: {}
 seealso:
   - module: pullpass.registry.pull_secret_link
   - module: pullpass.registry.image_access_info
   - name: Pull an Image from a Private Registry
-    description: What this module does by hand.
+    description: The manual steps that this module automates.
     link: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/
 """
 
 EXAMPLES = r"""
-- name: One registry for every namespace but a few
+- name: Store one registry in all namespaces except sandboxes
   pullpass.registry.pull_secret:
     context: production
     name: regcred
@@ -148,14 +154,14 @@ EXAMPLES = r"""
         username: ci-bot
         password: "{{ vault_registry_password }}"
 
-- name: Two registries out of a docker config, for labelled namespaces
+- name: Copy two registries from a docker config to labelled namespaces
   pullpass.registry.pull_secret:
     name: regcred
     namespace_selectors: [registry-access=true]
     config_file: ~/.docker/config.json
     config_registries: [docker.io, ghcr.io]
 
-- name: Only after the registry has said that the credential can pull what is needed
+- name: Write only if the credential can pull the image
   pullpass.registry.pull_secret:
     name: regcred
     namespaces: [team-a, team-b]
@@ -163,14 +169,14 @@ EXAMPLES = r"""
     verify: pull
     images: [registry.example.com:5000/team/app:1.0]
 
-- name: Take over what was made by hand
+- name: Take over a Secret that was created manually
   pullpass.registry.pull_secret:
     name: regcred
     namespaces: [team-a]
     adopt: true
     registries: "{{ pullpass_registries }}"
 
-- name: Add one registry to what other tasks put there
+- name: Add one registry and keep the others
   pullpass.registry.pull_secret:
     name: regcred
     namespaces: [team-*]
@@ -179,7 +185,7 @@ EXAMPLES = r"""
       - registry: ghcr.io
         credential_helper: pass
 
-- name: Remove it everywhere
+- name: Delete the Secret in all namespaces
   pullpass.registry.pull_secret:
     name: regcred
     state: absent
@@ -188,30 +194,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: What became of each namespace; which rows are in it, O(results) says.
-  returned: always, unless nothing could be planned
+  description: One row for each namespace. O(results) decides which rows are returned.
+  returned: when a plan was made
   type: list
   elements: dict
   contains:
     namespace:
-      description: Its name.
+      description: Name of the namespace.
       type: str
       returned: always
     action:
       description:
-        - C(created), C(updated), C(replaced), C(deleted), C(unchanged), C(skipped) (the namespace is being deleted, or the
-          Secret is not ours to remove), C(orphaned) (the namespace is no longer chosen), C(refused) (the Secret is not ours to
-          change, or cannot be changed), or C(failed).
+        - C(created), C(updated), C(replaced), C(deleted), C(unchanged), C(skipped) (the namespace is being deleted, or O(owner)
+          does not own the Secret to delete), C(orphaned) (the namespace is no longer selected), C(refused) (the Secret must not
+          be changed, or cannot be changed), or C(failed).
       type: str
       returned: always
     message:
-      description: Why, or what was changed.
+      description: The reason, or what was changed.
       type: str
       returned: always
   sample: [{"namespace": "team-a", "action": "created", "message": ""}]
 summary:
-  description: How many namespaces had each action.
-  returned: always, unless nothing could be planned
+  description: Number of namespaces for each action.
+  returned: when a plan was made
   type: dict
   sample:
     created: 2
@@ -224,33 +230,33 @@ summary:
     refused: 0
     failed: 0
 registries:
-  description: Keys under which the registries stand in the document, sorted.
-  returned: always, unless nothing could be planned
+  description: Keys of the registries in the document, sorted.
+  returned: when a plan was made
   type: list
   elements: str
   sample: ["https://index.docker.io/v1/", "registry.example.com:5000"]
 purged:
-  description: Keys that were taken out of a Secret, or that went with it, sorted.
-  returned: always, unless nothing could be planned
+  description: Keys that were removed from a Secret, or with a Secret, sorted.
+  returned: when a plan was made
   type: list
   elements: str
   sample: []
 expires:
   description:
-    - When the first of the given credentials ends, as far as they say so themselves. In UTC.
-    - When the first credential in a Secret ends is noted on it, as annotation C(pullpass.registry/expires).
-  returned: always, unless nothing could be planned
+    - The first time (UTC) at which one of the given credentials expires, if the credentials contain this time.
+    - The annotation C(pullpass.registry/expires) of a Secret contains the first time for its own credentials.
+  returned: when a plan was made
   type: str
   sample: "2026-11-24T22:00:00Z"
 verification:
   description:
-    - What the registries said of the credentials, with RV(verification.logins) and RV(verification.images) as
-      M(pullpass.registry.image_access_info) returns them. Empty where O(verify=none), or with O(state=absent).
+    - The answers of the registries. RV(verification.logins) and RV(verification.images) have the same form as in
+      M(pullpass.registry.image_access_info). Empty with O(verify=none) or O(state=absent).
   returned: always, unless the registries were not asked
   type: dict
   contains:
     logins:
-      description: A row for each credential that no image was asked for with.
+      description: A row for each credential that was tested with a login.
       type: list
       elements: dict
       returned: when asked
@@ -262,21 +268,21 @@ verification:
   sample: {"images": [], "logins": [{"registry": "registry.example.com:5000", "username": "ci-bot", "verdict": "accepted",
            "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: always, unless nothing could be planned
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when a plan was made
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: always, unless nothing could be planned
+  description: Number of requests to the API server.
+  returned: when a plan was made
   type: int
   sample: 2
 """

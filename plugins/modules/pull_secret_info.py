@@ -4,17 +4,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pull_secret_info
-short_description: Tell what image pull secrets there are, what the kubelet makes of them, and what is wrong
+short_description: Report image pull secrets, what the kubelet can use of them, and problems
 version_added: 0.1.0
 description:
-  - Looks at the pull secrets, ServiceAccounts and stuck Pods in any number of namespaces of a cluster, with a handful of list
-    requests, and changes nothing.
-  - Tells for each Secret what the kubelet can use of it and what not, and why; for each image which credential of which Secret
-    would be tried, in order; and for each Pod that is stuck on a pull the cause in words.
-  - A name in C(imagePullSecrets) that no Secret can have, such as C(../other/secrets/x), is reported as missing. It is never sent
-    to the server.
-  - Never returns a password, nor anything that one could be read from. A user name that is itself a token, or
-    may be one, is C((hidden)).
+  - Reads the pull secrets, ServiceAccounts and stuck Pods in any number of namespaces of one cluster, with a few list requests.
+    Changes nothing.
+  - For each Secret, reports which entries the kubelet can use, which not, and why. For each image, reports the credentials that
+    a Pod would try, in order. For each Pod that is stuck on an image pull, reports the cause.
+  - Never returns a password, or a value from which a password can be derived. A user name that can be a token is returned as
+    C((hidden)).
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -26,7 +24,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Does the same, but leaves O(output_file) as it is.
+      - Does the same, but does not write O(output_file).
   diff_mode:
     support: none
   idempotent:
@@ -34,29 +32,30 @@ attributes:
 options:
   names:
     description:
-      - Names of Secrets of any type, a list of texts. By default every Secret of a pull secret's type is reported.
-      - What a ServiceAccount names in vain, for being missing or of another type, is told of in any case.
+      - Names of Secrets of any type, a list of strings. By default all Secrets that have the type of a pull secret.
+      - A Secret that a ServiceAccount refers to is always reported if it does not exist or has another type.
     type: raw
   images:
     description:
-      - Images (a list of texts) for which to tell, in every namespace, which credentials a Pod of the ServiceAccount would try.
-      - What a node itself has, files or credential providers, is not known here. The kubelet tries that after the Secrets.
+      - Images, a list of strings. For each image, namespace and ServiceAccount, the module reports the credentials that a Pod
+        would try.
+      - The credentials of a node (its files and credential providers) are not known. The kubelet tries them after the Secrets.
     type: raw
   service_accounts:
     description:
-      - Names or globs (a list of texts) of ServiceAccounts to report, whose Pods pull the O(images).
-      - By default all that name a pull secret, and C(default); images are looked up for C(default) only.
+      - Names or globs of the ServiceAccounts to report, and to look up O(images) for, a list of strings.
+      - By default V(default) and all ServiceAccounts that refer to a pull secret. Images are then looked up only for
+        V(default).
     type: raw
   check_pods:
-    description: Whether to look for Pods that are stuck on a pull, init and ephemeral containers included.
+    description: Whether to look for Pods that are stuck on an image pull. Init and ephemeral containers are included.
     type: bool
     default: true
   output_file:
     description:
-      - Path of a file on the machine where the task runs, which gets the whole answer as JSON, with mode 0600.
-      - RV(namespaces) is then left out of the result, which for thousands of namespaces is too large for a task.
-      - Not written in check mode.
-      - Where the task runs as root and another account owns a folder or a link on the way, the file is written with the rights of
+      - Path of a JSON file for the complete result, on the machine that runs the task. Its mode is 0600.
+      - RV(namespaces) is then not returned, because for thousands of namespaces it is too large for the result of a task.
+      - If root runs the task and another account owns a folder or a link in the path, the file is written with the rights of
         that account and belongs to it.
     type: path
 seealso:
@@ -65,27 +64,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is there, and what is wrong with it
+- name: Report all pull secrets and their problems
   pullpass.registry.pull_secret_info:
     context: production
     namespaces: ['*']
   register: audit
 
-- name: Name the Pods that cannot pull, and why
+- name: Show the Pods that cannot pull, and why
   ansible.builtin.debug:
     msg: "{{ item.0.namespace }}/{{ item.1.pod }}: {{ item.1.cause }}"
   loop: "{{ audit.namespaces | subelements('stuck_pods') }}"
   loop_control:
     label: "{{ item.1.pod }}"
 
-- name: Which credential would be tried for an image
+- name: Report which credentials would be tried for an image
   pullpass.registry.pull_secret_info:
     namespaces: [team-a]
     images: [registry.example.com/team/app:1.0]
     service_accounts: [default, builder]
     check_pods: false
 
-- name: A large fleet, into a file
+- name: Write the report on a large cluster to a file
   pullpass.registry.pull_secret_info:
     namespaces: ['*']
     names: [regcred]
@@ -94,109 +93,111 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: What was found in each chosen namespace.
+  description: The findings in each selected namespace.
   returned: unless O(output_file) is given
   type: list
   elements: dict
   contains:
     namespace:
-      description: Its name.
+      description: Name of the namespace.
       type: str
       returned: always
     problems:
       description:
-        - What could not be looked at in it, and why. What begins with C(note:) is only to be known.
-        - ServiceAccounts that name a Secret that does not exist, if it is one of O(names) or is managed by this collection in
-          another of the namespaces.
+        - What could not be read in the namespace, and why. An entry that starts with C(note:) is for information only.
+        - ServiceAccounts that refer to a missing Secret, if it is one of O(names) or if this collection manages a Secret of
+          that name in another selected namespace.
       type: list
       elements: str
       returned: always
     secrets:
-      description: Its Secrets, sorted by name.
+      description: The Secrets, sorted by name.
       type: list
       elements: dict
       returned: always
       contains:
         name:
-          description: Its name.
+          description: Name of the Secret.
           type: str
           returned: always
         exists:
-          description: Whether it is there; none where it may not be read.
+          description: Whether the Secret exists, or C(null) without the permission to read it.
           type: bool
           returned: always
         type:
-          description: Its type; none where no more is known than that it is no pull secret's.
+          description: Type of the Secret. C(null) if the only known fact is that it is not the type of a pull secret.
           type: str
           returned: always
         managed:
-          description: Whether M(pullpass.registry.pull_secret) looks after it.
+          description: Whether M(pullpass.registry.pull_secret) manages the Secret.
           type: bool
           returned: always
         owner:
-          description: The O(pullpass.registry.pull_secret#module:owner) that it has there.
+          description: The O(pullpass.registry.pull_secret#module:owner) of the Secret.
           type: str
           returned: always
         revision:
-          description: The revisions that are noted on it.
+          description: The revisions in the annotation of the Secret.
           type: str
           returned: always
         immutable:
-          description: Whether it is immutable.
+          description: Whether the Secret is immutable.
           type: bool
           returned: always
         expires:
-          description: When the first of its credentials ends, as far as they or a note of ours say so. In UTC.
+          description: The first time (UTC) at which one of its credentials expires, if the credentials or an annotation contain
+            it.
           type: str
           returned: always
         usable:
-          description: Whether the kubelet can read it and gets a credential out of it.
+          description: Whether the kubelet can read the Secret and gets a credential from it.
           type: bool
           returned: always
         problems:
-          description: What is wrong with it for the kubelet and what to do. What begins with C(note:) is only to be known.
+          description: Problems of the Secret for the kubelet, and what to do. An entry that starts with C(note:) is for
+            information only.
           type: list
           elements: str
           returned: always
         registries:
-          description: The entries of its document, in their order, the first 1000 of them.
+          description: The first 1000 entries of the document, in their order.
           type: list
           elements: dict
           returned: always
           contains:
             registry:
-              description: Its key, as it is written there.
+              description: Key of the entry, as it is in the document.
               type: str
               returned: always
             username:
-              description: Its user name, or C((hidden)).
+              description: User name, or C((hidden)).
               type: str
               returned: always
             usable:
-              description: Whether the kubelet gets a user name and a password out of it.
+              description: Whether the kubelet gets a user name and a password from the entry.
               type: bool
               returned: always
             problem:
-              description: What is wrong with it, for the kubelet or for docker or podman.
+              description: Problem of the entry for the kubelet, docker or podman.
               type: str
               returned: always
     service_accounts:
-      description: Its ServiceAccounts, sorted by name.
+      description: The ServiceAccounts, sorted by name.
       type: list
       elements: dict
       returned: always
       contains:
         name:
-          description: Its name.
+          description: Name of the ServiceAccount.
           type: str
           returned: always
         image_pull_secrets:
-          description: The pull secrets that it names, in order.
+          description: The pull secrets that it refers to, in order.
           type: list
           elements: str
           returned: always
         missing:
-          description: Those of them that do not exist.
+          description: The pull secrets that it refers to and that do not exist. This includes names that no Secret can have.
           type: list
           elements: str
           returned: always
@@ -211,11 +212,11 @@ namespaces:
           type: str
           returned: always
         service_account:
-          description: The ServiceAccount whose Pods pull it.
+          description: ServiceAccount of the Pods.
           type: str
           returned: always
         matches:
-          description: The credentials that are tried, first to last. None means one pull without a credential.
+          description: The credentials that the kubelet tries, in order. If the list is empty, it pulls without a credential.
           type: list
           elements: dict
           returned: always
@@ -225,19 +226,20 @@ namespaces:
               type: str
               returned: always
             registry:
-              description: Key of the entry in it.
+              description: Key of the entry in the Secret.
               type: str
               returned: always
             username:
-              description: Its user name, or C((hidden)).
+              description: User name, or C((hidden)).
               type: str
               returned: always
         problem:
-          description: Which Secret breaks all pulls, or what is not known. What begins with C(note:) is only to be known.
+          description: The Secret that makes all pulls fail, or what is not known. A text that starts with C(note:) is for
+            information only.
           type: str
           returned: always
     stuck_pods:
-      description: Containers that are stuck on a pull, sorted by Pod.
+      description: Containers that are stuck on an image pull, sorted by Pod.
       type: list
       elements: dict
       returned: always
@@ -251,15 +253,15 @@ namespaces:
           type: str
           returned: always
         image:
-          description: Its image.
+          description: Image of the container.
           type: str
           returned: always
         reason:
-          description: What the kubelet gives as reason.
+          description: Reason that the kubelet reports.
           type: str
           returned: always
         cause:
-          description: Why, and what to do.
+          description: The cause, and what to do.
           type: str
           returned: always
   sample:
@@ -286,8 +288,8 @@ namespaces:
       stuck_pods: []
 summary:
   description:
-    - How many there are of each. C(unusable), C(missing) and C(with_problems) count Secrets, C(stuck_pods) Pods.
-  returned: always, unless nothing could be looked at
+    - Number of objects of each kind. C(unusable), C(missing) and C(with_problems) count Secrets. C(stuck_pods) counts Pods.
+  returned: when the cluster was read
   type: dict
   sample:
     namespaces: 1
@@ -298,26 +300,26 @@ summary:
     service_accounts: 1
     stuck_pods: 0
 output_file:
-  description: Path of the file that holds the answer.
+  description: Path of the file with the complete result.
   returned: when O(output_file) is given
   type: str
   sample: /var/tmp/audit.json
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: always, unless nothing could be looked at
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when the cluster was read
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: always, unless nothing could be looked at
+  description: Number of requests to the API server.
+  returned: when the cluster was read
   type: int
   sample: 5
 """

@@ -7,19 +7,16 @@ module: pull_secret_link
 short_description: Link image pull secrets to ServiceAccounts and workloads
 version_added: 0.1.0
 description:
-  - Adds names to C(imagePullSecrets) of ServiceAccounts, or of the Pod templates of workloads, in any number of namespaces, or
-    takes them out. Pods that are created afterwards use them; Pods that exist already do not change.
-  - A Pod gets the list of its ServiceAccount only when its own is empty. So where a ServiceAccount was linked in this run, the
-    module looks for Deployments, StatefulSets, DaemonSets and CronJobs there whose own list hides it, and warns with their
-    names; and where a template got its first entry, it warns of what its Pods no longer get from their ServiceAccount. What may
-    not be listed is passed over. A run that links nothing sends no request for this, and looks through what it lists anyway.
-  - No list is written in part. It is read, extended at its end and written back guarded by the version that was read, so that
-    no entry of anybody else is lost and their order stays.
-  - Lists what is there once for each kind and writes only what differs, many at a time. With nothing to change it sends no write.
-    A workload is written, and so rolls out, at most once in a run, however many secrets and entries concern it.
-  - The object that the server returns after each write is compared with the plan. Where a mutating admission policy or a webhook
-    changed the list, the action is C(failed) and the message says what the list is now.
-  - An object that fails does not stop the others. The module does the rest, then fails and says for each what was in the way.
+  - Adds names to C(imagePullSecrets) of ServiceAccounts, or of the Pod templates of workloads, or removes them, in any number
+    of namespaces. New Pods use the changed list. Existing Pods do not change.
+  - A Pod gets the list of its ServiceAccount only if its own list is empty. After it links a ServiceAccount, the module warns
+    of Deployments, StatefulSets, DaemonSets and CronJobs whose own list hides that of the ServiceAccount. After it adds the
+    first entry to a Pod template, it warns of the entries that its Pods no longer get from their ServiceAccount.
+  - Entries of others and their order stay. New names are appended.
+  - Writes only objects that differ from the desired state, several in parallel. A workload is written, and rolls out, at most
+    once in a run.
+  - If an admission policy or a webhook changes a written list, the action is C(failed) and the message contains the new list.
+  - An object that fails does not stop the others. At the end the module fails and reports the reason for each such object.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -32,10 +29,9 @@ attributes:
   check_mode:
     support: full
     details:
-      - A dry run on the server, so that admission and rights speak up. Where the right to write is missing, the plan alone is
-        told, and that it was not checked.
-      - Does not wait for ServiceAccounts that are not there yet; they, and workloads whose exact name is missing, are told as
-        C(skipped).
+      - Uses a server-side dry run, so admission and permissions are checked. Without the permission to write, the module
+        reports only the plan, and that the server did not check it.
+      - Does not wait for missing ServiceAccounts. They, and missing workloads with an exact name, are reported as C(skipped).
   diff_mode:
     support: full
   idempotent:
@@ -43,70 +39,71 @@ attributes:
 options:
   secrets:
     description:
-      - Names of the pull secrets, a list of texts, in the order in which they are appended.
-      - The Secrets need not exist. The kubelet warns of a missing one and pulls without it.
+      - Names of the pull secrets, a list of strings, in the order in which they are appended.
+      - The Secrets do not have to exist. The kubelet logs a warning for a missing Secret and pulls without it.
     type: raw
     required: true
   state:
-    description: Whether the names are to be in the lists, or not.
+    description: Whether the names are in the lists (V(present)) or not (V(absent)).
     type: str
     choices: [present, absent]
     default: present
   service_accounts:
     description:
-      - Names or globs of ServiceAccounts, a list of texts.
-      - By default V([default]) when O(workloads) is not given, else none.
+      - Names or globs of ServiceAccounts, a list of strings.
+      - Default is V([default]), or no ServiceAccount if O(workloads) is given.
     type: raw
   workloads:
     description:
-      - Workloads whose Pod template is to have the names in a list of its own, a list of mappings. Their change rolls out as any
-        other one does.
-      - C(kind) (text, required) is one of C(Deployment), C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(ReplicationController),
-        C(CronJob), C(Job) and C(Pod).
-      - C(name) (text, by default V(*)) is a name or glob. An exact name says that it is there. One that is in none of the chosen
-        namespaces is a failure where O(namespaces) are exact names as well, and a warning where they are chosen by glob or label,
-        or with O(state=absent).
-      - C(selector) (text) is a label selector, such as V(app=shop,tier!=cache), which the workloads have to match as well.
-      - What a controller makes (the ReplicaSet of a Deployment, the Job of a CronJob, a Pod of either, the Deployment of an
-        operator) is C(owned) and never written, not even with O(force). Link its maker, or the ServiceAccount.
-      - The list of a Job or Pod that exists cannot be changed; that is told as C(needs_replacement). Those that are finished,
-        what is being deleted, and old ReplicaSets without Pods are left out.
-      - One list of the cluster is read for each kind, and one more for each different C(selector) of that kind.
+      - Workloads to link in their own Pod template, a list of mappings. The change causes a rollout, as any change of a Pod
+        template does.
+      - C(kind) (string, required) is C(Deployment), C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(ReplicationController),
+        C(CronJob), C(Job) or C(Pod).
+      - C(name) (string, default V(*)) is a name or glob. If a workload with an exact name exists in none of the selected
+        namespaces, this is a failure. It is only a warning with O(state=absent), or if the namespaces are selected by glob or
+        label.
+      - C(selector) (string) is a label selector that the workloads must match, too, for example V(app=shop,tier!=cache).
+      - An object that a controller creates (the ReplicaSet of a Deployment, the Job of a CronJob, a Pod of either, the
+        Deployment of an operator) is C(owned). It is never written, not even with O(force). Link its owner or its
+        ServiceAccount instead.
+      - The list of an existing Job or Pod cannot be changed. This is reported as C(needs_replacement). Finished Jobs and Pods,
+        objects that are being deleted, and old ReplicaSets without Pods are ignored.
+      - Each kind costs one list request for the cluster, and each additional C(selector) of that kind one more.
     type: raw
   wait_for_service_accounts:
     description:
-      - Seconds to wait for ServiceAccounts with an exact name that are not there yet, 0 for not at all.
-      - A new namespace gets its C(default) ServiceAccount a moment after it was made.
+      - Seconds to wait for missing ServiceAccounts that are given by their exact name. V(0) does not wait.
+      - Kubernetes creates the ServiceAccount V(default) shortly after its namespace.
     type: int
     default: 30
   force:
     description:
-      - Write even a list that another server-side-apply manager owns, or that C(kubectl apply) has set, and workloads that Helm,
-        Argo CD, Flux or another such tool keeps. Without it they are C(contested), and a failure.
-      - Their next apply may take the entry out again, or fail. Better put it where they keep the list.
+      - Write a list even if another manager of server-side apply owns it or C(kubectl apply) has set it, and write workloads
+        that Helm, Argo CD, Flux or a similar tool manages. Without this option they are C(contested), which is a failure.
+      - The next apply of that tool can remove the entry or fail. It is better to add the entry in the source of that tool.
     type: bool
     default: false
 seealso:
   - module: pullpass.registry.pull_secret
   - name: Add ImagePullSecrets to a service account
-    description: What this module does by hand.
+    description: The manual steps that this module automates.
     link: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#add-imagepullsecrets-to-a-service-account
 """
 
 EXAMPLES = r"""
-- name: Let every Pod that uses a default ServiceAccount pull
+- name: Link the default ServiceAccount of every namespace
   pullpass.registry.pull_secret_link:
     context: production
     secrets: [regcred]
     namespaces: ['*']
 
-- name: Only the build accounts of the team namespaces
+- name: Link only the build accounts of the team namespaces
   pullpass.registry.pull_secret_link:
     secrets: [regcred]
     namespaces: [team-*]
     service_accounts: [builder, deployer-*]
 
-- name: Workloads that have pull secrets of their own
+- name: Link workloads that have pull secrets of their own
   pullpass.registry.pull_secret_link:
     secrets: [regcred]
     namespaces: [team-*]
@@ -117,7 +114,7 @@ EXAMPLES = r"""
         selector: app.kubernetes.io/part-of=shop
       - kind: CronJob
 
-- name: Take it out again
+- name: Unlink all ServiceAccounts
   pullpass.registry.pull_secret_link:
     secrets: [regcred]
     state: absent
@@ -127,39 +124,39 @@ EXAMPLES = r"""
 
 RETURN = r"""
 links:
-  description: What became of each ServiceAccount and workload; which rows are in it, O(results) says.
-  returned: always, unless nothing could be planned
+  description: One row for each ServiceAccount and workload. O(results) decides which rows are returned.
+  returned: when a plan was made
   type: list
   elements: dict
   contains:
     namespace:
-      description: Its namespace.
+      description: Namespace of the object.
       type: str
       returned: always
     kind:
-      description: Its kind, C(ServiceAccount) or one of those of O(workloads).
+      description: Kind of the object, C(ServiceAccount) or a kind from O(workloads).
       type: str
       returned: always
     name:
-      description: Its name; C(*) where the objects of that kind could not be listed.
+      description: Name of the object, or C(*) if the objects of this kind could not be listed.
       type: str
       returned: always
     action:
       description:
-        - C(linked), C(unlinked), C(unchanged), C(owned) (a controller makes it, and would undo the change), C(contested) (another
-          manager or tool keeps it), C(needs_replacement) (a Job or Pod whose list is fixed), C(skipped) (the namespace is being
-          deleted, or the object has gone), or C(failed).
-        - Of these C(contested) and C(failed) make the task fail.
+        - C(linked), C(unlinked), C(unchanged), C(owned) (a controller creates the object and would revert the change),
+          C(contested) (another manager or tool owns the list), C(needs_replacement) (the list of a Job or Pod cannot be
+          changed), C(skipped) (the object is gone, or its namespace is being deleted), or C(failed).
+        - C(contested) and C(failed) make the task fail.
       type: str
       returned: always
     message:
-      description: Why, or what was changed and when it takes effect.
+      description: The reason, or what was changed and when it takes effect.
       type: str
       returned: always
   sample: [{"namespace": "team-a", "kind": "ServiceAccount", "name": "default", "action": "linked", "message": "added: regcred"}]
 summary:
-  description: How many ServiceAccounts and workloads had each action.
-  returned: always, unless nothing could be planned
+  description: Number of ServiceAccounts and workloads for each action.
+  returned: when a plan was made
   type: dict
   sample:
     linked: 2
@@ -171,21 +168,21 @@ summary:
     skipped: 0
     failed: 0
 cluster:
-  description: The API server that was used, and the context of the kubeconfig that named it.
-  returned: always, unless nothing could be planned
+  description: The API server, and the context of the kubeconfig that named it.
+  returned: when a plan was made
   type: dict
   contains:
     server:
-      description: Its URL.
+      description: URL of the API server.
       type: str
       returned: always
     context:
-      description: Name of the context, or none.
+      description: Name of the context, or C(null).
       type: str
       returned: always
 api_requests:
-  description: How many requests were sent to the API server.
-  returned: always, unless nothing could be planned
+  description: Number of requests to the API server.
+  returned: when a plan was made
   type: int
   sample: 2
 """

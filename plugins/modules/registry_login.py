@@ -7,13 +7,12 @@ module: registry_login
 short_description: Log docker, podman, skopeo and buildah in to registries
 version_added: 0.1.0
 description:
-  - Stores logins for registries where C(docker login) or C(podman login) would, and takes them out again. Needs neither of
-    them, nor a daemon, only Python.
-  - Asks the registries first, and asks them again about a login that is stored already, so that a revoked one is not reported
-    as good.
-  - Changes nothing in the file but the logins it is given. Other logins, unknown members, order, indentation, owner and links
-    stay. The file is replaced as a whole, by one task at a time. A file that is damaged is refused and left as it was.
-  - Never returns a password, nor anything that one could be read from.
+  - Stores logins for registries in the same place as C(docker login) or C(podman login), and removes them. Requires only
+    Python, neither docker nor podman nor a daemon.
+  - Asks the registries first, also about logins that are already stored, so that a revoked login is found.
+  - Changes only the given logins. Other logins, unknown members, order, indentation, owner and links of the file stay. The file
+    is replaced as a whole, by one task at a time. A damaged file is an error and is not changed.
+  - Never returns a password, or a value from which a password can be derived.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -25,140 +24,137 @@ attributes:
   check_mode:
     support: full
     details:
-      - Asks the registries, and credential helpers for what they keep. Writes nothing.
+      - Asks the registries, and reads from the credential helpers. Writes nothing.
   diff_mode:
     support: full
     details:
-      - Tells users, and passwords by markers.
+      - Shows user names. Markers replace passwords.
   idempotent:
     support: full
 options:
   state:
     description:
-      - With V(present) the logins are stored.
-      - With V(absent) they are removed, and erased from the credential helper that keeps them. Of O(registries) only
-        C(registry) is needed then; with C(username), only the login of that user is removed. Whose an identity token is that a
-        helper keeps is not known, so that it goes only without C(username).
+      - V(present) stores the logins.
+      - V(absent) removes them from the file and from the credential helper that stores them. An entry of O(registries) then
+        only requires C(registry). With C(username), only the login of that user is removed. A helper does not record who owns
+        an identity token, so it is removed only when C(username) is omitted.
     type: str
     choices: [present, absent]
     default: present
   purge_registries:
     description:
-      - Whether logins that this module stored in the file earlier with this option, and that O(registries) does not name any
-        more, are removed. With O(state=absent) all of them are removed, in addition to those that are named.
-      - The module keeps a list of them beside the file, mode 0600, with the name of the file and C(.pullpass-logins) at its
-        end. It holds registries, user names, O(store) and O(purge_owner), never a password or a hash of one. (docker and podman
-        drop marks in the file itself.)
-      - A login is removed only if it is on the list, and the file or the helper still has it with the same user name and of
-        the same kind. Logins that were there before stay, and those of other users since. Where somebody logged in again as the
-        same user, the module cannot see that, and takes the login for its own.
-      - A login that the module finds as wanted is not added to the list. It is added when its password changes.
-      - A user name that looks like a token is not written down, so that its login is not removed. A warning says so.
-      - Without this option, a list that exists is kept up to date, and nothing else is done with it.
+      - Whether to remove logins that earlier tasks with this option stored in the file, and that O(registries) no longer
+        contains. O(state=absent) removes all of them, and the logins in O(registries).
+      - The module keeps a list of these logins next to the file, in a file with the suffix C(.pullpass-logins) and mode 0600.
+        The list contains registries, user names, O(store) and O(purge_owner), but never a password or a hash of one.
+      - A login is removed only if the file or the helper still contains it with the same user name. Logins of other users stay,
+        and so do logins that already existed. A login that somebody else stored later for the same user cannot be told apart
+        and is removed.
+      - A login that is already in the desired state is not added to the list until its password changes.
+      - A login is not added, and never removed, if its user name looks like a token. This gives a warning.
+      - Without this option, the module only keeps an existing list up to date.
     type: bool
     default: false
   purge_owner:
     description:
-      - Name (a text) for the tasks that log in to the registries together. O(purge_registries) removes only logins of tasks with
-        the same name. Give two tasks with O(purge_registries) for one file different names, or each removes the logins of the
-        other.
+      - Name (string) for O(purge_registries), which removes only logins of tasks with the same name. Two tasks that write the
+        same file need different names. Otherwise each removes the logins of the other.
     type: raw
     default: default
   path:
     description:
-      - The file, as an absolute path or from C(~/), which is the home of O(user). By default the one that the programs choose
-        themselves.
-      - That is for docker C(config.json) in the folder that C(DOCKER_CONFIG) names, or in C(~/.docker); for containers what
-        C(REGISTRY_AUTH_FILE) names, or C(containers/auth.json) in C(XDG_RUNTIME_DIR), C(/run/user/<uid>) or
-        C(/run/containers/<uid>).
-      - These variables count only where the task runs as O(user) itself.
-      - A link is followed and stays, and the file that it leads to is replaced. A link to nothing is refused.
+      - The file, as an absolute path or a path that starts with C(~/). C(~) is the home directory of O(user).
+      - With O(format=docker), the default is C(config.json) in the directory C(DOCKER_CONFIG), else in C(~/.docker).
+      - With O(format=containers), the default is C(REGISTRY_AUTH_FILE), else C(containers/auth.json) in C(XDG_RUNTIME_DIR),
+        C(/run/user/<uid>) or C(/run/containers/<uid>).
+      - These environment variables apply only if the task runs as O(user) itself.
+      - If the path is a link, the link stays and its target is replaced. A link without a target is an error.
     type: str
   format:
     description:
-      - V(docker) for C(config.json), V(containers) for the C(auth.json) of podman, skopeo, buildah and CRI-O.
-      - Only V(containers) knows logins for a path of a registry, C(host/team).
+      - V(docker) for C(config.json). V(containers) for the C(auth.json) of podman, skopeo, buildah and CRI-O.
+      - Only V(containers) supports logins for a path of a registry, C(host/team).
     type: str
     choices: [docker, containers]
     default: docker
   persistent:
     description:
-      - With O(format=containers), use C(~/.config/containers/auth.json) instead of the file below C(/run), which is lost when
-        the machine starts anew, and which an account that is not logged in has no folder for. The programs look there second.
+      - With O(format=containers), use C(~/.config/containers/auth.json) instead of the file in C(/run). A restart of the
+        machine deletes the file in C(/run), and an account without a session has no directory there. The programs read the
+        persistent file second.
     type: bool
     default: false
   user:
     description:
-      - Account (a text) of the host whose logins these are. The task has to run as root. It reads and writes the file, reads
-        O(config_file) and runs each credential helper with the rights of this account alone; a helper gets the environment of a
-        plain login. What the account does with these processes holds up the task for 150 seconds at most.
-      - Links, folders and files of anybody else are refused. Without this option, root refuses what is below a folder that is
-        not root's.
+      - Account of the host that the logins belong to (string). The task must run as root. The file, O(config_file) and each
+        credential helper are used only with the rights of this account. A helper gets the environment of a login shell. The
+        account can delay the task by at most 150 seconds.
+      - Links, directories and files of other accounts are an error. Without this option, root accepts no file in a directory
+        that does not belong to root.
     type: raw
   verify:
     description:
-      - With V(login) each login is tried before anything is written. Where a registry rejects one, none is written.
-      - With V(none) they are stored without asking.
+      - V(login) tests each login before anything is written. If a registry rejects one, none is written.
+      - V(none) stores the logins without a test.
     type: str
     choices: [none, login]
     default: login
   verify_undecided:
     description:
-      - What to do where a registry cannot verify a login, because it is down, limits requests or accepts every login.
-      - With V(fail) nothing is stored.
-      - With V(warn) a new login is stored, and one that replaces an unusable or expired login. A login that works and has another
-        user or password stays, the task fails for it (C(refused)), and nothing is purged.
-      - With V(accept) every login is stored.
+      - What to do if a registry cannot verify a login, because it is down, limits requests or accepts every login.
+      - V(fail) stores nothing.
+      - V(warn) stores new logins, and replaces logins that are unusable or expired. A usable login with another user or
+        password stays. It is C(refused) and fails the task, and nothing is purged.
+      - V(accept) stores every login.
     type: str
     choices: [fail, warn, accept]
     default: fail
   config_file:
     description:
-      - Path (a text) of a docker C(config.json), or of a containers C(auth.json), with the logins, on the machine where the task
-        runs.
-      - With O(user) it is read with the rights of that account, and C(~/) is its home. Without O(user), root reads a file that
-        lies in a folder of somebody else, or behind a link of somebody else, with the rights of that account.
-      - A file that is encrypted with ansible-vault is told apart; a module cannot decrypt it.
+      - Path (string) of a docker C(config.json) or containers C(auth.json) with the logins, on the machine that runs the task.
+      - With O(user) the file is read with the rights of that account, and C(~) is its home directory. Without O(user), if root
+        runs the task and another account owns the directory of the file, or a link to it, the file is read with the rights of
+        that account.
+      - A file that is encrypted with ansible-vault is an error, because a module cannot decrypt it.
     type: raw
   store:
     description:
-      - A text. V(auto) stores a login where the file says, through the program of C(credHelpers) or (docker alone)
-        C(credsStore), or else in the file itself. No helper is chosen that the file does not name, though docker would choose
-        one for a file that is empty.
-      - V(file) stores it in the file, and takes the registry out of C(credHelpers), which would hide it. What a helper keeps
-        stays there. Where there is a C(credsStore), C(credHelpers) names an empty helper for the registry instead; docker
-        understands that, but podman, which may read this file as well, does not.
-      - Any other word is the suffix of a C(docker-credential-*) program, which gets the login, and is named for the registry in
-        C(credHelpers).
+      - V(auto) stores a login where the file says. This is the program in C(credHelpers) or (only docker) C(credsStore), else
+        the file itself. Unlike docker, the module never selects a helper for an empty file.
+      - V(file) stores a login in the file and removes its registry from C(credHelpers). The helper keeps its own copy. If the
+        file has a C(credsStore), the registry instead gets an empty helper in C(credHelpers). docker understands this, podman
+        does not.
+      - Any other string is the suffix of a C(docker-credential-*) program. The program stores the login, and the registry gets
+        this helper in C(credHelpers).
     type: raw
     default: auto
   owner:
     description:
-      - Owner of the file. By default as it is. Not together with O(user).
-      - Folders that have to be made belong to whoever runs the task. For the home of an account set O(user) instead.
+      - Owner of the file. By default the owner stays. Cannot be combined with O(user).
+      - New directories belong to the account that runs the task. For the home directory of an account, use O(user) instead.
     type: str
   group:
-    description: Group of the file. By default as it is.
+    description: Group of the file. By default the group stays.
     type: str
   mode:
     description:
-      - Mode of the file, as V('0640'). By default V(0600) for a new file, and as it is for one that is there; but one that
-        every account can read or write becomes V(0600).
-      - Where the mode changes, an access control list of the file is removed. A new file takes none from its folder.
-      - Folders that have to be made get V(0700).
+      - Mode of the file, for example V('0640'). By default a new file gets V(0600), and the mode of an existing file stays. If
+        every account can read or write the existing file, its mode becomes V(0600).
+      - If the mode changes, the access control list of the file is removed. A new file does not inherit one from its directory.
+      - New directories get V(0700).
     type: raw
   backup:
-    description: Whether to keep a copy of a file that is changed, mode 0600, beside it. It holds the old passwords.
+    description: Whether to keep a copy of the old file, with mode 0600, in the same directory. It contains the old passwords.
     type: bool
     default: false
 notes:
-  - docker and podman take no lock. So the file is looked at again right before it is replaced, and the change is planned again
-    where another program has written the file meanwhile. Only what is written within that last moment can be lost.
-  - Root does not run a helper that a file of somebody else chooses, or a file that others can write. Root refuses a folder that
-    others can write, by its mode or by a POSIX access control list. NFSv4 access control lists are not looked at.
-  - A registry that hands out an identity token has it stored in place of the password, as docker does (O(format=docker) with
-    O(verify=login)). Such a file is of no use as a pull secret.
-  - C(email) and C(revision) of O(registries) are not kept in the file.
+  - docker and podman do not lock the file. The module checks it again immediately before it replaces it, and makes a new plan
+    if another program changed it. Only a change within that last moment can be lost.
+  - Root does not run a helper that is named in a file that another account owns or can write. Root rejects a directory that
+    others can write, by its mode or by a POSIX access control list. NFSv4 access control lists are not checked.
+  - If a registry returns an identity token, the token is stored instead of the password, as docker does. This applies to
+    O(format=docker) with O(verify=login). Such a file cannot be used as a pull secret.
+  - C(email) and C(revision) of O(registries) are not stored in the file.
 seealso:
   - module: pullpass.registry.registry_login_info
   - module: pullpass.registry.pull_secret
@@ -172,13 +168,13 @@ EXAMPLES = r"""
         username: ci-bot
         password: "{{ vault_registry_password }}"
 
-- name: Two registries for the account of the CI runner
+- name: Log the account of the CI runner in
   become: true
   pullpass.registry.registry_login:
     user: gitlab-runner
     registries: "{{ pullpass_registries }}"
 
-- name: Log podman in, for good
+- name: Log podman in persistently
   pullpass.registry.registry_login:
     format: containers
     persistent: true
@@ -187,14 +183,14 @@ EXAMPLES = r"""
         username: team-a
         password: "{{ vault_team_a_password }}"
 
-- name: The kubelet's own file
+- name: Write the credentials file of the kubelet
   become: true
   pullpass.registry.registry_login:
     path: /var/lib/kubelet/config.json
     store: file
     registries: "{{ pullpass_registries }}"
 
-- name: These registries and no other of those that were stored here before
+- name: Remove logins that earlier runs stored and that are no longer listed
   pullpass.registry.registry_login:
     registries: "{{ pullpass_registries }}"
     purge_registries: true
@@ -209,21 +205,21 @@ EXAMPLES = r"""
 RETURN = r"""
 path:
   description: The file. Ansible adds its owner, group, mode and size.
-  returned: always, unless nothing could be planned
+  returned: when a plan was made
   type: str
   sample: /root/.docker/config.json
 logins:
-  description: What became of each login, first those of O(registries), then those that O(purge_registries) removed.
-  returned: always, unless nothing could be planned
+  description: One row for each login, first those of O(registries), then those that O(purge_registries) removed.
+  returned: when a plan was made
   type: list
   elements: dict
   contains:
     registry:
-      description: Key under which the registry stands in the file.
+      description: Key of the registry in the file.
       type: str
       returned: always
     username:
-      description: The user. None for a logout that names none where nobody was logged in.
+      description: User name. C(null) for a logout without a user name if nobody was logged in.
       type: str
       returned: always
     action:
@@ -231,23 +227,24 @@ logins:
       type: str
       returned: always
     verified:
-      description: Whether the registry accepted the login. False where that could not be found out, none where it was not asked.
+      description: Whether the registry accepted the login. False if it could not verify the login, C(null) if it was not asked.
       type: bool
       returned: always
   sample: [{"registry": "registry.example.com:5000", "username": "ci-bot", "action": "stored", "verified": true}]
 purged:
   description: Registries whose logins O(purge_registries) removed.
-  returned: always, unless nothing could be planned
+  returned: when a plan was made
   type: list
   elements: str
   sample: [old.example.com]
 backup_file:
-  description: The copy of the file as it was.
+  description: Path of the copy of the old file.
   returned: with O(backup), when the file was changed
   type: str
   sample: /root/.docker/config.json.4711.2026-11-24@22:00:00~
 verification:
-  description: What the registries said, with RV(verification.logins) as M(pullpass.registry.image_access_info) returns them.
+  description: The answers of the registries. RV(verification.logins) has the same form as in
+    M(pullpass.registry.image_access_info).
   returned: when the registries were asked
   type: dict
   contains:

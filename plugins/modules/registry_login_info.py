@@ -4,14 +4,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_login_info
-short_description: Tell which registries a host is logged in to
+short_description: Report the registries that a host is logged in to
 version_added: 0.1.0
 description:
-  - Reads what C(docker login), C(podman login) or M(pullpass.registry.registry_login) have stored, and tells for each login
-    whether its readers can use it, and what is wrong with it. Needs neither docker nor podman.
-  - Asks the credential helpers that the file names for what they keep. Asks no registry.
-  - A file that is damaged is no failure; RV(problem) says where and what. Never returns a password; a user name that may be a
-    token is C((hidden)).
+  - Reads the logins that C(docker login), C(podman login) or M(pullpass.registry.registry_login) stored. Reports for each login
+    whether docker or podman can use it, and its problem. Requires neither docker nor podman.
+  - Reads logins from the credential helpers that the file names. Does not ask the registries.
+  - A damaged file does not fail the task. RV(problem) describes the damage. Never returns a password. A user name that can be a
+    token is returned as C((hidden)).
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:
@@ -26,39 +26,39 @@ attributes:
 options:
   path:
     description:
-      - The file, as an absolute path or from C(~/), which is the home of O(user). By default the one that the programs choose
-        themselves, as for M(pullpass.registry.registry_login).
+      - The file, as an absolute path or a path that starts with C(~/). C(~) is the home directory of O(user). The default is
+        the same as in M(pullpass.registry.registry_login).
     type: str
   format:
-    description: V(docker) for C(config.json), V(containers) for the C(auth.json) of podman, skopeo, buildah and CRI-O.
+    description: V(docker) for C(config.json). V(containers) for the C(auth.json) of podman, skopeo, buildah and CRI-O.
     type: str
     choices: [docker, containers]
     default: docker
   persistent:
     description:
-      - With O(format=containers), read C(~/.config/containers/auth.json), where the programs look second, instead of the file
-        below C(/run).
+      - With O(format=containers), read C(~/.config/containers/auth.json) instead of the file in C(/run). The programs read the
+        persistent file second.
     type: bool
     default: false
   user:
     description:
-      - Account (a text) of the host whose logins these are. The task has to run as root. It reads the file and runs each
-        credential helper with the rights of this account alone, for 150 seconds at most.
+      - Account of the host that the logins belong to (string). The task must run as root. It reads the file and runs each
+        credential helper only with the rights of this account, for at most 150 seconds.
     type: raw
 notes:
-  - Root does not run a helper that a file of somebody else chooses, or a file that others can write; the row says so.
+  - Root does not run a helper that is named in a file that another account owns or can write. The row of the login says so.
 seealso:
   - module: pullpass.registry.registry_login
 """
 
 EXAMPLES = r"""
-- name: Is the CI runner logged in?
+- name: Read the logins of the CI runner
   become: true
   pullpass.registry.registry_login_info:
     user: gitlab-runner
   register: logins
 
-- name: Stop where it is not
+- name: Stop if the CI runner is not logged in
   ansible.builtin.assert:
     that: >-
       logins.logins | selectattr('usable') | selectattr('registry', 'equalto', 'registry.example.com:5000') | list | length > 0
@@ -72,42 +72,41 @@ path:
   type: str
   sample: /home/gitlab-runner/.docker/config.json
 exists:
-  description: Whether it is there.
+  description: Whether the file exists.
   returned: always
   type: bool
   sample: true
 problem:
   description:
-    - What is wrong with the file as a whole, and where, or why the program of C(credsStore) cannot say which logins it keeps.
-      RV(logins) is not complete then.
-    - C(null) for a file without a fault, and for one that does not exist.
+    - Problem of the file as a whole, or why the C(credsStore) program cannot list its logins. RV(logins) is then incomplete.
+    - C(null) if there is no problem or no file.
   returned: always
   type: str
   sample: null
 logins:
-  description: The logins, sorted by registry. Of a file that is damaged, as far as they can be told apart.
+  description: The logins, sorted by registry. If the file is damaged, the logins that can be read.
   returned: always
   type: list
   elements: dict
   contains:
     registry:
-      description: Key under which the registry stands in the file or in the helper.
+      description: Key of the registry in the file or in the helper.
       type: str
       returned: always
     username:
-      description: The user, as far as it is known.
+      description: User name, if it is known.
       type: str
       returned: always
     usable:
-      description: Whether docker (for O(format=containers), podman and its kin) get a login out of it.
+      description: Whether docker can use the login, or with O(format=containers) podman, skopeo, buildah and CRI-O.
       type: bool
       returned: always
     problem:
-      description: What is wrong with it, or worth knowing. Otherwise none.
+      description: Problem of the login or additional information, or C(null).
       type: str
       returned: always
     store:
-      description: C(file), or the suffix of the credential helper that keeps it.
+      description: C(file), or the suffix of the credential helper that stores the login.
       type: str
       returned: always
   sample: [{"registry": "registry.example.com:5000", "username": "ci-bot", "usable": true, "problem": null, "store": "file"}]
