@@ -139,3 +139,33 @@ def test_a_masked_namespace_is_no_glob(c2: Access, ansible: Ansible, prefix: str
     assert [line for line in run.results if line["action"] == "pullpass.registry.pull_secret_link"] == []
     assert "Secret regcred: " in told(run)
     assert json.dumps(prefix) not in run.output
+
+
+def test_module_defaults_of_a_play_do_not_reach_the_roles_cluster(
+    c2: Access, c3: Access, ansible: Ansible, prefix: str, tmp_path: Path
+) -> None:
+    for cluster in (c2, c3):
+        cluster.make_namespaces([prefix])
+    elsewhere = {**c3.connection, "impersonate_user": "nobody"}
+    modules = ("pull_secret", "pull_secret_link", "pull_recovery")
+    play = {
+        "hosts": "clusters",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "module_defaults": {
+            "group/pullpass.registry.kubernetes": elsewhere,
+            **{f"pullpass.registry.{name}": elsewhere for name in modules},
+        },
+        "roles": ["pullpass.registry.cluster_pull_access"],
+    }
+    playbook = tmp_path / "play.json"
+    playbook.write_text(json.dumps([play]))
+    here = {"cluster_pull_access_kubeconfig": str(c2.cluster.kubeconfig), "cluster_pull_access_recover_pods": "report"}
+
+    run = ansible.playbook(playbook, inventory({"c2": here}, cluster_pull_access_namespaces=[prefix]))
+
+    assert run.exit_code == 0, run.output
+    assert [run.of(name)["cluster"]["context"] for name in modules] == ["c2"] * 3
+    assert c2.pull_secrets(prefix) == ["regcred"]
+    assert c3.secret(prefix) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import yaml
@@ -66,6 +67,14 @@ def entry_points() -> dict[str, dict[str, Any]]:
 def task(name: str) -> dict[str, Any]:
     (only,) = loaded(ROLE / "tasks" / f"call_{TASKS[name]}.yml")
     return only
+
+
+def connection_of_the_role() -> dict[str, str]:
+    (block,) = [task for task in loaded(ROLE / "tasks" / "run.yml") if "block" in task]
+    (connected,) = [task for task in block["block"] if "module_defaults" in task]
+    defaults = connected["module_defaults"]
+    assert defaults == {"group/pullpass.registry.kubernetes": ANY} | {f"pullpass.registry.{name}": {} for name in CALLED}
+    return defaults["group/pullpass.registry.kubernetes"]
 
 
 def documented(name: str) -> dict[str, Any]:
@@ -133,7 +142,10 @@ def test_every_option_of_a_module_is_a_variable_of_the_role(name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLED)
 def test_the_role_hands_every_variable_to_its_option(name: str) -> None:
-    call = task(name)[f"pullpass.registry.{name}"]
+    own = task(name)[f"pullpass.registry.{name}"]
+    connection = connection_of_the_role()
+    assert not own.keys() & connection.keys()
+    call = own | connection
     assert call.keys() == options(name).keys()
     for option, value in call.items():
         text = str(value)
