@@ -74,7 +74,7 @@ def test_one_half_each_with_the_same_checks_and_result(
     assert "Secret regcred: 1 unchanged, 1 failed. not-there: the namespace does not exist" in failed.output
 
     unchosen = run_role(ansible, c2, {"pullpass_registries": [registry]}, links)
-    assert "No namespace is chosen for c" in unchosen.output
+    assert "No namespace is selected for c" in unchosen.output
 
 
 def test_a_second_use_in_one_play_knows_nothing_of_the_first(
