@@ -11,7 +11,7 @@ attributes:
   diff_mode:
     description: With C(--diff), returns what changed, or what would change in C(check_mode).
   idempotent:
-    description: A second run with the same options changes nothing and sends no write.
+    description: A second run with the same options changes nothing.
 """
 
     CLUSTER = r"""

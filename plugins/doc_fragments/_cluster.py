@@ -13,8 +13,8 @@ options:
       - If none of these options is set, the environment names the cluster. The variables are C(K8S_AUTH_HOST) with
         C(K8S_AUTH_API_KEY) (or with C(K8S_AUTH_CERT_FILE) and C(K8S_AUTH_KEY_FILE)), else C(K8S_AUTH_KUBECONFIG), else
         C(KUBECONFIG). The last choice is the file C(~/.kube/config).
-      - C(K8S_AUTH_VERIFY_SSL), C(K8S_AUTH_SSL_CA_CERT), C(K8S_AUTH_PROXY) and C(K8S_AUTH_NO_PROXY) apply only to the cluster that
-        C(K8S_AUTH_HOST) names.
+      - C(K8S_AUTH_VERIFY_SSL), C(K8S_AUTH_SSL_CA_CERT), C(K8S_AUTH_PROXY) and C(K8S_AUTH_NO_PROXY) apply only to the cluster
+        that C(K8S_AUTH_HOST) names.
       - An option that is an empty string is not set.
       - The fields of a kubeconfig have the same effect as in kubectl. A field that is not supported is an error. The file
         C(docs/connection.md) of the collection lists all fields.
@@ -24,7 +24,7 @@ options:
   context:
     description:
       - Name of a context in the kubeconfig (string). By default the current context.
-      - Without O(kubeconfig), the file is C(K8S_AUTH_KUBECONFIG), C(KUBECONFIG) or C(~/.kube/config).
+      - Without O(kubeconfig), the file is the one that C(K8S_AUTH_KUBECONFIG) or C(KUBECONFIG) names, else C(~/.kube/config).
     type: raw
   host:
     description:
@@ -34,7 +34,8 @@ options:
   api_key:
     description:
       - Bearer token for O(host) (string).
-      - The token is sent as it is, without trimming. A token that contains a line break or another control character is rejected.
+      - The token is sent as it is, without trimming. A token that contains a line break or another control character is
+        rejected.
     type: raw
   validate_certs:
     description:

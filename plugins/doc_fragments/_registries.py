@@ -7,8 +7,8 @@ class ModuleDocFragment:
 options:
   registry_ca_cert:
     description:
-      - Path of a file with CA certificates (PEM) to verify registries and their token servers, on the machine that runs the task.
-        By default the CA certificates that this machine trusts.
+      - Path of a file with CA certificates (PEM) to verify registries and their token servers, on the machine that runs the
+        task. By default the CA certificates that this machine trusts.
     type: path
   registry_validate_certs:
     description:
@@ -38,8 +38,8 @@ options:
     type: raw
     default: []
 notes:
-  - Requests to registries use the proxies of the environment variables C(https_proxy), C(http_proxy) and C(no_proxy). A network in
-    C(no_proxy) applies to registries that are given as an address.
+  - Requests to registries use the proxies of the environment variables C(https_proxy), C(http_proxy) and C(no_proxy). A network
+    such as 10.0.0.0/8 in C(no_proxy) only matches registries that are given as an IP address.
 """
 
     VERIFY = r"""
@@ -61,8 +61,8 @@ options:
     description:
       - What to do if a registry cannot verify a credential, because it is down, limits requests or accepts every login.
       - V(fail) writes nothing.
-      - V(warn) writes new entries, and replaces entries that are unusable or expired. A Secret is C(refused) and stays unchanged
-        if a usable entry in it would be dropped, or get another user or password.
+      - V(warn) writes new entries, and replaces entries that are unusable or expired. A Secret is C(refused) and stays
+        unchanged if a usable entry in it would be dropped, or get another user or password.
       - V(accept) writes everything.
     type: str
     choices: [fail, warn, accept]
@@ -74,8 +74,8 @@ options:
   unverified:
     description:
       - Registries that could not verify these credentials when an earlier task asked them.
-      - O(verify_undecided) applies to them as if this task had asked. A registry that is not in the credentials makes all
-        credentials unverified.
+      - O(verify_undecided) applies to them as if this task had asked. If a listed registry is not in the credentials, all
+        credentials count as unverified.
     type: list
     elements: dict
     default: []

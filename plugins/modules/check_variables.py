@@ -9,8 +9,8 @@ short_description: Check the variables of a host for a role of this collection
 version_added: 0.1.0
 description:
   - Internal module of the roles C(pullpass.registry.cluster_pull_access) and C(pullpass.registry.host_registry_login).
-  - Errors are misspelt variables, undefined variables, values of a wrong type, and a host that names no cluster. Undefined
-    variables are found inside other values, too, where the filter C(default) hides them on ansible-core 2.17 and 2.18.
+  - Errors are misspelt variables, undefined variables, values of a wrong type, and a host that names no cluster. An undefined
+    variable inside another value is found, too. On ansible-core 2.17 and 2.18 the filter C(default) would hide it.
   - No message contains a value that can be secret.
 options:
   role:

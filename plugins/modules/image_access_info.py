@@ -32,8 +32,7 @@ attributes:
 options:
   images:
     description:
-      - Images as in a Pod, a list of strings. The registries are asked for the manifest. Docker Hub does not count this as a
-        pull.
+      - Images as in a Pod, a list of strings. The module requests only the manifest. Docker Hub does not count this as a pull.
       - An image name decides which registry receives the credentials, so do not take image names from untrusted input.
     type: raw
     default: []
@@ -54,7 +53,7 @@ options:
     description: Use the pull secrets of this existing Pod (string).
     type: raw
   secrets:
-    description: Use these pull secrets, a list of strings, as a Pod with these C(imagePullSecrets).
+    description: Names of Secrets, a list of strings. Use the credentials of a Pod with these C(imagePullSecrets).
     type: raw
   workers:
     description: Number of images to check in parallel, 1 to 64.
@@ -208,8 +207,8 @@ logins:
       type: str
       returned: always
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
-  returned: when the credentials are from a cluster
+  description: The API server and the kubeconfig context that the task used.
+  returned: when credentials are read from a cluster
   type: dict
   contains:
     server:
@@ -222,7 +221,7 @@ cluster:
       returned: always
 api_requests:
   description: Number of requests to the API server.
-  returned: when the credentials are from a cluster
+  returned: when credentials are read from a cluster
   type: int
   sample: 2
 """

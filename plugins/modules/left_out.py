@@ -9,7 +9,7 @@ short_description: Find the namespaces in which a part of the work failed
 version_added: 0.1.0
 description:
   - Internal module of the role C(pullpass.registry.cluster_pull_access).
-  - Fails if the name of such a namespace contains a password. Ansible masks this name in the result of a module, and a masked
+  - Fails if the name of a failed namespace contains a password. Ansible masks this name in the result of a module, and a masked
     name selects other namespaces, or none.
 options:
   module:

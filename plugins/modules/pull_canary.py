@@ -16,8 +16,8 @@ description:
   - If the test is not possible, the message contains the reason, for example an admission policy, a quota, a LimitRange, a
     missing ServiceAccount, no node with enough room, skipped nodes or a timeout. A failure in one place does not stop the
     others.
-  - If admission changes the pull policy of the Pod, or removes one of O(secrets) or the label of the Pod, the test would prove
-    nothing. The action is then C(failed).
+  - If admission changes the pull policy of the Pod, or removes one of O(secrets) or the label of the Pod, the action is
+    C(failed), because the test would prove nothing.
   - Its Pods are always deleted. If a run is killed, a later run in the same namespaces deletes the Pods that are older than
     O(timeout) plus 30 seconds.
 author:
@@ -77,8 +77,8 @@ options:
     description:
       - Maximum time in seconds from the creation of a Pod to its result, 1 to 3600.
       - If the registry denies access or does not have the image, the result comes at once, or after 20 seconds if it is not
-        known whether the kubelet had the Secrets of the Pod. Conditions that can be temporary use the full time, for example an
-        unreachable registry or a cluster without room.
+        known whether the kubelet had the Secrets of the Pod. If the problem can be temporary, for example an unreachable
+        registry or a cluster without room, the module waits the full time.
     type: int
     default: 120
   results:
@@ -181,7 +181,7 @@ swept:
   elements: str
   sample: []
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
+  description: The API server and the kubeconfig context that the task used.
   returned: when a test was possible
   type: dict
   contains:

@@ -15,8 +15,8 @@ description:
   - The list of pull secrets of an existing Pod cannot be changed. A Pod that was created before its ServiceAccount was linked
     is evicted, if the next Pod of its owner gets a credential for every image that is missing.
   - Problems that a credential cannot fix are only reported, for example a missing image, a rate limit, TLS or DNS.
-  - A Pending Pod is evicted only if none of its containers runs. Evictions are limited for each owner to one Pod in ten, at
-    least three (one for an ordered StatefulSet). With O(wait) the next ones follow when their replacements run. Kubernetes
+  - A Pending Pod is evicted only if none of its containers runs. At a time, one in ten Pods of an owner is evicted, but at
+    least three (only one for an ordered StatefulSet). With O(wait) the next ones follow when the replacements run. Kubernetes
     ignores PodDisruptionBudgets for Pending Pods.
   - A Pod that ran before is evicted if its PodDisruptionBudget allows it. A Pod of a Job is evicted only if none of its
     containers runs and the Job allows another failure.
@@ -36,7 +36,7 @@ attributes:
     support: full
     details:
       - Uses a server-side dry run, so PodDisruptionBudgets, admission and permissions are checked. Without the permission to
-        evict, the module reports only the plan, and that the server did not check it. It does not wait.
+        evict, the module reports its plan and says that the server did not check it. It does not wait.
   diff_mode:
     support: full
     details:
@@ -186,7 +186,7 @@ summary:
   type: dict
   sample: {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 0, "failed": 0}
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
+  description: The API server and the kubeconfig context that the task used.
   returned: when a plan was made
   type: dict
   contains:

@@ -33,7 +33,7 @@ attributes:
     details:
       - O(verify) asks the registries in check mode, too.
       - Uses a server-side dry run, so admission, quotas and permissions are checked. Without the permission to write, the
-        module reports only the plan, and that the server did not check it.
+        module reports its plan and says that the server did not check it.
       - A dry run does not add up quotas. It cannot write to a namespace that an earlier task of the same check run would
         create.
   diff_mode:
@@ -243,8 +243,8 @@ purged:
   sample: []
 expires:
   description:
-    - The first time (UTC) at which one of the given credentials expires, if the credentials contain this time.
-    - The annotation C(pullpass.registry/expires) of a Secret contains the first time for its own credentials.
+    - Time (UTC) when the first of the given credentials expires. Only tokens that contain their expiry time are considered.
+    - The annotation C(pullpass.registry/expires) of a Secret records when the first credential in this Secret expires.
   returned: when a plan was made
   type: str
   sample: "2026-11-24T22:00:00Z"
@@ -268,7 +268,7 @@ verification:
   sample: {"images": [], "logins": [{"registry": "registry.example.com:5000", "username": "ci-bot", "verdict": "accepted",
            "http_status": 200, "message": "user ci-bot: accepted. registry.example.com:5000 accepts the credential."}]}
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
+  description: The API server and the kubeconfig context that the task used.
   returned: when a plan was made
   type: dict
   contains:

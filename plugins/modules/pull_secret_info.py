@@ -9,8 +9,8 @@ version_added: 0.1.0
 description:
   - Reads the pull secrets, ServiceAccounts and stuck Pods in any number of namespaces of one cluster, with a few list requests.
     Changes nothing.
-  - For each Secret, reports which entries the kubelet can use, which not, and why. For each image, reports the credentials that
-    a Pod would try, in order. For each Pod that is stuck on an image pull, reports the cause.
+  - For each Secret, reports which entries the kubelet can use, which it cannot use, and why. For each image, reports the
+    credentials that a Pod would try, in order. For each Pod that is stuck on an image pull, reports the cause.
   - Never returns a password, or a value from which a password can be derived. A user name that can be a token is returned as
     C((hidden)).
 author:
@@ -125,7 +125,7 @@ namespaces:
           type: bool
           returned: always
         type:
-          description: Type of the Secret. C(null) if the only known fact is that it is not the type of a pull secret.
+          description: Type of the Secret. C(null) if it is not the type of a pull secret and the module did not read it.
           type: str
           returned: always
         managed:
@@ -145,8 +145,8 @@ namespaces:
           type: bool
           returned: always
         expires:
-          description: The first time (UTC) at which one of its credentials expires, if the credentials or an annotation contain
-            it.
+          description: Time (UTC) when the first of its credentials expires, from the credentials or from the annotation of the
+            Secret.
           type: str
           returned: always
         usable:
@@ -154,8 +154,8 @@ namespaces:
           type: bool
           returned: always
         problems:
-          description: Problems of the Secret for the kubelet, and what to do. An entry that starts with C(note:) is for
-            information only.
+          description: Why the kubelet cannot use the Secret or an entry of it, and what to do. An entry that starts with
+            C(note:) is for information only.
           type: list
           elements: str
           returned: always
@@ -305,7 +305,7 @@ output_file:
   type: str
   sample: /var/tmp/audit.json
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
+  description: The API server and the kubeconfig context that the task used.
   returned: when the cluster was read
   type: dict
   contains:

@@ -12,7 +12,7 @@ description:
   - A Pod gets the list of its ServiceAccount only if its own list is empty. After it links a ServiceAccount, the module warns
     of Deployments, StatefulSets, DaemonSets and CronJobs whose own list hides that of the ServiceAccount. After it adds the
     first entry to a Pod template, it warns of the entries that its Pods no longer get from their ServiceAccount.
-  - Entries of others and their order stay. New names are appended.
+  - Existing entries and their order do not change. New names are appended.
   - Writes only objects that differ from the desired state, several in parallel. A workload is written, and rolls out, at most
     once in a run.
   - If an admission policy or a webhook changes a written list, the action is C(failed) and the message contains the new list.
@@ -30,7 +30,7 @@ attributes:
     support: full
     details:
       - Uses a server-side dry run, so admission and permissions are checked. Without the permission to write, the module
-        reports only the plan, and that the server did not check it.
+        reports its plan and says that the server did not check it.
       - Does not wait for missing ServiceAccounts. They, and missing workloads with an exact name, are reported as C(skipped).
   diff_mode:
     support: full
@@ -60,8 +60,8 @@ options:
       - C(kind) (string, required) is C(Deployment), C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(ReplicationController),
         C(CronJob), C(Job) or C(Pod).
       - C(name) (string, default V(*)) is a name or glob. If a workload with an exact name exists in none of the selected
-        namespaces, this is a failure. It is only a warning with O(state=absent), or if the namespaces are selected by glob or
-        label.
+        namespaces, this is a failure. With O(state=absent), or if the namespaces are selected by glob or label, it is only a
+        warning.
       - C(selector) (string) is a label selector that the workloads must match, too, for example V(app=shop,tier!=cache).
       - An object that a controller creates (the ReplicaSet of a Deployment, the Job of a CronJob, a Pod of either, the
         Deployment of an operator) is C(owned). It is never written, not even with O(force). Link its owner or its
@@ -168,7 +168,7 @@ summary:
     skipped: 0
     failed: 0
 cluster:
-  description: The API server, and the context of the kubeconfig that named it.
+  description: The API server and the kubeconfig context that the task used.
   returned: when a plan was made
   type: dict
   contains:
