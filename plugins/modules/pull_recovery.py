@@ -79,7 +79,7 @@ options:
       - Whether to wait until the Pods that start by themselves, and the replacements of evicted Pods, run or fail again.
         RV(pods[].runs) contains the result. A Pod that does not run gives a warning and does not fail the task.
       - While it waits, the module retries evictions that a PodDisruptionBudget forbids.
-      - With V(false), all evictions of one owner are sent at once.
+      - With V(false), the module does not wait between the evictions of one owner.
     type: bool
     default: true
   timeout:
