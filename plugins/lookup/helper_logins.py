@@ -47,7 +47,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.release import __version__
 
 from ..module_utils._credentials.registry_key import canonical_registry
-from ..module_utils._errors import InputError
+from ..module_utils._errors import InputError, PullpassError
 from ..module_utils._host.credential_helper import CredentialHelpers
 from ..module_utils._module.base import core_problem, unexpected_words
 
@@ -102,6 +102,6 @@ class LookupModule(LookupBase):
 def answer(helpers: CredentialHelpers, suffix: str, key: str) -> dict[str, str]:
     try:
         username, password = helpers.login(key, suffix, key)
-    except InputError as error:
+    except PullpassError as error:
         return {"username": "", "password": "", "problem": str(error)}
     return {"username": username, "password": password, "problem": ""}

@@ -44,6 +44,10 @@ class InputError(PullpassError):
     """An option, or a document that a person handed in, cannot be used."""
 
 
+class HostError(PullpassError):
+    """A file, an account or a credential helper of the host cannot be used."""
+
+
 class VerificationError(PullpassError):
     """The registries do not confirm that the credentials are good, so that nothing was written."""
 

@@ -336,7 +336,7 @@ from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._credentials.image_reference import parse_image
 from ..module_utils._diagnosis.namespace_rows import Question
 from ..module_utils._errors import InputError
-from ..module_utils._host.output_file import written_as_owner
+from ..module_utils._host.atomic_file import written_as_owner
 from ..module_utils._module.base import PullpassModule, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, open_cluster
 from ..module_utils._module.text_options import texts

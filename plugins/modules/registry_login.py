@@ -260,42 +260,24 @@ verification:
 import typing as t
 from dataclasses import asdict
 
-from ..module_utils._credentials.credential import Credential, Login, StoredLogin
 from ..module_utils._errors import InputError
-from ..module_utils._host.atomic_file import Attributes, attributes_option
+from ..module_utils._host.atomic_file import attributes_option
 from ..module_utils._host.credential_helper import CredentialHelpers
-from ..module_utils._host.login_format import lost_at_boot
-from ..module_utils._host.login_purge import Purge
-from ..module_utils._host.login_store import REFUSED, REMOVED, STORED, Keeper, Wish, look, settle
-from ..module_utils._module.base import PullpassModule, mark_secrets, run
-from ..module_utils._module.credential_options import (
-    CREDENTIAL_OPTIONS,
-    SOURCES,
-    announce,
-    credentials_option,
-    registries_given,
-    registries_option,
+from ..module_utils._host.login_change import LoginChange, PurgeList, change_logins
+from ..module_utils._host.login_store import REFUSED, STORED, LoginStore
+from ..module_utils._module.base import PullpassModule, run
+from ..module_utils._module.credential_options import SOURCES
+from ..module_utils._module.login_options import (
+    LOGIN_OPTIONS,
+    login_difference,
+    login_failure,
+    login_warnings,
+    open_logins,
+    path_of_config_file,
 )
-from ..module_utils._module.login_options import LOGIN_OPTIONS, LoginPlace, open_logins, path_of_config_file
-from ..module_utils._module.registry_options import (
-    REGISTRY_OPTIONS,
-    UNVERIFIED_OPTION,
-    Verified,
-    accepted,
-    doubts_option,
-    open_registries,
-    verify,
-    warn_of_doubts,
-)
+from ..module_utils._module.login_requests import LOGIN_CREDENTIAL_OPTIONS, requested_logins, requested_logouts
+from ..module_utils._module.registry_options import REGISTRY_OPTIONS, UNVERIFIED_OPTION, Verified, warn_of_doubts
 from ..module_utils._module.text_options import text
-from ..module_utils._registry.identity_login import has_token_server, with_identity_token
-from ..module_utils._registry.verdict import ACCEPTED
-from ..module_utils._text import listed
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..module_utils._registry.client import Registries
 
 OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -310,120 +292,17 @@ OPTIONS: dict[str, t.Any] = {
     "purge_registries": {"type": "bool", "default": False},
     "purge_owner": text(default="default"),
 }
-CREDENTIALS = {
-    **CREDENTIAL_OPTIONS,
-    # to log out, a user name needs no password
-    "registries": registries_given(together=[]),
-    # no path: Ansible would put the home of whoever runs the task in the place of '~', not that of user
-    "config_file": text(),
-}
-# registries that are asked at a time
-WORKERS = 8
-REMEDY = "a credential helper that gets new ones by itself, such as docker-credential-ecr-login, named in credHelpers"
 
 
 def check_options(params: dict[str, t.Any]) -> None:
     if params["user"] is not None and params["owner"] is not None:
-        raise InputError("owner and user are both given, and the file of a user belongs to that user. Leave owner out.")
+        raise InputError("owner and user are both given. The file of a user belongs to that user: remove owner.")
     if not params["store"]:
         raise InputError("store is empty. Give auto, file, or the suffix of a docker-credential-* program.")
     if params["state"] == "absent" and params["registries"] == [] and not params["purge_registries"]:
         raise InputError("registries is an empty list. Name the registries to log out of, or set purge_registries.")
     if not params["purge_owner"]:
-        raise InputError("purge_owner is empty. Give a name, or leave the option out.")
-
-
-def logouts(module: PullpassModule, place: LoginPlace) -> list[Wish]:
-    entries = module.params["registries"]
-    # whatever file the options name, the account reads it itself
-    registries = place.as_account(lambda: {"keys": registries_option(module)})["keys"]
-    usernames = [None] * len(registries) if entries is None else [entry["username"] for entry in entries]
-    keys = [place.kind.key(registry) for registry in registries]
-    return [Wish(key, username=username) for key, username in zip(keys, usernames)]
-
-
-def logins(module: PullpassModule, place: LoginPlace, keeper: Keeper) -> tuple[list[Wish], Verified]:
-    """What to store, once the registries have accepted it, and what they said."""
-    params = module.params
-    # whatever file and helper the options name, the account reads and asks it itself
-    given = place.as_account(lambda: {"credentials": list(map(asdict, credentials_option(module)))})["credentials"]
-    credentials = [Credential(**one) for one in given]
-    announce(module, credentials, REMEDY)
-    keys = [place.kind.key(one.registry) for one in credentials]
-    wanted = [Login(one.registry, one.username, one.password) for one in credentials]
-    found = accepted(Verified(doubts=doubts_option(params["unverified"], credentials)), params["verify_undecided"])
-    if params["verify"] != "none":
-        registries = open_registries(params, [one.registry for one in credentials])
-        found = verify(module, registries, credentials, WORKERS)
-        good = [row["verdict"] == ACCEPTED for row in found.rows["logins"]]
-        wanted = with_identity_tokens(module, place, keeper, registries, list(zip(keys, wanted, good)))
-    undecided = found.undecided(params["verify_undecided"])
-    return [Wish(key, login, None, login.registry not in undecided) for key, login in zip(keys, wanted)], found
-
-
-def with_identity_tokens(
-    module: PullpassModule, place: LoginPlace, keeper: Keeper, registries: Registries, wanted: list[tuple[str, Login, bool]]
-) -> list[Login]:
-    """The logins, with the identity token that a registry hands out for an accepted one. ``wanted``: key, login, accepted."""
-    asked = [key for key, login, good in wanted if good and place.kind.identity_tokens and has_token_server(registries, login)]
-    if not asked:
-        return [login for _key, login, _good in wanted]
-    stored = place.as_account(lambda: look(place.file, keeper, asked))
-    found = [
-        with_identity_token(registries, login, StoredLogin(**stored[key])) if key in asked else login
-        for key, login, _good in wanted
-    ]
-    mark_secrets(module, (login.token for login in found))
-    return found
-
-
-def refusals(done: dict[str, t.Any]) -> dict[str, t.Any]:
-    """``failed`` and ``msg`` for the logins that stayed because the new one is not verified."""
-    names = [row["registry"] for row in done["rows"] if row["action"] == REFUSED]
-    if not names:
-        return {}
-    return {
-        "failed": True,
-        "msg": f"the new login for {listed(names)} is not verified, and another login that works is stored; it stays. "
-        "Correct the registry, its CA or the network and run again. To store it unverified, set verify_undecided to accept.",
-    }
-
-
-def warnings(place: LoginPlace, wishes: list[Wish], attributes: Attributes, done: dict[str, t.Any]) -> Iterator[str]:
-    for wish in wishes:
-        if wish.login and wish.login.token:
-            yield (
-                f"{wish.key} hands out an identity token, which is kept in place of the password, as docker login does. docker "
-                "can use it; the kubelet cannot, so that this file is of no use as a pull secret. Give pull_secret the password."
-            )
-    if lost_at_boot(place.file.path) and any(row["action"] == STORED for row in done["rows"]):
-        yield (
-            f"{place.file.path} lies in memory, and the login is lost when the machine starts anew. Set persistent, or give a "
-            "path of your own."
-        )
-    yield from done["warnings"]
-    if done["unlocked"]:
-        yield (
-            f"the folder of {place.file.path} could not be locked (it is on NFS, or another process holds the lock): two tasks "
-            "that change the file at the same time could lose a login."
-        )
-    if attributes.mode is not None and attributes.mode & 0o007:
-        yield f"by its mode every account of the host may read the passwords in {place.file.path}."
-
-
-def difference(place: LoginPlace, done: dict[str, t.Any]) -> dict[str, str]:
-    before, after = [], []
-    for row in done["rows"]:
-        if row["action"] in (STORED, REMOVED) and row["before"] is not None:
-            before.append(f"{row['registry']}: user {row['before']}, password (before)")
-        if row["action"] == STORED:
-            after.append(f"{row['registry']}: user {row['username']}, password (after)")
-    for name, old, new in done["attributes"]:
-        before.append(f"{name} {old}")
-        after.append(f"{name} {new}")
-    texts = {"before": before, "after": after}
-    path = {"before_header": place.file.path, "after_header": place.file.path}
-    return {**path, **{name: "".join(f"{line}\n" for line in lines) for name, lines in texts.items()}}
+        raise InputError("purge_owner is empty. Give a name, or remove the option.")
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
@@ -432,42 +311,34 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     place = open_logins(params)
     params["config_file"] = path_of_config_file(params["config_file"], place)
     attributes = attributes_option(params["owner"], params["group"], params["mode"])
-    keeper = Keeper(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
-    found = Verified()
+    store = LoginStore(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
+    purge_list = PurgeList(place.file, params["purge_registries"], params["purge_owner"])
     if params["state"] == "absent":
-        wishes = logouts(module, place)
+        requests, answers = requested_logouts(module, place), Verified()
     else:
-        wishes, found = logins(module, place, keeper)
-    purge = Purge(place.file, params["purge_registries"], params["purge_owner"])
-    done = place.as_account(lambda: settle(place.file, keeper, wishes, attributes, params["backup"], purge))
-    for warning in warnings(place, wishes, attributes, done):
+        requests, answers = requested_logins(module, place, store)
+    done = place.as_account(lambda: asdict(change_logins(place.file, store, requests, attributes, params["backup"], purge_list)))
+    change = LoginChange.from_json(done)
+    for warning in login_warnings(place, requests, change, attributes):
         module.warn(warning)
-    if any(row["action"] in (STORED, REFUSED) for row in done["rows"]):
-        warn_of_doubts(module, found.doubts)
-    verified = [row["verdict"] == ACCEPTED for row in found.rows["logins"]] if found.rows else [None] * len(wishes)
-    verified += [None] * len(done["purged"])
-    answer = {
-        "changed": done["changed"],
+    if any(one.action in (STORED, REFUSED) for one in change.results):
+        warn_of_doubts(module, answers.doubts)
+    return {
+        "changed": change.changed,
         "path": place.file.path,
-        "purged": done["purged"],
-        "logins": [
-            {"registry": row["registry"], "username": row["username"], "action": row["action"], "verified": good}
-            for row, good in zip(done["rows"], verified)
-        ],
+        "purged": change.purged,
+        "logins": [one.row for one in change.results],
+        **({"backup_file": change.backup_file} if change.backup_file else {}),
+        **({"verification": answers.rows} if answers.rows else {}),
+        **({"diff": login_difference(place, change)} if module._diff else {}),
+        **login_failure(change),
     }
-    if done["backup_file"]:
-        answer["backup_file"] = done["backup_file"]
-    if found.rows:
-        answer["verification"] = found.rows
-    if module._diff:
-        answer["diff"] = difference(place, done)
-    return {**answer, **refusals(done)}
 
 
 def main() -> None:
     run(
         flow,
-        argument_spec={**OPTIONS, **LOGIN_OPTIONS, **CREDENTIALS, **REGISTRY_OPTIONS},
+        argument_spec={**OPTIONS, **LOGIN_OPTIONS, **LOGIN_CREDENTIAL_OPTIONS, **REGISTRY_OPTIONS},
         mutually_exclusive=[SOURCES, ("config_registries", "registries")],
         required_one_of=[SOURCES],
         supports_check_mode=True,

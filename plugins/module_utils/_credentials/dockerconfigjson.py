@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import dataclass, field
 
-from .json_text import Node, go_text, parse
+from .json_edit import COMPACT, Within, edited, json_of
+from .json_text import parse
 from .kubelet_document import Entry, UnreadableDocument, fields, kubelet_entries
 from .registry_key import comparison_key
 
@@ -18,8 +18,6 @@ if t.TYPE_CHECKING:
     from .credential import Credential
 
 
-# encoding/json escapes these for HTML and JavaScript, json.dumps does not
-GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 PULL_SECRET_TYPE = "kubernetes.io/dockerconfigjson"
 PULL_SECRET_KEY = ".dockerconfigjson"
 LEGACY_SECRET_TYPE = "kubernetes.io/dockercfg"
@@ -52,8 +50,7 @@ class DocumentChange:
 def kubectl_document(credentials: Sequence[Credential]) -> bytes:
     """The bytes that ``kubectl create secret docker-registry`` puts into ``.dockerconfigjson`` for these credentials."""
     auths = {one.registry: entry_of(one) for one in sorted(credentials, key=lambda one: one.registry.encode())}
-    text = json.dumps({"auths": auths}, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(GO_ESCAPES).encode("utf-8")
+    return json_of({"auths": auths}).encode("utf-8")
 
 
 def entry_of(credential: Credential) -> dict[str, str]:
@@ -116,74 +113,24 @@ def _same(entry: Entry, credential: Credential) -> bool:
 
 
 def merge_document(document: bytes, credentials: Sequence[Credential]) -> bytes:
-    """The document with these credentials in it. Raises UnreadableDocument for one that cannot be edited safely.
-
-    A credential takes the place of the first entry for its registry; further entries for it go.
-    """
-    return _edit(document, {comparison_key(one.registry): _written(one) for one in credentials})
+    """The document with these credentials in place of all entries for their registries. Raises UnreadableDocument."""
+    return _edited(document, [one.registry for one in credentials], {one.registry: entry_of(one) for one in credentials})
 
 
 def without_registries(document: bytes, registries: Sequence[str]) -> bytes:
     """The document without the entries of these registries (canonical keys). Raises UnreadableDocument."""
-    return _edit(document, {comparison_key(registry): None for registry in registries})
+    return _edited(document, registries, {})
 
 
-def _edit(document: bytes, edits: Mapping[str, str | None]) -> bytes:
-    """Entries by their comparison key: a text takes their place (or comes at the end), None takes them out."""
+def _edited(document: bytes, registries: Sequence[str], entries: Mapping[str, Mapping[str, str]]) -> bytes:
+    """The document with ``entries`` in place of all others for ``registries``. What else is in it stays as it is."""
     kubelet_entries(document)
-    root = parse(go_text(document))
     text = document.decode("utf-8", "surrogateescape")
+    root = parse(text)
     auths = [node for _name, node in fields(root, ("auths",))]
     if len(auths) > 1:
         raise UnreadableDocument("has several 'auths' members")
-    if not auths:
-        edited = _insert(text, root, '"auths":' + _object([piece for piece in edits.values() if piece]))
-    elif auths[0].kind == "null":
-        edited = _replace(text, auths[0], _object([piece for piece in edits.values() if piece]))
-    else:
-        edited = _replace(text, auths[0], _edited_object(text, auths[0], edits))
-    return edited.encode("utf-8", "surrogateescape")
-
-
-def _edited_object(text: str, auths: Node, edits: Mapping[str, str | None]) -> str:
-    pending = dict(edits)
-    pieces = []
-    for (key, value), (begin, end) in zip(auths.members, _places(text, auths)):
-        comparable = comparison_key(key)
-        if comparable not in edits:
-            pieces.append(text[begin:end])
-            continue
-        replacement = pending.pop(comparable, None)
-        if replacement:
-            pieces.append(text[begin : value.name_start] + replacement + text[value.end : end])
-    pieces += [piece for piece in pending.values() if piece]
-    tail = text[auths.members[-1][1].end if auths.members else auths.start + 1 : auths.end - 1]
-    return "{" + ",".join(pieces) + tail + "}"
-
-
-def _places(text: str, node: Node) -> list[tuple[int, int]]:
-    """Begin and end of each member: the white space around it belongs to it, but for that after the last; commas to none."""
-    if not node.members:
-        return []
-    commas = [text.index(",", value.end) for _name, value in node.members[:-1]]
-    return list(zip([node.start + 1, *(comma + 1 for comma in commas)], [*commas, node.members[-1][1].end]))
-
-
-def _insert(text: str, root: Node, member: str) -> str:
-    if root.kind == "null":
-        return _replace(text, root, "{" + member + "}")
-    comma = "," if root.members else ""
-    return text[: root.start + 1] + member + comma + text[root.start + 1 :]
-
-
-def _replace(text: str, node: Node, replacement: str) -> str:
-    return text[: node.start] + replacement + text[node.end :]
-
-
-def _object(pieces: Sequence[str]) -> str:
-    return "{" + ",".join(pieces) + "}"
-
-
-def _written(credential: Credential) -> str:
-    entry = json.dumps({credential.registry: entry_of(credential)}, ensure_ascii=False, separators=(",", ":"))
-    return entry[1:-1].translate(GO_ESCAPES)
+    edited_keys = {comparison_key(registry) for registry in registries}
+    outdated = [key for node in auths for key, _entry in node.members if comparison_key(key) in edited_keys]
+    edits = {"auths": Within({**dict.fromkeys(outdated), **entries})}
+    return edited(text, root, edits, COMPACT).encode("utf-8", "surrogateescape")

@@ -1,154 +1,162 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Members of a JSON text set and removed, every other byte of which stays as it was."""
+"""Sets and removes members of a JSON text. Every other byte stays as it is."""
 
 from __future__ import annotations
 
+import bisect
 import json
 import typing as t
 from dataclasses import dataclass
 
-from .dockerconfigjson import GO_ESCAPES
-from .json_text import parse
 from .kubelet_document import fields
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .json_text import Node
 
     Value = t.Union[str, Mapping[str, t.Any]]
+    # null removes the member
+    Edit = t.Union[Value, "Within", None]
+
+
+# encoding/json escapes these for HTML and JavaScript, json.dumps does not
+_GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+
+
+class Layout(t.NamedTuple):
+    """White space of new members. ``newline`` is empty for a text on one line.
+
+    ``unit`` is one step of indentation, ``colon`` follows a colon, ``comma`` follows a comma on one line.
+    """
+
+    newline: str = ""
+    unit: str = ""
+    colon: str = ""
+    comma: str = ""
+
+
+COMPACT = Layout()
+_AS_DOCKER = Layout("\n", "\t", " ", " ")
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """``newline`` is empty where all stands on one line; then ``blank`` comes after each comma. ``colon``: blanks after one."""
+class Within:
+    """Edits of the members of an object. A missing object, or a null, is replaced by one if a member of it is set."""
 
-    newline: str = "\n"
-    unit: str = "\t"
-    colon: str = " "
-    blank: str = " "
+    edits: Mapping[str, Edit]
 
 
-def set_member(text: str, path: Sequence[str], value: Value) -> str:
-    """The text with ``value`` at ``path``; objects on the way that are missing, or null, are made.
+def edited(text: str, root: Node, edits: Mapping[str, Edit], layout: Layout | None = None) -> str:
+    """The text after ``edits`` (name of a member -> Edit). ``root`` is its value, an object or a null.
 
-    The first name of a path is compared as encoding/json does, without regard to case. A new member goes where the order of
-    its neighbours has it, or to the end; in the outermost object ``auths`` goes first, as docker has it.
+    Without a ``layout`` new members look like those of the outermost object. A new member goes to its place in the order of
+    the names, or to the end if the names have no order. In the outermost object, names are compared without regard to case, as
+    encoding/json does, and ``auths`` goes first, as in docker's file.
     """
-    root = parse(text)
-    layout = _layout(text, root)
-    node = root
-    for depth, name in enumerate(path):
-        found = _member(node, name, folded=depth == 0)
-        rest = path[depth + 1 :]
-        if found is None:
-            return _inserted(text, node, name, _nested(rest, value), layout, outermost=depth == 0)
-        if not rest or found.kind == "null":
-            written = _written(_nested(rest, value), _indent(text, found), layout)
-            return text[: found.start] + written + text[found.end :]
-        node = found
-    return text
+    editor = _Editor(text, layout or _layout_of(text, root))
+    return text[: root.start] + editor.object(root, edits, "", outermost=True) + text[root.end :]
 
 
-def remove_member(text: str, path: Sequence[str]) -> str:
-    """The text without the member at ``path``; unchanged where there is none."""
-    node = parse(text)
-    for depth, name in enumerate(path[:-1]):
-        found = _member(node, name, folded=depth == 0)
-        if found is None:
-            return text
-        node = found
-    target = _member(node, path[-1], folded=len(path) == 1)
-    return text if target is None else _removed(text, node, target)
-
-
-def _removed(text: str, node: Node, target: Node) -> str:
-    values = [value for _name, value in node.members]
-    index = values.index(target)
-    if len(values) == 1:
-        begin, end = node.start + 1, node.end - 1
-    elif index == 0:
-        begin, end = target.name_start, values[1].name_start
-    else:
-        begin, end = values[index - 1].end, target.end
-    return text[:begin] + text[end:]
-
-
-def _member(node: Node, name: str, folded: bool) -> Node | None:
-    if folded:
-        return next((value for _field, value in fields(node, (name.lower(),))), None)
-    return dict(node.members).get(name)
-
-
-def _nested(names: Sequence[str], value: Value) -> Value:
-    for name in reversed(names):
-        value = {name: value}
-    return value
-
-
-def _layout(text: str, root: Node) -> _Layout:
-    """As the outermost object has it; docker's own for an empty one."""
-    if not root.members:
-        return _Layout()
-    first = root.members[0][1]
-    lead = text[root.start + 1 : first.name_start]
-    before = text[first.name_start : first.start]
-    colon = before[len(before.rstrip()) :]
-    if "\n" in lead:
-        return _Layout("\r\n" if "\r\n" in lead else "\n", lead.rpartition("\n")[2], colon)
-    between = text[first.end : root.members[1][1].name_start].partition(",")[2] if len(root.members) > 1 else colon
-    return _Layout("", "", colon, between)
-
-
-def _inserted(text: str, node: Node, name: str, value: Value, layout: _Layout, outermost: bool) -> str:
-    if not node.members:
-        outer = "" if outermost else _indent(text, node)
-        member = _named(name, value, outer + layout.unit, layout)
-        around = (layout.newline + outer + layout.unit, layout.newline + outer) if layout.newline else ("", "")
-        return text[: node.start] + "{" + around[0] + member + around[1] + "}" + text[node.end :]
-    lead = text[node.start + 1 : node.members[0][1].name_start]
-    indent = lead.rpartition("\n")[2] if "\n" in lead else ""
-    gap = (layout.newline or "\n") + indent if "\n" in lead else layout.blank
-    member = _named(name, value, indent, layout)
-    index = _position([key for key, _value in node.members], name, outermost)
-    if index == 0:
-        start = node.members[0][1].name_start
-        return text[:start] + member + "," + gap + text[start:]
-    end = node.members[index - 1][1].end
-    return text[:end] + "," + gap + member + text[end:]
-
-
-def _position(keys: Sequence[str], name: str, outermost: bool) -> int:
-    if outermost:
-        return 0 if name == "auths" else len(keys)
-    if list(keys) != sorted(keys):
-        return len(keys)
-    return sum(key < name for key in keys)
-
-
-def _indent(text: str, node: Node) -> str:
-    """The white space before the name of the member that ``node`` is the value of, if it begins its line."""
-    before = text[text.rfind("\n", 0, node.name_start) + 1 : node.name_start]
-    return "" if before.strip() else before
-
-
-def _named(name: str, value: Value, indent: str, layout: _Layout) -> str:
-    return f"{_quoted(name)}:{layout.colon}{_written(value, indent, layout)}"
-
-
-def _written(value: Value, indent: str, layout: _Layout) -> str:
+def json_of(value: Value, layout: Layout = COMPACT, indent: str = "") -> str:
+    """The value as encoding/json writes it."""
     if isinstance(value, str):
-        return _quoted(value)
+        return json.dumps(value, ensure_ascii=False).translate(_GO_ESCAPES)
     if not value:
         return "{}"
     inner = indent + layout.unit
-    members = [_named(name, one, inner, layout) for name, one in value.items()]
-    if not layout.newline:
-        return "{" + f",{layout.blank}".join(members) + "}"
-    gap = layout.newline + inner
-    return "{" + gap + f",{gap}".join(members) + layout.newline + indent + "}"
+    gap = layout.newline + inner if layout.newline else ""
+    members = [f"{json_of(name)}:{layout.colon}{json_of(one, layout, inner)}" for name, one in value.items()]
+    return "{" + gap + f",{gap or layout.comma}".join(members) + (layout.newline + indent if layout.newline else "") + "}"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).translate(GO_ESCAPES)
+def _layout_of(text: str, root: Node) -> Layout:
+    if not root.members:
+        return _AS_DOCKER
+    first = root.members[0][1]
+    before = text[root.start + 1 : first.name_start]
+    name = text[first.name_start : first.start]
+    colon = name[len(name.rstrip()) :]
+    if "\n" in before:
+        return Layout("\r\n" if "\r\n" in before else "\n", before.rpartition("\n")[2], colon, " ")
+    between = text[first.end : root.members[1][1].name_start].partition(",")[2] if len(root.members) > 1 else colon
+    return Layout("", "", colon, between)
+
+
+class _Member(t.NamedTuple):
+    """``separator`` is the comma before the member, with its white space."""
+
+    name: str
+    text: str
+    separator: str
+
+
+@dataclass(frozen=True)
+class _Editor:
+    text: str
+    layout: Layout
+
+    def object(self, node: Node, edits: Mapping[str, Edit], indent: str, outermost: bool = False) -> str:
+        """The new text of the object. Its own line has this ``indent``."""
+        head, tail = self._frame(node, indent)
+        inner = head.rpartition("\n")[2] if "\n" in head else ""
+        gap = self.layout.newline + inner if self.layout.newline and "\n" in head else self.layout.comma
+        members, missing = self._members(node, edits, inner, "," + gap, outermost)
+        names = [one.name for one in members]
+        has_order = names == sorted(names) and not outermost
+        for name, value in _set_members(missing).items():
+            written = f"{json_of(name)}:{self.layout.colon}{json_of(value, self.layout, inner)}"
+            place = bisect.bisect(names, name) if has_order else 0 if outermost and name == "auths" else len(names)
+            names.insert(place, name)
+            members.insert(place, _Member(name, written, "," + gap))
+        if not members:
+            return "{}" if node.members else self.text[node.start : node.end]
+        rest = "".join(one.separator + one.text for one in members[1:])
+        return "{" + head + members[0].text + rest + tail + "}"
+
+    def _members(
+        self, node: Node, edits: Mapping[str, Edit], indent: str, gap: str, outermost: bool
+    ) -> tuple[list[_Member], dict[str, Edit]]:
+        """The members that the object has after the edits, and the edits of members that it does not have."""
+        named = {name.lower(): name for name in edits}
+        found = fields(node, list(named)) if outermost else ((name, value) for name, value in node.members if name in edits)
+        # by their places, since names can be repeated
+        edited_at = {value.name_start: named[name] if outermost else name for name, value in found}
+        missing, members = dict(edits), []
+        for index, (name, value) in enumerate(node.members):
+            separator = self.text[node.members[index - 1][1].end : value.name_start] if index else gap
+            written = self.text[value.name_start : value.end]
+            if value.name_start in edited_at:
+                # the first of repeated members is set, the others are removed
+                written = self._member(value, missing.pop(edited_at[value.name_start], None), indent)
+            if written:
+                members.append(_Member(name, written, separator))
+        return members, missing
+
+    def _member(self, node: Node, edit: Edit, indent: str) -> str:
+        """Name and value of the member after the edit; empty if the edit removes it."""
+        if edit is None:
+            return ""
+        value = self.object(node, edit.edits, indent) if isinstance(edit, Within) else json_of(edit, self.layout, indent)
+        return self.text[node.name_start : node.start] + value
+
+    def _frame(self, node: Node, indent: str) -> tuple[str, str]:
+        """The white space before the first member and after the last."""
+        if node.members:
+            first, last = node.members[0][1], node.members[-1][1]
+            return self.text[node.start + 1 : first.name_start], self.text[last.end : node.end - 1]
+        newline = self.layout.newline
+        return (newline + indent + self.layout.unit, newline + indent) if newline else ("", "")
+
+
+def _set_members(edits: Mapping[str, Edit]) -> dict[str, Value]:
+    """The members that the edits set in an object without members."""
+    found: dict[str, Value] = {}
+    for name, edit in edits.items():
+        if isinstance(edit, Within):
+            inner = _set_members(edit.edits)
+            found.update({name: inner} if inner else {})
+        elif edit is not None:
+            found[name] = edit
+    return found

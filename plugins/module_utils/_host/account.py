@@ -2,11 +2,11 @@
 # PRIVATE to the collection.
 """Accounts of the host, and work done as one of them in a child process with a deadline.
 
-The child may become another account, and that account may stop it, or keep its pipes open through a program that it started.
-So the parent waits for a complete answer and never for the end of a file, and kills the child with its whole session.
+The child can become another account. That account can stop it, or keep its pipes open through a program that it starts. So the
+parent waits for a complete answer, never for the end of a file, and kills the child with its whole session.
 
-What root does below a folder of somebody else, that person can turn to any other place by a link. So root does nothing there:
-a child process gives up its rights for good and works as that person, and only its answer comes back.
+The owner of a folder can redirect root to any other place by a link. So root does no work below a folder of another account: a
+child process gives up its rights permanently, works as that account, and returns its answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import InputError, PullpassError
+from .._errors import HostError, InputError, PullpassError
 from .._text import shown
 
 if t.TYPE_CHECKING:
@@ -31,18 +31,22 @@ if t.TYPE_CHECKING:
 LATE, TOO_LARGE, ENDED = "late", "too large", "ended"
 # bytes of the length that comes before an answer
 _HEAD = 8
-# a file of 16 MiB in the longest form that JSON has for it
+# a file of 16 MiB in the longest form of JSON
 _MOST_BYTES = 128 * 1024 * 1024
-# between looks at a child that was killed, or that has answered and is about to end
+# between checks of a child that was killed, or that has answered and is about to end
 _PAUSE = 0.002
 _SECONDS_TO_END = 1.0
+# of root's environment; other variables can hold secrets of root, and the account can read those of its processes
+_KEPT = ("PATH", "LANG", "LANGUAGE", "TZ")
+# more than the limit for all questions to credential helpers (credential_helper.py)
+SECONDS = 150.0
 _nested = False
 
 
 class NoAnswer(Exception):
     """``reason``: LATE, TOO_LARGE, or ENDED for a child that ended before its answer was complete.
 
-    Raised by the work itself, too, where it gives up: then the child is killed with everything that it started.
+    The work itself can raise it to give up. Then the child is killed with every program that it started.
     """
 
     def __init__(self, reason: str) -> None:
@@ -51,29 +55,29 @@ class NoAnswer(Exception):
 
 
 def in_child(work: Callable[[], t.Any], seconds: float, most_bytes: int = _MOST_BYTES) -> t.Any:
-    """The result of ``work``, a value that JSON can hold. Raises NoAnswer; PullpassError with the text that ``work`` raised."""
+    """The result of ``work``, a JSON value. Raises NoAnswer, and the InputError or HostError that ``work`` raised."""
     until = time.monotonic() + seconds
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_the_child(work, reading, writing)
+        _run_in_child(work, reading, writing)
     os.close(writing)
     try:
-        told = json.loads(_answer(reading, until, most_bytes))
-        if "given_up" in told:
-            raise NoAnswer(told["given_up"])
+        outcome = json.loads(_answer(reading, until, most_bytes))
+        if "given_up" in outcome:
+            raise NoAnswer(outcome["given_up"])
     except BaseException:
         _kill(child)
         raise
     finally:
         os.close(reading)
         _reap(child)
-    if "error" in told:
-        raise PullpassError(told["error"])
-    return told["done"]
+    if "error" in outcome:
+        raise (InputError if outcome["is_input_error"] else HostError)(outcome["error"])
+    return outcome["done"]
 
 
-def _be_the_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.NoReturn:
+def _run_in_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.NoReturn:
     global _nested
     status = 1
     try:
@@ -82,7 +86,7 @@ def _be_the_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.No
             # stays in the session of the outer child, which the outer parent kills as a whole
             os.setpgid(0, 0)
         else:
-            # the programs of an account shall not type into the terminal that root sits at
+            # keeps programs of the account away from the terminal of root
             os.setsid()
         _nested = True
         with os.fdopen(writing, "wb") as pipe:
@@ -90,7 +94,7 @@ def _be_the_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.No
             pipe.write(len(content).to_bytes(_HEAD, "big") + content)
         status = 0
     finally:
-        # no handler, buffer or temporary file of the parent is the child's to deal with
+        # handlers, buffers and temporary files of the parent stay untouched
         os._exit(status)
 
 
@@ -100,7 +104,7 @@ def _outcome(work: Callable[[], t.Any]) -> dict[str, t.Any]:
     except NoAnswer as error:
         return {"given_up": error.reason}
     except PullpassError as error:
-        return {"error": str(error)}
+        return {"error": str(error), "is_input_error": isinstance(error, InputError)}
 
 
 def _answer(reading: int, until: float, most_bytes: int) -> bytes:
@@ -123,7 +127,7 @@ def _answer(reading: int, until: float, most_bytes: int) -> bytes:
 
 
 def _reap(child: int) -> None:
-    """Not for ever: who has answered may still be stopped before it ends."""
+    """Wait for the end of the child, for a limited time: a child that has answered can still be stopped."""
     for last in (False, True):
         until = time.monotonic() + _SECONDS_TO_END
         while time.monotonic() < until:
@@ -138,7 +142,7 @@ def _reap(child: int) -> None:
 
 
 def _kill(child: int) -> None:
-    """The child has not been waited for, so that its id, as process, group and session, is still its own."""
+    """Kill the child and its session. Nobody has waited for the child yet, so no other process has its id."""
     for _round in range(3):
         others = list(_session_of(child))
         for process in (child, *others):
@@ -151,7 +155,7 @@ def _kill(child: int) -> None:
 
 
 def _session_of(child: int) -> Iterator[int]:
-    """The other processes of the child's session or group, where /proc shows them."""
+    """The other processes of the child's session or group, if /proc shows them."""
     try:
         processes = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -160,12 +164,6 @@ def _session_of(child: int) -> Iterator[int]:
         with contextlib.suppress(OSError, ValueError):
             if process != child and child in (os.getsid(process), os.getpgid(process)):
                 yield process
-
-
-# of root's environment; the rest may hold secrets of root, and the account reads what its own processes are given
-_KEPT = ("PATH", "LANG", "LANGUAGE", "TZ")
-# more than all questions to credential helpers together may take (credential_helper.py)
-SECONDS = 150.0
 
 
 @dataclass(frozen=True)
@@ -185,12 +183,12 @@ def account_named(name: str) -> Account:
     try:
         found = pwd.getpwnam(name)
     except (KeyError, ValueError):
-        raise InputError(f"user '{shown(name)}' is no account of this host.") from None
+        raise InputError(f"user '{shown(name)}' is not an account of this host. Check the name, or create the account.") from None
     return Account(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
 
 
 def own_account() -> Account:
-    """That of this process; its home is HOME where that is set, as docker has it."""
+    """The account of this process. As for docker, its home is the variable HOME if that is set."""
     uid = os.geteuid()
     home = os.environ.get("HOME", "")
     try:
@@ -201,7 +199,7 @@ def own_account() -> Account:
 
 
 def account_of(uid: int, gid: int) -> Account:
-    """The account with this id; for one without a name, ``gid`` is its only group."""
+    """The account with this id. If it has no name, ``gid`` is its only group."""
     try:
         found = pwd.getpwuid(uid)
     except KeyError:
@@ -210,34 +208,32 @@ def account_of(uid: int, gid: int) -> Account:
 
 
 def as_account(account: Account, work: Callable[[], dict[str, t.Any]], seconds: float = SECONDS) -> dict[str, t.Any]:
-    """The result of ``work``, in values that JSON can hold, done with the account's rights. Raises PullpassError, as it does.
+    """The result of ``work``, in JSON values, with the rights of the account. Raises HostError, and what ``work`` raises.
 
-    ``seconds``: for all of it, whatever the account does meanwhile.
+    ``seconds`` limits all of it, also if the account stops the process.
     """
     if account.is_own:
         return work()
     if os.geteuid() != 0:
-        raise InputError(
+        raise HostError(
             f"only root can work as user {account.name}, and this task runs as {own_account().name}. Set become: true."
         )
     try:
         return in_child(lambda: _done_as(account, work), seconds)
     except NoAnswer as error:
-        raise PullpassError(_without_answer(account, error.reason, seconds)) from None
-    except PullpassError as error:
-        raise InputError(str(error)) from None
+        raise HostError(_without_answer(account, error.reason, seconds)) from None
 
 
 def _without_answer(account: Account, reason: str, seconds: float) -> str:
     process = f"the process that worked as user {account.name}"
     if reason == LATE:
         return (
-            f"{process} did not finish within {seconds:.0f} s and was killed. The account may have stopped it, or a credential "
-            "helper of the account is slow. Look at the processes of the account, then run the task again."
+            f"{process} did not finish within {seconds:.0f} s and was killed. The account stopped it, or a credential helper of "
+            "the account is slow. Check the processes of the account, then run the task again."
         )
     if reason == ENDED:
-        return f"{process} ended before it was done."
-    return f"{process} gave an answer that is too large. Look at the size of the account's file."
+        return f"{process} ended before it was done. Run the task again."
+    return f"{process} gave an answer that is too large. Check the size of the account's file."
 
 
 def _done_as(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
@@ -246,8 +242,8 @@ def _done_as(account: Account, work: Callable[[], dict[str, t.Any]]) -> dict[str
         return work()
     except PullpassError:
         raise
-    except Exception as error:  # the parent has to hear of it; the text of others may hold a secret
-        raise PullpassError(f"the work as user {account.name} failed ({type(error).__name__}).") from None
+    except Exception as error:  # for the parent; the text of the error can hold a secret
+        raise HostError(f"the work as user {account.name} failed ({type(error).__name__}).") from None
 
 
 def _become(account: Account) -> None:
@@ -256,9 +252,9 @@ def _become(account: Account) -> None:
         os.setgid(account.gid)
         os.setuid(account.uid)
     except OSError as error:
-        raise InputError(f"root cannot become user {account.name} here: {error.strerror}.") from None
+        raise HostError(f"root cannot become user {account.name} here: {error.strerror}.") from None
     if set(os.getresuid()) != {account.uid} or set(os.getresgid()) != {account.gid}:
-        raise InputError(f"root did not become user {account.name} for good.")
+        raise HostError(f"root did not become user {account.name} permanently.")
     os.umask(0o077)
     environment = _environment(account, os.environ)
     os.environ.clear()
@@ -270,7 +266,7 @@ def _become(account: Account) -> None:
 
 
 def _environment(account: Account, given: Mapping[str, str]) -> dict[str, str]:
-    """That of a plain login."""
+    """The environment of a plain login."""
     kept = {name: value for name, value in given.items() if name in _KEPT or name.startswith("LC_")}
     runtime = f"/run/user/{account.uid}"
     if os.path.isdir(runtime):

@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""A file with secrets in it: read, and replaced as a whole.
+"""Reads a file with secrets, and replaces it as a whole.
 
-A reader, and whoever finds the machine after a crash, sees the old file or the new one and nothing between. Other tasks of this
-collection wait for each other by a lock. docker and podman take none, so that the file is looked at again right before it is
-replaced, and the edit is planned again where it has changed.
+At any time, also after a crash, there is the old file or the new one. Tasks of this collection lock the folder. docker and podman
+do not, so the file is compared again right before it is replaced, and the edit is repeated if the file has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import stat
 import time
 import typing as t
 
-from .._errors import InputError
+from .._errors import HostError
 from .._text import shown
 from .atomic_file import Attributes, Replacement, apply, differences, make_folders, remove_leftovers
 from .option_files import MOST_BYTES, refusal_of_choice
@@ -31,21 +30,21 @@ if t.TYPE_CHECKING:
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# every local account that can read a folder can lock it; longer than this no task waits for one
+# the longest wait for a lock: every account that can read a folder can lock it
 _SECONDS = 5.0
-# of a file that others change meanwhile
+# of a file that other programs change at the same time
 _MOST_ATTEMPTS = 5
 
 
 class LoginFile:
-    """``path`` as a person knows it. ``guard``: whose links and folders are followed; None follows all, as docker does.
+    """``path`` is the given one. ``guard``: whose links and folders are followed; null follows those of all, as docker.
 
-    After a read ``refusal`` says why the file does not choose which credential helpers run, and is empty where it does.
-    ``unlocked``: another task could have changed the file at the same time.
+    After a read, ``refusal`` says why the file must not choose the credential helpers that run, and is empty if it may.
+    ``unlocked``: whether another task could have changed the file at the same time.
     """
 
     def __init__(self, path: str, guard: Guard | None, is_locked: bool = False) -> None:
-        """``is_locked``: whoever uses it holds the lock on its folder."""
+        """``is_locked``: whether the caller holds the lock of the folder."""
         self.path = path
         self._guard = guard
         self._is_locked = is_locked
@@ -53,14 +52,14 @@ class LoginFile:
         self.refusal = ""
 
     def beside(self, suffix: str) -> LoginFile:
-        """The file of this name and ``suffix`` where the path leads to, for use while this one is changed. Raises InputError."""
-        with self._told("cannot be read"), open_place(self.path, self._guard) as place:
+        """The file beside the target of the path, with ``suffix``, for use while this one is changed. Raises HostError."""
+        with self._errors("cannot be read"), open_place(self.path, self._guard) as place:
             path = os.path.join(place.folder, *place.missing, place.name + suffix)
         return LoginFile(path, self._guard, is_locked=True)
 
     def read(self) -> tuple[str, os.stat_result | None]:
-        """The text, its bytes that are no UTF-8 as lone surrogates, and None for a missing file. Raises InputError."""
-        with self._told("cannot be read"), open_place(self.path, self._guard) as place:
+        """The text, with lone surrogates for bytes that are not UTF-8, and null for a missing file. Raises HostError."""
+        with self._errors("cannot be read"), open_place(self.path, self._guard) as place:
             return self._content(place)
 
     def change(
@@ -71,17 +70,17 @@ class LoginFile:
         create: bool = True,
         then: Callable[[], None] = lambda: None,
     ) -> dict[str, t.Any]:
-        """Replace the file by what ``edit`` makes of its text ("" for none). Raises InputError, the file then as it was.
+        """Replace the text of the file by that of ``edit``. Raises HostError; the file is then as it was.
 
-        Gives ``changed``, ``backup_file`` and ``attributes``, the differences of these. ``edit`` is called again where another
-        program has changed the file meanwhile. Without ``create`` a missing file is not made. ``then`` is called at the end,
-        while other tasks still wait.
+        Returns ``changed``, ``backup_file`` and ``attributes`` (differences). ``edit`` gets an empty text for a missing file, and
+        is called again if another program has changed the file. Without ``create`` a missing file is not made. ``then`` is
+        called at the end, with the lock still held.
         """
         if not create and self.read()[1] is None:
             edit("")
             return {"changed": False, "backup_file": None, "attributes": []}
         until = time.monotonic() + _SECONDS
-        with self._told("cannot be written"):
+        with self._errors("cannot be written"):
             for _attempt in range(_MOST_ATTEMPTS):
                 with self._locked(until) as (place, folder):
                     done = self._attempt(place, folder, edit, attributes, backup)
@@ -89,13 +88,13 @@ class LoginFile:
                         then()
                 if done is not None:
                     return done
-        raise InputError(
-            f"{shown(self.path)} was changed by another program each of the {_MOST_ATTEMPTS} times that this task was about to "
-            "replace it. It was left as it is. Run the task again when nothing else writes it."
+        raise HostError(
+            f"{shown(self.path)} was changed by another program in each of {_MOST_ATTEMPTS} attempts to replace it. This task "
+            "did not change it. Run the task again when no other program writes the file."
         )
 
     def preview(self, edit: Callable[[str], str], attributes: Attributes) -> dict[str, t.Any]:
-        """What ``change`` would give. Writes nothing."""
+        """What ``change`` would return. Writes nothing."""
         text, info = self.read()
         others = differences(attributes, info)
         return {"changed": edit(text) != text or bool(others), "backup_file": None, "attributes": others}
@@ -103,7 +102,7 @@ class LoginFile:
     def _attempt(
         self, place: Place, folder: int, edit: Callable[[str], str], attributes: Attributes, backup: bool
     ) -> dict[str, t.Any] | None:
-        """As ``change``; None where the file is not what it was any more."""
+        """As ``change``; null if another program has changed the file."""
         if not os.path.samestat(os.fstat(place.handle), os.fstat(folder)):
             return None
         text, info = self._content(place)
@@ -133,16 +132,16 @@ class LoginFile:
         with os.fdopen(descriptor, "rb") as file:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
-                raise InputError(f"{shown(self.path)} is no plain file. Give another path.")
+                raise HostError(f"{shown(self.path)} is not a regular file. Give another path.")
             place.check(info)
             self.refusal = refusal_of_choice(self.path, descriptor, info)
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise InputError(f"{shown(self.path)} is larger than {MOST_BYTES // 1024 // 1024} MiB. Is it the right file?")
+            raise HostError(f"{shown(self.path)} is larger than {MOST_BYTES // 1024 // 1024} MiB. Check the path.")
         return content.decode("utf-8", "surrogateescape"), info
 
     def _is_still(self, place: Place, text: str, info: os.stat_result | None) -> bool:
-        """Whether the path leads to the same file in the same folder, and nobody has written it."""
+        """Whether the path leads to the same file in the same folder, and the file is unchanged."""
         with open_place(self.path, self._guard) as now:
             if now.name != place.name or not os.path.samestat(os.fstat(now.handle), os.fstat(place.handle)):
                 return False
@@ -161,14 +160,14 @@ class LoginFile:
             try:
                 if not self._is_locked and self._lock(folder, until):
                     remove_leftovers(folder)
-                # while we waited another one may have made the file, or changed the links that lead to it
+                # during the wait another task can have made the file, or changed links on its path
                 with open_place(self.path, self._guard) as now:
                     yield now, folder
             finally:
                 os.close(folder)
 
     def _lock(self, folder: int, until: float) -> bool:
-        """Of the folder itself: nothing is left over, not even by a writer that is killed. Goes on without it in the end."""
+        """Lock the folder itself, so that a killed writer leaves no lock. After the longest wait, continue without the lock."""
         while True:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,9 +176,9 @@ class LoginFile:
                 if time.monotonic() > until:
                     self.unlocked = True
                     return False
-                time.sleep(random.uniform(0.005, 0.05))  # only spreads those who wait
+                time.sleep(random.uniform(0.005, 0.05))  # spreads the waiting tasks
             except OSError:
-                # NFS locks no folders
+                # NFS cannot lock folders
                 self.unlocked = True
                 return False
 
@@ -195,11 +194,11 @@ class LoginFile:
         return True
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _errors(self, problem: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise InputError(f"{shown(self.path)} {what}: {error.strerror}. It was left as it is.") from None
+            raise HostError(f"{shown(self.path)} {problem}: {error.strerror}. It was not changed.") from None
 
 
 def _state(info: os.stat_result | None) -> tuple[int, ...] | None:

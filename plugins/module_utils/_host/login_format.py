@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The formats of login files (docker's and containers'), and their default paths.
+"""The formats of login files (docker and containers), and their default paths.
 
-docker/cli: cli/config/configfile/file.go, cli/config/credentials; containers/image: pkg/docker/config/config.go.
-
-docker/cli: cli/config/config.go; containers/common: pkg/auth; containers/image: pkg/docker/config/config.go.
+Sources: docker/cli (cli/config/config.go, cli/config/configfile/file.go, cli/config/credentials), containers/common (pkg/auth),
+containers/image (pkg/docker/config/config.go).
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ if t.TYPE_CHECKING:
 _SCHEME = re.compile(r"https?://")
 _API = re.compile(r"/(?:v[12]/?)?$")
 _HUB_NAMES = ("docker.io", "index.docker.io")
-# those that containers/image takes for one where it finds none by its exact name
+# names that containers/image treats as one registry if the exact name has no entry
 _PODMAN_HUB_NAMES = (*_HUB_NAMES, "registry-1.docker.io")
 
 
 @dataclass(frozen=True)
 class LoginFormat:
-    """``hub``: key of Docker Hub. ``scoped``: whether a login can be for a path of a registry alone.
+    """``hub``: key of Docker Hub. ``scoped``: whether a login can be for a path of a registry.
 
-    ``global_store``: whether credsStore counts. ``marks``: whether an empty entry stands for a login that a helper keeps.
-    ``identity_tokens``: whether such a token is asked for and takes the password's place.
+    ``global_store``: whether credsStore is used. ``marks``: whether a login in a helper has an empty entry.
+    ``identity_tokens``: whether an identity token is requested and stored in place of the password.
     """
 
     name: str
@@ -48,24 +47,24 @@ class LoginFormat:
     identity_tokens: bool
 
     def key(self, registry: str) -> str:
-        """The key under which the readers look for a registry (a canonical key). Raises InputError."""
+        """The key under which the readers look for a registry, given its canonical key. Raises InputError."""
         if "*" in registry:
             raise InputError(
-                f"registry {registry}: docker and podman know no wildcards, unlike the kubelet. List the registries one by one."
+                f"registry {registry}: docker and podman do not support wildcards, unlike the kubelet. Give each registry."
             )
         if registry == HUB:
             return self.hub
         if "/" in registry and not self.scoped:
             raise InputError(
-                f"registry {registry}: docker has one login for a whole registry, and would take this one for all of it. Give "
-                f"{registry.partition('/')[0]}, or set format to containers, whose readers know logins for a path."
+                f"registry {registry}: docker uses one login for a whole registry, not for a path. Give "
+                f"{registry.partition('/')[0]}, or set format to containers, which supports logins for a path."
             )
         return registry
 
     def same(self, key: str, wanted: str) -> bool:
-        """Whether a key is another form of ``wanted`` and of nothing else, so that a new login may take its place.
+        """Whether a key is another form of ``wanted`` alone, so that a new login may replace its entry.
 
-        Other names and other letters are other registries, also where one reader takes them for the same.
+        Names that differ in letters or aliases are other registries, even if one of the readers treats them as the same.
         """
         if key == wanted:
             return True
@@ -75,7 +74,7 @@ class LoginFormat:
         return host == wanted and self.finds(key, wanted)
 
     def finds(self, key: str, wanted: str) -> bool:
-        """Whether the readers, looking for ``wanted``, take an entry under ``key`` where there is none of just that name."""
+        """Whether the readers of ``wanted`` use an entry under ``key`` if no entry has the exact name."""
         if key == wanted:
             return True
         if not self.scoped:
@@ -86,16 +85,16 @@ class LoginFormat:
         return host == wanted or (wanted in _PODMAN_HUB_NAMES and host in _PODMAN_HUB_NAMES)
 
     def server(self, key: str) -> str:
-        """Under which name the readers ask a helper for the registry of an entry."""
+        """The name under which the readers ask a helper for the registry of an entry."""
         host = _SCHEME.sub("", key, count=1).partition("/")[0] if self.scoped else docker_host(key)
         return self.hub if host in _HUB_NAMES and (self.scoped or key == HUB) else host
 
     def servers(self, key: str) -> list[str]:
-        """Names under which a helper may keep the login (docker/cli: cli/command/registry/logout.go)."""
+        """The names under which a helper can keep the login (docker/cli: cli/command/registry/logout.go)."""
         return [key, f"http://{key}", f"https://{key}"] if not self.scoped and key != self.hub else [key]
 
     def left_over(self, key: str) -> list[str]:
-        """Keys that go together with a login: what a login in the browser left for Docker Hub."""
+        """Keys that are removed with a login: those that a login in the browser stores for Docker Hub."""
         return [f"{HUB}access-token", f"{HUB}refresh-token"] if not self.scoped and key == self.hub else []
 
 
@@ -106,7 +105,7 @@ FORMATS = {
 
 
 def login_path(kind: str, given: str | None, persistent: bool, account: Account, environment: Mapping[str, str]) -> str:
-    """The absolute path of the file. ``environment`` is the account's own, empty where it is not known. Raises InputError."""
+    """The absolute path of the file. ``environment`` is that of the account, empty if unknown. Raises InputError."""
     if given is not None:
         path = account.home + given[1:] if given == "~" or given.startswith("~/") else given
     elif kind == "docker":
@@ -118,12 +117,12 @@ def login_path(kind: str, given: str | None, persistent: bool, account: Account,
     else:
         path = _containers_choice(account, environment)
     if not os.path.isabs(path) or "\0" in path or path.endswith("/"):
-        raise InputError(f"path '{shown_path(path)}' is no absolute path of a file. Give one that begins with '/' or '~/'.")
+        raise InputError(f"path '{shown_path(path)}' is not the absolute path of a file. Give one that begins with '/' or '~/'.")
     return path
 
 
 def lost_at_boot(path: str) -> bool:
-    """Whether the file lies in memory, as far as its path tells."""
+    """Whether the path is in a folder that is kept in memory."""
     return os.path.normpath(path).startswith(("/run/", "/var/run/", "/dev/shm/"))  # compared, not used
 
 
@@ -136,16 +135,16 @@ def _containers_choice(account: Account, environment: Mapping[str, str]) -> str:
         return os.path.join(folder, "config.json")
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime and not os.path.isdir(runtime):
-        raise InputError(f"XDG_RUNTIME_DIR is {shown(runtime)}, which is no folder, so that podman keeps no login. Set path.")
+        raise InputError(f"XDG_RUNTIME_DIR is {shown(runtime)}, which is not a folder, so podman cannot store a login. Set path.")
     if not runtime and account.uid and os.path.isdir(f"/run/user/{account.uid}"):
-        # where no environment says so, for want of a session of the account
+        # the account has no session, so no variable names the folder
         runtime = f"/run/user/{account.uid}"
     if runtime:
         return os.path.join(runtime, "containers", "auth.json")
     folder = f"/run/containers/{account.uid}"
     if account.uid and not os.path.isdir(folder):
         raise InputError(
-            f"account {shown(account.name)} has no folder for logins in memory (/run/user/{account.uid} is there while it is "
-            "logged in, or lingers). Set persistent, or give a path."
+            f"account {shown(account.name)} has no folder for logins in memory: /run/user/{account.uid} exists only while the "
+            "account is logged in or lingers. Set persistent, or give a path."
         )
     return os.path.join(folder, "auth.json")

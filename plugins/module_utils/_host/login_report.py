@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What a login file holds, for registry_login_info.
+"""Reports the logins of a login file, for registry_login_info.
 
-The verdicts are those of docker 28 and podman 4, which a test asks about the same files.
+The results agree with docker 28 and podman 4: a test compares them on the same files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .._credentials.credential import HELPER_USERNAME, StoredLogin
 from .._credentials.lint import examine
 from .._credentials.lint_keys import DOCKER, PODMAN, key_problems
 from .._credentials.registry_key import shown_key
-from .._errors import InputError
+from .._errors import HostError
 from .._text import shown
-from .login_document import LoginDocument, told_user
+from .login_document import LoginDocument, shown_user
 from .option_files import RefusedHelpers
 
 if t.TYPE_CHECKING:
@@ -25,21 +25,19 @@ if t.TYPE_CHECKING:
     from .login_file import LoginFile
     from .login_format import LoginFormat
 
-    Row = dict[str, t.Any]
+    LoginRow = dict[str, t.Any]
 
-_TOKEN = (
-    "it is an identity token, which docker exchanges for access; the kubelet cannot, so that it is of no use as a pull secret."
-)
+_TOKEN = "it is an identity token, which docker can use and the kubelet cannot. Do not use it in a pull secret."
 _NO_LOGIN = StoredLogin()
 
 
 def survey(file: LoginFile, kind: LoginFormat, helpers: CredentialHelpers) -> dict[str, t.Any]:
-    """``exists``, ``problem`` and ``logins`` as registry_login_info returns them. Raises InputError for a file out of reach."""
+    """``exists``, ``problem`` and ``logins`` as registry_login_info returns them. Raises HostError if the file cannot be read."""
     text, info = file.read()
     document = LoginDocument(file.path, text, kind, strict=False)
     problems = list(document.faults)
     if info is not None and kind.scoped and not text.strip():
-        problems.append(f"{file.path} is empty, which podman refuses as damaged JSON. Remove the file, or log in.")
+        problems.append(f"{file.path} is empty, which podman rejects as invalid JSON. Remove the file, or log in.")
     asked = RefusedHelpers(file.refusal) if file.refusal else helpers
     found = _Survey(document, kind, asked, examine(text.encode("utf-8", "surrogateescape")), problems)
     rows = sorted(found.rows(), key=lambda row: row["registry"])
@@ -48,7 +46,7 @@ def survey(file: LoginFile, kind: LoginFormat, helpers: CredentialHelpers) -> di
 
 @dataclass
 class _Survey:
-    """``problems`` of the file as a whole, which grow when a helper cannot say what it keeps."""
+    """``problems`` are those of the file as a whole and of a credsStore that cannot list its logins."""
 
     document: LoginDocument
     kind: LoginFormat
@@ -56,7 +54,7 @@ class _Survey:
     examined: Examined
     problems: list[str] = field(default_factory=list)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LoginRow]:
         document = self.document
         rows = [self._entry(key) for key in dict.fromkeys([*document.entries, *self.examined.entries])]
         rows += [
@@ -68,67 +66,67 @@ class _Survey:
             rows += self._listed(document.store)
         return rows
 
-    def _entry(self, key: str) -> Row:
+    def _entry(self, key: str) -> LoginRow:
         server = self._server(key)
-        # to podman a helper with an empty name is one, too
+        # podman also asks a helper with an empty name
         asks = bool(self.document.helper(key)) or (self.kind.scoped and server in self.document.helpers)
         return self._kept(key, self.document.helper(key)) if asks and self._readable else self._in_file(key)
 
-    def _named(self, key: str, suffix: str) -> Row:
-        """A registry that credHelpers alone names."""
+    def _named(self, key: str, suffix: str) -> LoginRow:
+        """A registry that is only in credHelpers."""
         server = self._server(key)
         if self.kind.scoped and not self._readable:
-            return self._row(key, None, False, "podman reads nothing of this file.", suffix)
+            return self._row(key, None, False, "podman cannot read this file.", suffix)
         if server == key:
             return self._kept(key, suffix)
-        told = f"{self._reader} never asks for it under this name. Write it as '{shown_key(server)}' in credHelpers."
-        return self._row(key, None, False, told, suffix)
+        problem = f"{self._reader} does not ask for it under this name. Write it as '{shown_key(server)}' in credHelpers."
+        return self._row(key, None, False, problem, suffix)
 
-    def _in_file(self, key: str) -> Row:
+    def _in_file(self, key: str) -> LoginRow:
         entry, bare = self.document.entries.get(key, _NO_LOGIN), self.examined.entries.get(key)
         username, password = (bare.username, bare.password) if entry.empty and bare else (entry.username, entry.password)
         if entry.token and (entry.in_auth or self._reader == DOCKER):
             found = not any(one.blocks and self._reader in one.readers for one in key_problems(key))
-            return self._row(key, told_user(username), self._readable and found, _TOKEN)
-        told = [one.text for one in self.examined.of_entry(key) if self._reader in one.readers]
+            return self._row(key, shown_user(username), self._readable and found, _TOKEN)
+        problems = [one.text for one in self.examined.of_entry(key) if self._reader in one.readers]
         usable = self._readable and self.examined.usable(key, self._reader)
         if usable and self.kind.scoped and not entry.in_auth:
-            usable, told = False, [*told, "podman reads nothing but an entry's auth, which is missing here. Log in again."]
+            usable, problems = False, [*problems, "podman reads only 'auth' of an entry, which is missing here. Log in again."]
         elif usable and not username and not entry.registry_token:
-            usable, told = False, [*told, "its user name is empty, so that no login is sent. Log in again."]
-        return self._row(key, told_user(username, password), usable, " ".join(told) or None)
+            usable, problems = False, [*problems, "its user name is empty, so no login is sent. Log in again."]
+        return self._row(key, shown_user(username, password), usable, " ".join(problems) or None)
 
-    def _kept(self, key: str, helper: str) -> Row:
-        """An entry or a name of credHelpers for whose registry the readers ask a helper."""
+    def _kept(self, key: str, helper: str) -> LoginRow:
+        """An entry, or a name in credHelpers, of a registry for which the readers ask a helper."""
         server, program = self._server(key), f"docker-credential-{shown(helper)}"
         if not helper:
-            told = "credHelpers names a helper without a name, which podman cannot run. Remove it there."
-            return self._row(key, None, False, told, helper)
+            unnamed = "its helper in credHelpers has an empty name, which podman cannot run. Remove it from credHelpers."
+            return self._row(key, None, False, unnamed, helper)
         try:
             found = self.helpers.find(helper, server)
-        except InputError as error:
+        except HostError as error:
             return self._failed(key, helper, str(error))
         if server != key:
-            told = f"nobody reads it: {self._reader} asks {program} for '{shown_key(server)}' instead. Remove it."
-            return self._row(key, told_user(self.document.entries[key].username), False, told)
+            unread = f"{self._reader} does not read it: it asks {program} for '{shown_key(server)}' instead. Remove it."
+            return self._row(key, shown_user(self.document.entries[key].username), False, unread)
         if found is None:
-            return self._row(key, None, False, f"{program} keeps no login for it.", helper)
+            return self._row(key, None, False, f"{program} has no login for it.", helper)
         if found[0] == HELPER_USERNAME:
             return self._row(key, None, True, _TOKEN, helper)
-        hidden = None
+        problem = None
         if not self.document.entries.get(key, _NO_LOGIN).empty:
-            hidden = "the file holds another login beside it, which nobody reads. Log in again, and it goes."
-        return self._row(key, told_user(*found), bool(found[0]), hidden, helper)
+            problem = "the file has another login for it, which is not used. Log in again to remove it from the file."
+        return self._row(key, shown_user(*found), bool(found[0]), problem, helper)
 
-    def _failed(self, key: str, helper: str, told: str) -> Row:
-        """docker takes the login of the file then, podman none."""
+    def _failed(self, key: str, helper: str, problem: str) -> LoginRow:
+        """The helper failed: docker then uses the login in the file, podman uses none."""
         if self.kind.scoped or self.document.entries.get(key, _NO_LOGIN).empty:
-            return self._row(key, None, False, told, helper)
+            return self._row(key, None, False, problem, helper)
         row = self._in_file(key)
-        return {**row, "problem": " ".join(filter(None, [told, "docker takes the login in the file.", row["problem"]]))}
+        return {**row, "problem": " ".join(filter(None, [problem, "docker uses the login in the file.", row["problem"]]))}
 
     def _server(self, key: str) -> str:
-        """Under which name a helper is asked about the registry that a key means."""
+        """The name under which a helper is asked for the registry of a key."""
         return self.kind.hub if self.kind.same(key, self.kind.hub) else self.kind.server(key)
 
     @property
@@ -139,24 +137,24 @@ class _Survey:
     def _readable(self) -> bool:
         return self.examined.readable(self._reader)
 
-    def _listed(self, store: str) -> list[Row]:
-        """What else the credsStore keeps."""
+    def _listed(self, store: str) -> list[LoginRow]:
+        """The other logins in the credsStore."""
         try:
             listed = self.helpers.usernames(store)
-        except InputError as error:
-            self.problems.append(f"it is not known which other registries credsStore keeps logins for: {error}")
+        except HostError as error:
+            self.problems.append(f"the other logins in credsStore cannot be listed: {error}")
             return []
         known = {*self.document.entries, *self.document.helpers, *self.kind.left_over(self.kind.hub)}
         return [self._of_store(server, username, store) for server, username in listed.items() if server not in known]
 
-    def _of_store(self, server: str, username: str, store: str) -> Row:
+    def _of_store(self, server: str, username: str, store: str) -> LoginRow:
         asked = self._server(server)
         if asked != server:
-            told = f"docker never asks for it under this name, but for '{shown_key(asked)}'."
-            return self._row(server, told_user(username), False, told, store)
+            problem = f"docker does not ask for it under this name, but for '{shown_key(asked)}'."
+            return self._row(server, shown_user(username), False, problem, store)
         if username == HELPER_USERNAME:
             return self._row(server, None, True, _TOKEN, store)
-        return self._row(server, told_user(username), True, None, store)
+        return self._row(server, shown_user(username), True, None, store)
 
-    def _row(self, key: str, username: str | None, usable: bool, problem: str | None, store: str = "file") -> Row:
+    def _row(self, key: str, username: str | None, usable: bool, problem: str | None, store: str = "file") -> LoginRow:
         return {"registry": shown_key(key), "username": username, "usable": usable, "problem": problem, "store": shown(store)}

@@ -1,11 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Paths that nobody else can redirect or write to: owners, links and access control lists.
+"""Opens paths that no other account can redirect or write to: checks owners, links and POSIX access control lists.
 
-NFSv4 access lists are another thing, and are not looked at.
-
-Each folder on the way is opened relative to the one before it, and what is checked is the open folder. Whoever uses the place
-works relative to its handle, so that nobody can put another folder there after the check.
+NFSv4 access control lists are not checked. Each folder on the path is opened relative to the one before it, and the open folder
+is checked. Callers work relative to its handle, so nobody can put another folder in its place after the check.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import struct
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import InputError
+from .._errors import HostError
 from .._text import shown
 
 if t.TYPE_CHECKING:
@@ -32,13 +30,18 @@ _VERSION = struct.Struct("<I")
 _ENTRY = struct.Struct("<HHI")
 _USER, _OWNING_GROUP, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
 _WRITE = 0x02
+_MOST_LINKS = 40
+# with O_PATH, if the system has it, folders on the path need not be readable
+_PATH = getattr(os, "O_PATH", 0)
+_FOLDER = (_PATH or os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LIST = (errno.ENODATA, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 
 def others_write(handle: int, info: os.stat_result) -> bool:
-    """Whether anybody but root and the owner may write; ``handle`` may be open for its path alone.
+    """Whether an account other than root and the owner can write. ``handle`` can be opened with O_PATH.
 
-    An entry that lets somebody write always shows as the right of the group. A list that cannot be read counts as such an entry.
+    If an entry of the list lets somebody write, the mode shows it as the right of the group. A list that cannot be read counts as
+    such an entry.
     """
     if info.st_mode & stat.S_IWOTH:
         return True
@@ -47,7 +50,7 @@ def others_write(handle: int, info: os.stat_result) -> bool:
     if not hasattr(os, "getxattr"):
         return info.st_gid != 0
     try:
-        # a handle for the path alone takes no other call
+        # the only call for a handle that was opened with O_PATH
         content = os.getxattr(f"/proc/self/fd/{handle}", ACCESS)
     except OSError as error:
         return info.st_gid != 0 if error.errno in _NO_LIST else True
@@ -55,7 +58,7 @@ def others_write(handle: int, info: os.stat_result) -> bool:
 
 
 def remove_access_list(descriptor: int) -> None:
-    """Of an open file or folder, and what a folder hands down. Rights that the list limited come into force for nobody."""
+    """Remove the list of an open file or folder, and the default list of a folder. Rights that it limited are removed too."""
     if not hasattr(os, "removexattr"):
         return
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
@@ -87,27 +90,21 @@ def _lets_others_write(content: bytes, owning_group: int) -> bool:
     return False
 
 
-_MOST_LINKS = 40
-# for the path alone, where the system can: a folder on the way need not be readable
-_PATH = getattr(os, "O_PATH", 0)
-_FOLDER = (_PATH or os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
 class Watcher(t.Protocol):
-    """Sees each step of a way, and raises InputError for one that it refuses."""
+    """Checks each step of a path, and raises HostError for one that it rejects."""
 
     def check(self, path: str, step: str, info: os.stat_result, handle: int) -> None:
         """A folder that is open as ``handle``, or a link in it."""
 
     def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
-        """The end of the way: the folder, which has been checked as a step, and the file if it exists."""
+        """The end of the path: the folder, which has been checked as a step, and the file if it exists."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """``folder`` is the last folder of the way that exists, without links in it, open as ``handle``; ``missing`` those below it.
+    """``folder`` is the last existing folder, by a path without links, open as ``handle``; ``missing`` are the folders below it.
 
-    ``exists``: whether the file itself exists, which then is a plain file.
+    ``exists``: whether the file exists; it is then a regular file.
     """
 
     path: str
@@ -119,7 +116,7 @@ class Place:
     watcher: Watcher | None
 
     def check(self, info: os.stat_result | None) -> None:
-        """The file as it was opened in this folder. Raises InputError."""
+        """Check the file that was opened in this folder. Raises HostError."""
         if self.watcher:
             file = None if info is None else (os.path.join(self.folder, self.name), info)
             self.watcher.check_file(self.path, self.folder, os.fstat(self.handle), file)
@@ -127,10 +124,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Guard:
-    """Whose folders, links and files are followed: those of root and of ``uid``. ``alone``: no file of root's, either.
-
-    ``name`` is that of the account, for messages.
-    """
+    """Follows folders, links and files of root and of ``uid``. ``alone``: no files of root. ``name`` is that of the account."""
 
     uid: int
     name: str
@@ -141,37 +135,37 @@ class Guard:
         if not stat.S_ISDIR(info.st_mode) or info.st_mode & stat.S_ISVTX:
             return
         if info.st_mode & stat.S_IWOTH or (self.uid == 0 and others_write(handle, info)):
-            raise InputError(
+            raise HostError(
                 f"{_named(path, step)} can be written by other accounts (mode {stat.S_IMODE(info.st_mode):04o}, or an access "
-                f"control list), and is refused for {self.name}: what is written there could be led elsewhere. Take that right "
-                "away (see getfacl), or give another path."
+                f"control list). It is rejected for {self.name}, because others could redirect the file. Remove that right "
+                "(see getfacl), or give another path."
             )
 
     def check_file(self, path: str, folder: str, info: os.stat_result, file: tuple[str, os.stat_result] | None) -> None:
         owners = {self.uid} if self.alone else {self.uid, 0}
         self._check_owner(path, folder, info, owners)
-        # below a folder that root alone can change, a file may be given to anybody
+        # in a folder that only root can change, the file can belong to anybody
         if file and (self.alone or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
             self._check_owner(path, *file, owners)
             if file[1].st_nlink > 1 and not self.alone:
-                raise InputError(
-                    f"{_named(path, file[0])} has a second name (a hard link), and others can write in its folder: it is refused "
-                    f"for {self.name}. Give another path."
+                raise HostError(
+                    f"{_named(path, file[0])} has a second name (a hard link), and others can write to its folder. It is "
+                    f"rejected for {self.name}. Give another path."
                 )
 
     def _check_owner(self, path: str, step: str, info: os.stat_result, owners: set[int]) -> None:
         if info.st_uid not in owners:
             owner = owner_name(info.st_uid)
-            remedy = "Give a path of its own." if self.alone else f"Set user to {owner}, or give another path."
-            raise InputError(
-                f"{_named(path, step)} belongs to {owner}, and is refused for {self.name}: what is written there could be "
-                f"read, or led elsewhere. {remedy}"
+            remedy = f"Give a path of {self.name}." if self.alone else f"Set user to {owner}, or give another path."
+            raise HostError(
+                f"{_named(path, step)} belongs to {owner}. It is rejected for {self.name}, because {owner} could read the file "
+                f"or redirect it. {remedy}"
             )
 
 
 @contextlib.contextmanager
 def open_place(path: str, watcher: Watcher | None) -> Iterator[Place]:
-    """Follow an absolute path. Raises InputError for what is not a plain file, for a link to nothing, and as the watcher does."""
+    """Follow an absolute path. Raises HostError if it is not a regular file or a link to nothing, and as the watcher does."""
     walk = _Walk(path, watcher)
     try:
         yield walk.end()
@@ -185,7 +179,7 @@ class _Walk:
     def __init__(self, path: str, watcher: Watcher | None) -> None:
         self._path = path
         self._watcher = watcher
-        # what links lead to, and how many parts of the path come after each
+        # of each link: how many parts of the path follow it, and its target
         self._links: list[tuple[int, str]] = []
         self.where = "/"
         self.handle = os.open("/", _FOLDER)
@@ -208,13 +202,13 @@ class _Walk:
             elif not parts:
                 return self._final(name, step, info)
             elif not stat.S_ISDIR(info.st_mode):
-                raise InputError(f"{shown(self._path)}: {shown(step)} is no folder. Check the path.")
+                raise HostError(f"{shown(self._path)}: {shown(step)} is not a folder. Check the path.")
             else:
                 self._enter(name, step)
-        raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+        raise HostError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
 
     def _look(self, name: str, step: str) -> tuple[os.stat_result | None, str | None]:
-        """What ``name`` is, and where it leads if it is a link; nothing can come between the two where the system has _PATH."""
+        """The file with this name, and its target if it is a link; with O_PATH, nobody can change it between the two calls."""
         try:
             if not _PATH:
                 info = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
@@ -243,7 +237,7 @@ class _Walk:
             self._watcher.check(self._path, step, info, self.handle)
         self._links.append((len(parts), target))
         if len(self._links) > _MOST_LINKS:
-            raise InputError(f"{shown(self._path)} goes through links in a circle. Remove them.")
+            raise HostError(f"{shown(self._path)} goes through a circle of links. Remove one of them.")
         if target.startswith("/"):
             self._enter("/", "/")
         return _parts(target) + parts
@@ -252,11 +246,11 @@ class _Walk:
         path = shown(self._path)
         for after, target in self._links:
             if len(parts) > after:
-                raise InputError(
-                    f"{path} leads through a link to {shown(target)}, which does not exist. Make it, or remove the link."
+                raise HostError(
+                    f"{path} leads through a link to {shown(target)}, which does not exist. Create it, or remove the link."
                 )
         if ".." in parts:
-            raise InputError(f"{path} goes up from a folder that does not exist. Write it without '..'.")
+            raise HostError(f"{path} goes up from a folder that does not exist. Write it without '..'.")
         place = self._place(parts[-1], tuple(parts[:-1]), False)
         if not place.missing:
             place.check(None)
@@ -264,9 +258,9 @@ class _Walk:
 
     def _final(self, name: str, step: str, info: os.stat_result) -> Place:
         if stat.S_ISDIR(info.st_mode):
-            raise InputError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
+            raise HostError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
         if not stat.S_ISREG(info.st_mode):
-            raise InputError(f"{shown(self._path)} is no plain file but a device, pipe or socket. Give another path.")
+            raise HostError(f"{shown(self._path)} is a device, pipe or socket, not a regular file. Give another path.")
         place = self._place(name, (), True)
         place.check(info)
         return place
@@ -274,8 +268,8 @@ class _Walk:
     def _place(self, name: str, missing: tuple[str, ...], exists: bool) -> Place:
         return Place(self._path, self.where, self.handle, name, missing, exists, self._watcher)
 
-    def _unreachable(self, step: str, error: OSError) -> InputError:
-        return InputError(f"{shown(self._path)} cannot be reached: {error.strerror} ({shown(step)}).")
+    def _unreachable(self, step: str, error: OSError) -> HostError:
+        return HostError(f"{shown(self._path)} cannot be reached: {error.strerror} ({shown(step)}).")
 
 
 def owner_name(uid: int) -> str:

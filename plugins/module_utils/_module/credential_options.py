@@ -11,7 +11,7 @@ from .._credentials.credential import Credential, invisible_words, lifetime_word
 from .._credentials.docker_config import credentials_from_document, registries_in_document
 from .._credentials.registry_key import canonical_registry, near_miss, shown_key
 from .._credentials.shown import HIDDEN, shown_username
-from .._errors import InputError
+from .._errors import HostError, InputError
 from .._host.credential_helper import CredentialHelpers
 from .._host.option_files import read_option
 from .._text import shown, shown_path
@@ -81,7 +81,7 @@ def credentials_as_given(module: AnsibleModule) -> list[Credential]:
 
 def _asking(helpers: CredentialHelpers, refusal: str) -> Callable[[str, str], tuple[str, str]]:
     def refuse(_suffix: str, _server: str) -> tuple[str, str]:
-        raise InputError(f"{refusal} Run the task as that user (become_user), or give the file and its folder to root.")
+        raise HostError(f"{refusal} Run the task as that user (become_user), or make root the owner of the file and its folder.")
 
     return refuse if refusal else helpers.get
 

@@ -190,11 +190,11 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
     spelt = {"registry": f"HTTPS://{server.authority}/v2/", "email": "a@example.com", "credential_helper": "alice"}
     problems = {
         "fails": "r.example.com/a: docker-credential-fails failed for r.example.com: the keychain ?[31mis locked",
-        "leaks": "r.example.com/a: docker-credential-leaks failed for r.example.com: it ends with 1",
-        "whispers": "r.example.com/a: docker-credential-whispers failed for r.example.com: it ends with 1",
-        "cut": "r.example.com/a: docker-credential-cut answers for r.example.com in a form that is not the protocol's",
+        "leaks": "r.example.com/a: docker-credential-leaks failed for r.example.com: exit status 1",
+        "whispers": "r.example.com/a: docker-credential-whispers failed for r.example.com: exit status 1",
+        "cut": "r.example.com/a: docker-credential-cut returned an invalid answer for r.example.com",
         "idtoken": "r.example.com/a holds an identity token only",
-        "empty": "r.example.com/a: docker-credential-empty gives an empty secret for r.example.com",
+        "empty": "r.example.com/a: docker-credential-empty returned an empty secret for r.example.com",
         "nowhere": "r.example.com/a: docker-credential-nowhere cannot be run",
         "../../bin/sh": "r.example.com/a: '../../bin/sh' is no suffix",
     }

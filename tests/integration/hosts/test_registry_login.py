@@ -118,7 +118,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     assert any("said by an earlier task" in warning for warning in kept_too["warnings"])
     # the login at the lab's registry is not named any more, but the name of the other can be a typing error
     assert (purged["changed"], purged["purged"]) == (False, [])
-    assert any("stays until the logins" in warning for warning in purged["warnings"])
+    assert any("is not removed until the logins" in warning for warning in purged["warnings"])
     assert (actions(accepted), len(accepted["purged"])) == (["stored", "removed"], 1)
 
 
@@ -180,9 +180,9 @@ def test_what_is_written_and_what_stays(ansible: Ansible, tmp_path: Path) -> Non
     assert [actions(one) for one in (made, kept, again)] == [["stored"] * 2, ["stored"], ["unchanged"]]
     assert list(auths(podman)) == ["a.example.com", "a.example.com/team", "docker.io"]
     assert [row["registry"] for row in for_podman["logins"]] == ["a.example.com", "a.example.com/team", "docker.io"]
-    assert "docker has one login for a whole registry" in refused["msg"]
+    assert "docker uses one login for a whole registry" in refused["msg"]
     assert "set format to containers" in refused["msg"]
-    assert "know no wildcards" in wild["msg"]
+    assert "do not support wildcards" in wild["msg"]
     assert kept["diff"] == {
         "before_header": str(there),
         "after_header": str(there),

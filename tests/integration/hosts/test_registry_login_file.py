@@ -25,26 +25,26 @@ DAMAGED = {
     "cut-before-end": (b'{\n\t"auths": {}\n', "unexpected end at line 3, column 1"),
     "byte-order-mark": (b'\xef\xbb\xbf{"auths": {}}', "begins with a byte order mark"),
     "utf-16": ('{"auths": {}}'.encode("utf-16"), "begins with a byte order mark"),
-    "array": (b"[]", "is an array where an object belongs"),
-    "null": (b"null", "is null where an object belongs"),
+    "array": (b"[]", "is an array, not a JSON object"),
+    "null": (b"null", "is null, not a JSON object"),
     "nul": (b"\0" * 40, "unexpected character at line 1, column 1"),
     "two-documents": (b'{"auths": {}}{"auths": {}}', "more text after the end at line 1, column 14"),
     "conflict": (b'<<<<<<< ours\n{"auths": {}}\n', "unexpected character at line 1, column 1"),
     "yaml": (b"auths: {}\n", "unexpected character at line 1, column 1"),
     "comma": (b'{"auths": {},}', "expected a name in quotes at line 1, column 14"),
     "not-a-number": (b'{"auths": {}, "x": NaN}', "unexpected character at line 1, column 20"),
-    "auths-twice": (b'{"auths": {}, "auths": {}}', "column 24: auths comes a second time"),
-    "entry-twice": (b'{"auths": {"a": {},\n"a": {}}}', "line 2, column 6: auths, 'a' comes a second time"),
-    "auths-no-object": (b'{"auths": ["a"]}', "auths is an array where an object belongs"),
-    "entry-no-object": (b'{"auths": {"a": "dTpwYQ=="}}', "auths, 'a' is a string where an object belongs"),
-    "auth-no-text": (b'{"auths": {"a": {"auth": {}}}}', "auths, 'a', auth is an object where text belongs"),
+    "auths-twice": (b'{"auths": {}, "auths": {}}', "column 24: auths is there a second time"),
+    "entry-twice": (b'{"auths": {"a": {},\n"a": {}}}', "line 2, column 6: auths, 'a' is there a second time"),
+    "auths-no-object": (b'{"auths": ["a"]}', "auths is an array, not an object"),
+    "entry-no-object": (b'{"auths": {"a": "dTpwYQ=="}}', "auths, 'a' is a string, not an object"),
+    "auth-no-text": (b'{"auths": {"a": {"auth": {}}}}', "auths, 'a', auth is an object, not text"),
     "bad-base64": (b'{"auths": {"a.example.com": {"auth": "d%%="}}}', "auths, 'a.example.com' cannot be used"),
     "one-bad": (
         f'{{"auths": {{{GOOD},\n"a": {{"auth": "dTpwYQ"}}}}}}'.encode(),
         "line 2, column 15: auths, 'a', auth is not base64",
     ),
-    "helpers": (b'{"credHelpers": "x"}', "credHelpers is a string where an object belongs"),
-    "store": (b'{"credsStore": []}', "credsStore is an array where text belongs"),
+    "helpers": (b'{"credHelpers": "x"}', "credHelpers is a string, not an object"),
+    "store": (b'{"credsStore": []}', "credsStore is an array, not text"),
 }
 
 
@@ -58,7 +58,7 @@ def test_a_damaged_file_stays_byte_for_byte_as_it_was(ansible: Ansible, tmp_path
         assert row["failed"], name
         assert part in row["msg"], name
         assert row["msg"].startswith(f"{tmp_path}/{name}.json"), name
-        assert row["msg"].endswith("It was left as it is: mend it by hand, or move it away."), name
+        assert row["msg"].endswith("The file was not changed. Fix it by hand, or move it away."), name
         assert "dTp" not in row["msg"]
         assert (tmp_path / f"{name}.json").read_bytes() == content, name
     assert len([path for path in tmp_path.iterdir() if ".json" in path.name and "~" in path.name]) == 0
@@ -89,7 +89,7 @@ def test_what_stands_in_the_way_of_a_file(ansible: Ansible, tmp_path: Path) -> N
     assert "is a folder" in folder["msg"]
     assert "/no/such/file, which does not exist" in dangling["msg"]
     assert "is no folder" in below["msg"]
-    assert "is no plain file" in pipe["msg"]
+    assert "is a device, pipe or socket" in pipe["msg"]
     assert actions(linked) == ["stored"]
     assert (tmp_path / "link").is_symlink()
     assert list(auths(kept / "config.json")) == ["a.example.com"]
@@ -118,7 +118,7 @@ def test_a_full_disk_and_one_that_cannot_be_written(ansible: Ansible, tmp_path: 
     finally:
         subprocess.run(["umount", str(folder)], check=False)
 
-    assert full["msg"] == f"{file} cannot be written: No space left on device. It was left as it is."
+    assert full["msg"] == f"{file} cannot be written: No space left on device. It was not changed."
     assert left == ["config.json"]
     assert "Read-only file system" in locked["msg"]
 

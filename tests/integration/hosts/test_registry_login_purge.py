@@ -171,7 +171,7 @@ def test_helpers(ansible: Ansible, tmp_path: Path) -> None:
     tasks = [checked(purging(other, **here)), purging(other, **here), purging(other, purge_owner="x", store="one", **here)]
     would, done, last = each(ansible, tasks, environment=environment)
     assert (would["purged"], done["purged"], last["purged"]) == (["a.example.com"], ["a.example.com"], ["c.example.com"])
-    assert "b.example.com stays, because it cannot be removed: docker-credential-away cannot be run" in done["warnings"][0]
+    assert "b.example.com: the login cannot be removed: docker-credential-away cannot be run" in done["warnings"][0]
     (folder / "away").rename(folder / "docker-credential-away")
     (back,) = each(ansible, [purging(other, **here)], environment=environment)
 

@@ -79,7 +79,7 @@ def test_root_works_as_the_user(ansible: Ansible, user: pwd.struct_passwd, helpe
     assert owner(config.parent) == (*ids, 0o700)
     assert owner(home / "other" / "config.json") == (*ids, 0o640)
     assert owner(home / ".config" / "containers" / "auth.json") == (*ids, 0o600)
-    assert "is no account of this host" in unknown["msg"]
+    assert "is not an account of this host" in unknown["msg"]
     assert json.loads(config.read_text()) == {
         "auths": {"a.example.com": entry("bot", "Zauberwort")},
         "credHelpers": {"kept.example.com": "kept"},
@@ -239,8 +239,8 @@ def test_helpers_that_an_account_chooses_run_with_its_rights_alone(
     # what the options name, root asks as root
     assert auths(tmp_path / "out.json") == {"a.example.com": entry("root", "Zauberwort of root")}
     for one in refused:
-        assert "so that it does not choose which credential helper root runs" in one["msg"]
-    assert "does not choose which credential helper root runs" in rows["logins"][0]["problem"]
+        assert "so root does not run the credential helper that it names" in one["msg"]
+    assert "root does not run the credential helper that it names" in rows["logins"][0]["problem"]
     assert "Zauberwort" not in json.dumps([refused, rows])
     assert actions(for_file) == ["stored"]
     assert not (ansible.folder / "kept" / ".uid").exists()

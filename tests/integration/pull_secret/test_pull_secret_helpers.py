@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from stored_secrets import auth, each, entry, put, raw, read, results, row, rows, task
 
@@ -59,15 +59,15 @@ case "$(cat)" in
 esac
 """
 TOLD = {
-    "not-found": "has no credential for not-found.example.com. Log in to it on this machine, as this user.",
+    "not-found": "has no credential for not-found.example.com. Log in on this machine, as this user.",
     "locked": "failed for locked.example.com: the store is locked",
     "aside": "failed for aside.example.com: said on the other stream",
-    "silent": "failed for silent.example.com: it ends with 3",
-    "killed": "failed for killed.example.com: it ends with -9",
-    **dict.fromkeys(("text", "list", "number", "deep", "bytes"), "no JSON with Username and Secret"),
-    "empty": "gives an empty secret for empty.example.com. Log in to it again",
-    "lacking": "gives an empty secret for lacking.example.com. Log in to it again",
-    "hang": "gave no answer for hang.example.com within",
+    "silent": "failed for silent.example.com: exit status 3",
+    "killed": "failed for killed.example.com: exit status -9",
+    **dict.fromkeys(("text", "list", "number", "deep", "bytes"), "not JSON with Username and Secret"),
+    "empty": "returned an empty secret for empty.example.com. Log in again",
+    "lacking": "returned an empty secret for lacking.example.com. Log in again",
+    "hang": "did not answer for hang.example.com within",
 }
 
 
@@ -95,7 +95,7 @@ def test_each_error_of_the_protocol_is_told_apart(helpers: Path, monkeypatch: py
     begun = time.monotonic()
 
     for name, words in TOLD.items():
-        with pytest.raises(InputError) as raised:
+        with pytest.raises(HostError) as raised:
             (hasty if name == "hang" else ask).get("odd", f"{name}.example.com")
         assert words in str(raised.value)
         assert str(raised.value).startswith("docker-credential-odd ")
@@ -105,9 +105,9 @@ def test_each_error_of_the_protocol_is_told_apart(helpers: Path, monkeypatch: py
         "missing": "cannot be run",
         "file": "cannot be run",
         "lost": "cannot be run",
-        **dict.fromkeys(("../odd", "odd/..", "", "-odd", "o dd", "odd\n", "odd;id", "$(id)", ".odd"), "is no suffix"),
+        **dict.fromkeys(("../odd", "odd/..", "", "-odd", "o dd", "odd\n", "odd;id", "$(id)", ".odd"), "is not the suffix"),
     }.items():
-        with pytest.raises(InputError, match=reason):
+        with pytest.raises(HostError, match=reason):
             ask.get(suffix, "good.example.com")
     assert ask.get("odd", "good.example.com") == ("bot", "Zauberwort")
 
@@ -162,8 +162,8 @@ def test_a_config_as_docker_desktop_writes_it(c2: Access, ansible: Ansible, pref
     assert [row(one)[0] for one in (made, other, kept, renewed)] == ["created", "updated", "unchanged", "updated"]
     assert [row(one)[0] for one in (mixed, converted)] == ["updated"] * 2
     assert all("identity" in identity["msg"] and word in identity["msg"] for word in ("kubelet ignores", "registries"))
-    assert "is no suffix" in up["msg"]
-    assert "is no suffix" in shell["msg"]
+    assert "is not the suffix" in up["msg"]
+    assert "is not the suffix" in shell["msg"]
     assert "docker-credential-missing cannot be run" in missing["msg"]
     assert "Log in to it on this machine" in not_found["msg"]
     document = c2.document(prefix)["auths"]

@@ -64,7 +64,7 @@ def test_a_secret_of_the_cluster_is_the_source_and_never_a_target(c2: Access, an
     assert row(pruned)[0] == "created"
     assert rows(by_legacy) == {name: ("created", "") for name in (*targets, source)}
     assert "has type Opaque and no pull credentials" in opaque["msg"]
-    assert "holds no credential" in empty["msg"]
+    assert "contains no credential" in empty["msg"]
     assert "colon" in no_colon["msg"]
     assert f"from_secret {source}/missing does not exist on https://" in missing["msg"]
     assert "entry 'auths'" in odd["msg"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import option_files as read_text_room
 from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
 from ansible_collections.pullpass.registry.plugins.module_utils._module.credential_options import credentials_option
@@ -121,9 +121,9 @@ def test_a_file_that_cannot_be_read_is_named_with_its_option(tmp_path: Path, mon
     for path, phrase in (
         (tmp_path / "none", "does not exist on the machine where this task runs. Check the path"),
         (tmp_path, "cannot be read: Is a directory"),
-        (binary, "is not UTF-8 text (byte 2). Is it the right file?"),
-        (large, "is larger than 1 MiB. Is it the right file?"),
+        (binary, "is not UTF-8 text (byte 2). Check the path."),
+        (large, "is larger than 1 MiB. Check the path."),
     ):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(HostError) as caught:
             read_text("config_file", str(path))
         assert str(caught.value).startswith(f"config_file {path} {phrase}")

@@ -93,8 +93,8 @@ def test_an_entry_that_is_not_picked_may_be_unusable() -> None:
         pytest.param("[" * 200_000, ("docker config",), id="nested without end"),
         pytest.param("$ANSIBLE_VAULT;1.1;AES256\n6162", ("ansible-vault", "on the controller"), id="vault"),
         pytest.param('{"auths": []}', ("'auths' is not an object", "Expected"), id="auths is a list"),
-        pytest.param("{}", ("holds no credential", "no use"), id="no auths"),
-        pytest.param('{"auths": {}}', ("holds no credential",), id="no entry"),
+        pytest.param("{}", ("contains no credential", "Add an entry"), id="no auths"),
+        pytest.param('{"auths": {}}', ("contains no credential",), id="no entry"),
         pytest.param(
             '{"credHelpers": {"x.io": "gcloud"}}', ("entry 'x.io'", "docker-credential-gcloud", "kubelet"), id="only helpers"
         ),

@@ -7,13 +7,21 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_edit import remove_member, set_member
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_edit import (
+    COMPACT,
+    Layout,
+    Within,
+    edited,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_text import Node, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 TABS = '{\n\t"auths": {\n\t\t"b": {\n\t\t\t"auth": "x"\n\t\t}\n\t},\n\t"other": 1\n}'
 
 SET = [
+    pytest.param("", ("auths", "a"), {}, '{\n\t"auths": {\n\t\t"a": {}\n\t}\n}', id="blank"),
+    pytest.param("null", ("k",), "v", '{\n\t"k": "v"\n}', id="null alone"),
     pytest.param(
         "{}", ("auths", "a"), {"auth": "y"}, '{\n\t"auths": {\n\t\t"a": {\n\t\t\t"auth": "y"\n\t\t}\n\t}\n}', id="empty"
     ),
@@ -59,6 +67,19 @@ REMOVED = [
     pytest.param('{"x": 1}', "b", '{"x": 1}', id="no auths"),
 ]
 
+COMPACTLY = [
+    pytest.param(TABS, {"auths": Within({"c": {"d": "e"}})}, TABS.replace("}\n\t}", '},"c":{"d":"e"}\n\t}'), id="new entry"),
+    pytest.param(
+        '{"auths": {"b": 1, "d": 2, "b": 3}}',
+        {"auths": Within({"e": {}, "b": {"f": "g"}, "c": {}, "d": None})},
+        '{"auths": {"b": {"f":"g"},"c":{},"e":{}}}',
+        id="several at once, one of them repeated",
+    ),
+    pytest.param("null", {"auths": Within({"a": {}})}, '{"auths":{"a":{}}}', id="null alone"),
+    pytest.param('{"auths": null}', {"auths": Within({"a": None})}, '{"auths": null}', id="nothing to remove"),
+    pytest.param('{"x": "\udcff", "A": 1}', {"a": None}, '{"x": "\udcff"}', id="a byte that is not UTF-8"),
+]
+
 names = st.text(max_size=3)
 trees: st.SearchStrategy[Any] = st.dictionaries(
     names,
@@ -70,15 +91,30 @@ trees: st.SearchStrategy[Any] = st.dictionaries(
 )
 
 
-@pytest.mark.parametrize(("text", "path", "value", "edited"), SET)
-def test_set(text: str, path: tuple[str, ...], value: Any, edited: str) -> None:
-    assert set_member(text, path, value) == edited
-    assert set_member(edited, path, value) == edited
+def edit(text: str, edits: dict[str, Any], layout: Layout | None = None) -> str:
+    return edited(text, parse(text) if text else Node("null", 0, 0), edits, layout)
 
 
-@pytest.mark.parametrize(("text", "key", "edited"), REMOVED)
-def test_removed(text: str, key: str, edited: str) -> None:
-    assert remove_member(text, ("auths", key)) == edited
+def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
+    for name in path[:0:-1]:
+        value = Within({name: value})
+    return edit(text, {path[0]: value})
+
+
+@pytest.mark.parametrize(("text", "path", "value", "expected"), SET)
+def test_set(text: str, path: tuple[str, ...], value: Any, expected: str) -> None:
+    assert set_member(text, path, value) == expected
+    assert set_member(expected, path, value) == expected
+
+
+@pytest.mark.parametrize(("text", "key", "expected"), REMOVED)
+def test_removed(text: str, key: str, expected: str) -> None:
+    assert set_member(text, ("auths", key), None) == expected
+
+
+@pytest.mark.parametrize(("text", "edits", "expected"), COMPACTLY)
+def test_in_a_layout_of_the_caller(text: str, edits: dict[str, Any], expected: str) -> None:
+    assert edit(text, edits, COMPACT) == expected
 
 
 @given(trees, st.dictionaries(names, trees, max_size=3), names, st.sampled_from([None, 0, 2, "\t"]))
@@ -89,10 +125,10 @@ def test_every_edit_changes_what_it_should_and_nothing_else(
     document["auths"] = auths
     text = json.dumps(document, indent=indent, ensure_ascii=False)
 
-    edited = set_member(text, ("auths", key), {"auth": "new"})
+    after = set_member(text, ("auths", key), {"auth": "new"})
 
-    assert json.loads(edited) == {**document, "auths": {**auths, key: {"auth": "new"}}}
+    assert json.loads(after) == {**document, "auths": {**auths, key: {"auth": "new"}}}
     without = {name: value for name, value in auths.items() if name != key}
-    assert json.loads(remove_member(edited, ("auths", key))) == {**document, "auths": without}
+    assert json.loads(set_member(after, ("auths", key), None)) == {**document, "auths": without}
     if key not in auths:
-        assert remove_member(edited, ("auths", key)).replace("\n\t", "\n").split() == text.replace("\n\t", "\n").split()
+        assert set_member(after, ("auths", key), None).replace("\n\t", "\n").split() == text.replace("\n\t", "\n").split()

@@ -13,7 +13,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import merge_document
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
 
 AUTH = base64.b64encode(b"bot:geheim").decode()
@@ -25,13 +25,13 @@ YAML = f"apiVersion: v1\ndata:\n  .dockerconfigjson: {ENCODED}\nkind: Secret\nme
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (json.dumps({"reg.io": {"auth": AUTH}}), "is a legacy .dockercfg: its entries stand outside of 'auths'."),
+        (json.dumps({"reg.io": {"auth": AUTH}}), "is a legacy .dockercfg: its entries are not in 'auths'."),
         (json.dumps({"reg.io": {"username": "u", "password": "geheim"}}), "is a legacy .dockercfg"),
         (
             json.dumps({"apiVersion": "v1", "kind": "Secret", "data": {".dockerconfigjson": ENCODED}}),
             "is the manifest of a Secret",
         ),
-        (YAML, "is the manifest of a Secret, not a docker config.json. Give what is in its data under .dockerconfigjson"),
+        (YAML, "is the manifest of a Secret, not a docker config.json. Give the value of .dockerconfigjson"),
         ("apiVersion: v1\nkind: Config\nusers: []\n", "is a Kubernetes manifest of kind Config"),
         (ENCODED, "is base64 of JSON, as a Secret holds it. Decode it first"),
         ("\n".join(ENCODED[at : at + 76] for at in range(0, len(ENCODED), 76)) + "\n", "is base64 of JSON"),
@@ -42,7 +42,7 @@ YAML = f"apiVersion: v1\ndata:\n  .dockerconfigjson: {ENCODED}\nkind: Secret\nme
         ("../geheim", "is a path, not a docker config.json."),
         ("/home/bot/config.json and more", "is not JSON ("),
         ("geheim", "is not JSON ("),
-        ("{}", "holds no credential"),
+        ("{}", "contains no credential"),
     ],
 )
 def test_it_is_named(text: str, told: str) -> None:
@@ -66,7 +66,7 @@ def test_it_is_named(text: str, told: str) -> None:
 def test_the_encoding_of_a_file_is_named(content: bytes, encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(content)
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(HostError) as raised:
         read_text("config_file", str(file))
     assert str(raised.value) == f"config_file {file} is {encoding} text. Save it as UTF-8 without a byte order mark."
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import (
     NoAnswer,
@@ -68,7 +68,9 @@ def test_errors_come_back_and_strange_ones_without_their_words() -> None:
 
     with pytest.raises(InputError, match="^told$"):
         as_account(account_named("nobody"), lambda: fail(InputError("told")))
-    with pytest.raises(InputError, match=r"^the work as user nobody failed \(KeyError\)\.$"):
+    with pytest.raises(HostError, match="^told$"):
+        as_account(account_named("nobody"), lambda: fail(HostError("told")))
+    with pytest.raises(HostError, match=r"^the work as user nobody failed \(KeyError\)\.$"):
         as_account(account_named("nobody"), lambda: fail(KeyError("Zauberwort")))
 
     def die() -> dict[str, Any]:
@@ -76,7 +78,7 @@ def test_errors_come_back_and_strange_ones_without_their_words() -> None:
         return {}
 
     for work in (die, lambda: fail(SystemExit(0))):
-        with pytest.raises(PullpassError, match="ended before it was done"):
+        with pytest.raises(HostError, match="ended before it was done"):
             as_account(account_named("nobody"), work)
 
 
@@ -101,7 +103,7 @@ def test_an_account_that_stops_its_process_does_not_hold_up_root() -> None:
 
     for work in (stopped, stopped_with_a_child):
         began = time.monotonic()
-        with pytest.raises(PullpassError, match="user nobody did not finish within 1 s and was killed"):
+        with pytest.raises(HostError, match="user nobody did not finish within 1 s and was killed"):
             as_account(account_named("nobody"), work, seconds=1.0)
         assert time.monotonic() - began < 5
     below = Path("/proc", os.read(reading, 20).decode(), "stat")
@@ -126,5 +128,5 @@ def test_own_work_is_done_here() -> None:
 def test_only_root_works_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
     other = next(one for one in pwd.getpwall() if one.pw_uid != 4711)
     monkeypatch.setattr(account.os, "geteuid", lambda: 4711)
-    with pytest.raises(InputError, match=r"only root can work as user .* Set become: true\."):
+    with pytest.raises(HostError, match=r"only root can work as user .* Set become: true\."):
         as_account(account_named(other.pw_name), dict)

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.go_url import docker_host
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import HUB
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_document import LoginDocument
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_format import FORMATS
 
@@ -64,21 +64,21 @@ CASES = [
 # a file -> where the fault is, and what
 REFUSED = [
     pytest.param('{"auths": {', "line 1, column 12", id="cut"),
-    pytest.param('\ufeff{"auths": {}}', "byte order mark", id="byte order mark"),
-    pytest.param("[]", "is an array where an object belongs", id="array"),
-    pytest.param("null", "is null where an object belongs", id="null"),
+    pytest.param('\ufeff{"auths": {}}', "begins with a byte order mark", id="byte order mark"),
+    pytest.param("[]", "is an array, not a JSON object", id="array"),
+    pytest.param("null", "is null, not a JSON object", id="null"),
     pytest.param('{"auths": {}}\0', "more text after the end at line 1, column 14", id="NUL behind"),
     pytest.param("\0" * 20, "unexpected character at line 1, column 1", id="NULs, as after a crash"),
-    pytest.param('{"auths": {}, "auths": {}}', "line 1, column 24: auths comes a second time", id="auths twice"),
-    pytest.param('{"auths": {}, "Auths": {}}', "auths comes a second time", id="auths twice in other letters"),
-    pytest.param('{"auths": {"a": {}, "a": {}}}', "line 1, column 26: auths, 'a' comes a second time", id="an entry twice"),
-    pytest.param('{"auths": {"a": {"auth": "", "AUTH": ""}}}', "auths, 'a', auth comes a second time", id="auth twice"),
-    pytest.param('{"auths": []}', "auths is an array where an object belongs", id="auths an array"),
-    pytest.param('{"auths": "x"}', "auths is a string where an object belongs", id="auths a text"),
-    pytest.param('{"auths": {"a": "dTpw"}}', "auths, 'a' is a string where an object belongs", id="entry a text"),
-    pytest.param('{"auths": {"a": {"auth": 5}}}', "auths, 'a', auth is a number where text belongs", id="auth a number"),
+    pytest.param('{"auths": {}, "auths": {}}', "line 1, column 24: auths is there a second time", id="auths twice"),
+    pytest.param('{"auths": {}, "Auths": {}}', "auths is there a second time", id="auths twice in other letters"),
+    pytest.param('{"auths": {"a": {}, "a": {}}}', "line 1, column 26: auths, 'a' is there a second time", id="an entry twice"),
+    pytest.param('{"auths": {"a": {"auth": "", "AUTH": ""}}}', "auths, 'a', auth is there a second time", id="auth twice"),
+    pytest.param('{"auths": []}', "auths is an array, not an object", id="auths an array"),
+    pytest.param('{"auths": "x"}', "auths is a string, not an object", id="auths a text"),
+    pytest.param('{"auths": {"a": "dTpw"}}', "auths, 'a' is a string, not an object", id="entry a text"),
+    pytest.param('{"auths": {"a": {"auth": 5}}}', "auths, 'a', auth is a number, not text", id="auth a number"),
     pytest.param('{"auths": {"a": {"auth": "%%%%"}}}', "auths, 'a' cannot be used: 'auth' is not base64", id="no base64"),
-    pytest.param('{"auths": {"a": {"auth": "dTpwYQ"}}}', "lacks the '='", id="no padding"),
+    pytest.param('{"auths": {"a": {"auth": "dTpwYQ"}}}', "the '=' at its end is missing", id="no padding"),
     pytest.param('{"auths": {"a": {"auth": "bm9jb2xvbg=="}}}', "no colon", id="no colon"),
     pytest.param(
         '{"auths": {\n "good": {"auth": "dTpwYQ=="},\n "a": {"auth": "dTp-_w=="}}}',
@@ -86,9 +86,9 @@ REFUSED = [
         id="a bad one beside a good one",
     ),
     pytest.param('{"credHelpers": []}', "credHelpers is an array", id="credHelpers an array"),
-    pytest.param('{"credHelpers": {"a": 1}}', "credHelpers, 'a' is a number where text belongs", id="a helper that is a number"),
-    pytest.param('{"credsStore": {}}', "credsStore is an object where text belongs", id="credsStore an object"),
-    pytest.param('{"HttpHeaders": {"a": 1}}', "HttpHeaders, 'a' is a number where text belongs", id="HttpHeaders"),
+    pytest.param('{"credHelpers": {"a": 1}}', "credHelpers, 'a' is a number, not text", id="a helper that is a number"),
+    pytest.param('{"credsStore": {}}', "credsStore is an object, not text", id="credsStore an object"),
+    pytest.param('{"HttpHeaders": {"a": 1}}', "HttpHeaders, 'a' is a number, not text", id="HttpHeaders"),
     pytest.param("{'auths': {}}", "unexpected character at line 1, column 2", id="single quotes"),
     pytest.param('{"auths": {},}', "expected a name in quotes at line 1, column 14", id="comma at the end"),
     pytest.param("auths: {}", "unexpected character at line 1, column 1", id="YAML"),
@@ -197,17 +197,17 @@ def test_an_empty_file_is_as_good_as_none(text: str) -> None:
 @pytest.mark.parametrize(("text", "told"), REFUSED)
 @pytest.mark.parametrize("kind", sorted(FORMATS))
 def test_refused(text: str, told: str, kind: str) -> None:
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(HostError) as raised:
         document(text, kind)
     message = str(raised.value)
     assert message.startswith("/x/config.json")
     assert told in message
-    assert message.endswith("It was left as it is: mend it by hand, or move it away.")
+    assert message.endswith("The file was not changed. Fix it by hand, or move it away.")
     assert "dTp" not in message
 
 
 def test_an_empty_user_name_is_dockers_trouble_alone() -> None:
-    with pytest.raises(InputError, match="docker refuses the whole file"):
+    with pytest.raises(HostError, match="docker rejects the whole file"):
         document({HOST: {"auth": "OnRvaw=="}})
     assert document({HOST: {"auth": "OnRvaw=="}}, "containers").entries[HOST].password == "tok"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import login_file
 from ansible_collections.pullpass.registry.plugins.module_utils._host.atomic_file import Attributes, Replacement
 from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
@@ -87,15 +87,15 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path: Path) -> None:
     for name, told in {
         "folder": "is a folder",
         "folder/..": "is a folder",
-        "pipe": "is no plain file",
+        "pipe": "not a regular file",
         "dangling": "leads through a link to nothing, which does not exist",
         "dangling-folder/config.json": "leads through a link to nowhere, which does not exist",
-        "circle": "links in a circle",
-        "file/config.json": "cannot be reached|is no folder",
+        "circle": "a circle of links",
+        "file/config.json": "cannot be reached|is not a folder",
         "absent/../config.json": "goes up from a folder that does not exist",
     }.items():
         for act in (LoginFile(f"{tmp_path}/{name}", None).read, lambda name=name: write(tmp_path / name)):
-            with pytest.raises(InputError, match=told):
+            with pytest.raises(HostError, match=told):
                 act()
     assert sorted(os.listdir(tmp_path)) == ["circle", "dangling", "dangling-folder", "file", "folder", "pipe"]
 
@@ -122,7 +122,7 @@ def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     with path.open("wb") as file:
         file.truncate(17 * 1024 * 1024)
-    with pytest.raises(InputError, match="larger than 16 MiB"):
+    with pytest.raises(HostError, match="larger than 16 MiB"):
         LoginFile(str(path), None).read()
 
 
@@ -188,7 +188,7 @@ def test_a_new_file_takes_the_place_of_none_that_another_program_has_made(tmp_pa
         path.write_text(text or "other")
         return f"{text} and ours"
 
-    with pytest.raises(InputError, match="was changed by another program each of the 5 times"):
+    with pytest.raises(HostError, match="was changed by another program in each of 5 attempts"):
         LoginFile(str(path), None).change(lambda text: edit("") + text, PLAIN, False)
     assert path.read_text() == "other"
     assert os.listdir(tmp_path) == ["config.json"]
@@ -255,14 +255,14 @@ def test_a_folder_that_an_access_list_opens_to_others_is_refused_for_root(tmp_pa
         for one in (path, str(folder / "below" / "config.json")):
             (folder / "below").mkdir(exist_ok=True)
             if refused:
-                with pytest.raises(InputError, match="can be written by other accounts"):
+                with pytest.raises(HostError, match="can be written by other accounts"):
                     find_place(one, root)
             else:
                 assert not find_place(one, root).exists, entry
     access_list(folder, "-b")
     os.chown(folder, 0, 54321)
     folder.chmod(0o775)
-    with pytest.raises(InputError, match="can be written by other accounts"):
+    with pytest.raises(HostError, match="can be written by other accounts"):
         find_place(path, root)
     # the owning group may not write, only somebody that is root
     access_list(folder, "-m", "g::r-x,u:0:rwx")
@@ -319,12 +319,12 @@ def test_a_guard_refuses_what_belongs_to_others_or_is_open_to_them(tmp_path: Pat
     stranger = Guard(uid + 1, "stranger", alone=True)
     path = tmp_path / "config.json"
     path.write_text("x")
-    with pytest.raises(InputError, match="and is refused for stranger"):
+    with pytest.raises(HostError, match="It is rejected for stranger"):
         find_place(str(path), stranger)
     own = Guard(uid, "me", alone=uid != 0)
     assert find_place(str(path), own).exists
     tmp_path.chmod(0o777)
-    with pytest.raises(InputError, match=r"which can be written by other accounts \(mode 0777"):
+    with pytest.raises(HostError, match=r"which can be written by other accounts \(mode 0777"):
         find_place(str(path), own)
     tmp_path.chmod(0o1777)
     assert find_place(str(path), own).exists
@@ -339,12 +339,12 @@ def test_in_a_folder_where_all_can_write_root_takes_no_file_of_others(tmp_path: 
     os.chown(path, 54321, 54321)
     assert find_place(str(path), root).exists
     tmp_path.chmod(0o1777)
-    with pytest.raises(InputError, match="belongs to user id 54321, and is refused for root"):
+    with pytest.raises(HostError, match="belongs to user id 54321. It is rejected for root"):
         find_place(str(path), root)
     os.chown(path, 0, 0)
     assert find_place(str(path), root).exists
     os.link(path, tmp_path / "other")
-    with pytest.raises(InputError, match="has a second name"):
+    with pytest.raises(HostError, match="has a second name"):
         find_place(str(path), root)
     tmp_path.chmod(0o755)
     assert find_place(str(path), root).exists
@@ -353,7 +353,7 @@ def test_in_a_folder_where_all_can_write_root_takes_no_file_of_others(tmp_path: 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give things away")
 def test_a_folder_of_roots_is_refused_for_an_account_before_the_first_file(tmp_path: Path) -> None:
     mine = Guard(54321, "me", alone=True)
-    with pytest.raises(InputError, match="belongs to root, and is refused for me"):
+    with pytest.raises(HostError, match="belongs to root. It is rejected for me"):
         find_place(f"{tmp_path}/config.json", mine)
     assert find_place(f"{tmp_path}/new/config.json", mine).missing == ("new",)
 
@@ -405,12 +405,12 @@ def test_a_guard_looks_at_links_folders_and_the_file(tmp_path: Path) -> None:
     assert find_place(str(path), mine).folder == str(home / "real")
     for one in (home, home / "real", home / "real" / "config.json", home / "link"):
         os.chown(one, third, third, follow_symlinks=False)
-        with pytest.raises(InputError, match="belongs to user id 54322, and is refused for me"):
+        with pytest.raises(HostError, match="belongs to user id 54322. It is rejected for me"):
             find_place(str(path), mine)
         os.chown(one, uid, uid, follow_symlinks=False)
     for one in (home / "real", home / "real" / "config.json"):
         os.chown(one, 0, 0)
-        with pytest.raises(InputError, match="belongs to root, and is refused for me"):
+        with pytest.raises(HostError, match="belongs to root. It is rejected for me"):
             find_place(str(path), mine)
         os.chown(one, uid, uid)
 

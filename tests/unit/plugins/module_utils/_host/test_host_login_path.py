@@ -40,14 +40,14 @@ def test_path(kind: str, given: str | None, persistent: bool, environment: dict[
 
 @pytest.mark.parametrize("given", ["config.json", "./c", "~other/c", "/etc/", "/a\0b", ""])
 def test_path_that_is_none(given: str) -> None:
-    with pytest.raises(InputError, match="is no absolute path of a file"):
+    with pytest.raises(InputError, match="is not the absolute path of a file"):
         login_path("docker", given, False, DEPLOY, {})
 
 
 def test_the_folder_in_memory_is_roots_to_make_alone() -> None:
     root = Account("root", 0, 0, "/root")
     assert login_path("containers", None, False, root, {}) == "/run/containers/0/auth.json"
-    with pytest.raises(InputError, match=r"account deploy has no folder for logins in memory .* Set persistent"):
+    with pytest.raises(InputError, match=r"account deploy has no folder for logins in memory: .* Set persistent"):
         login_path("containers", None, False, DEPLOY, {})
 
 
@@ -68,9 +68,9 @@ def test_what_is_lost_when_the_machine_starts_anew() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"persistent": True}, "persistent goes with format containers"),
-        ({"persistent": True, "format": "containers", "path": "/x"}, "without path"),
-        ({"user": "no-such-account"}, "is no account of this host"),
+        ({"persistent": True}, "persistent needs format containers"),
+        ({"persistent": True, "format": "containers", "path": "/x"}, "and no path"),
+        ({"user": "no-such-account"}, "is not an account of this host"),
         ({"user": ""}, "user is empty"),
         ({"path": ""}, "path is empty"),
     ],
@@ -99,7 +99,7 @@ def test_home_is_that_of_the_environment_unless_a_user_is_named(monkeypatch: pyt
 def test_keys(registry: str, docker: str | None, containers: str | None) -> None:
     for kind, expected in (("docker", docker), ("containers", containers)):
         if expected is None:
-            with pytest.raises(InputError, match="know no wildcards" if "*" in registry else "set format to containers"):
+            with pytest.raises(InputError, match="do not support wildcards" if "*" in registry else "set format to containers"):
                 FORMATS[kind].key(registry)
         else:
             assert FORMATS[kind].key(registry) == expected
@@ -124,7 +124,7 @@ def test_which_keys_are_found(key: str, docker_finds: bool, podman_finds: bool) 
 
 @pytest.mark.parametrize("mode", [600, "600x", "u=rw", True, "0400", "7777", -1, "0o18"])
 def test_modes_that_are_refused(mode: Any) -> None:
-    with pytest.raises(InputError, match="is no octal mode"):
+    with pytest.raises(InputError, match="is not an octal mode"):
         attributes_option(None, None, mode)
 
 
@@ -133,7 +133,7 @@ def test_attributes_by_name_and_number() -> None:
     assert attributes_option("4711", "4712", 0o600) == Attributes(4711, 4712, 0o600)
     nobody = [("no-such-account", None, "owner"), (None, "no-such-group", "group"), ("4294967295", None, "owner")]
     for owner, group, told in [*nobody, (None, "9" * 30, "group")]:
-        with pytest.raises(InputError, match=f"^{told} .* is not known on this host"):
+        with pytest.raises(InputError, match=f"^{told} .* does not exist on this host"):
             attributes_option(owner, group, None)
 
 

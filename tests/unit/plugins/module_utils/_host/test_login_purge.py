@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_purge import (
-    Record,
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_change import (
+    RecordedLogin,
     after_removal,
     after_store,
     can_be_recorded,
-    memo_text,
-    read_memo,
+    read_records,
+    text_of_records,
 )
 
-OURS = Record("r.example.com", "bot", "file", False, "default")
+OURS = RecordedLogin("r.example.com", "bot", "file", False, "default")
 THEIRS = replace(OURS, owner="theirs")
 OTHER = replace(OURS, registry="other.example.com")
 UUID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
@@ -56,7 +56,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("before", "ours", "changed", "after"), STORES)
-def test_after_a_login(before: list[Record], ours: bool, changed: bool, after: list[Record]) -> None:
+def test_after_a_login(before: list[RecordedLogin], ours: bool, changed: bool, after: list[RecordedLogin]) -> None:
     assert set(after_store(before, OURS, ours, changed)) == set(after)
 
 
@@ -67,19 +67,19 @@ def test_after_a_logout() -> None:
 
 
 def test_it_is_read_as_it_was_written() -> None:
-    text = memo_text([OURS, THEIRS, OTHER, OURS])
-    assert memo_text(read_memo("/x", text)) == text
-    assert set(read_memo("/x", text)) == {OURS, THEIRS, OTHER}
-    assert read_memo("/x", "") == []
+    text = text_of_records([OURS, THEIRS, OTHER, OURS])
+    assert text_of_records(read_records("/x", text)) == text
+    assert set(read_records("/x", text)) == {OURS, THEIRS, OTHER}
+    assert read_records("/x", "") == []
     assert set(json.loads(text)["logins"][0]) == {"registry", "username", "store", "identity_token", "owner"}
 
 
 @pytest.mark.parametrize("text", DAMAGED, ids=lambda text: text[:20])
 def test_what_is_damaged_is_refused(text: str) -> None:
-    with pytest.raises(InputError) as raised:
-        read_memo("/x/config.json.pullpass-logins", text)
+    with pytest.raises(HostError) as raised:
+        read_records("/x/config.json.pullpass-logins", text)
     assert str(raised.value).startswith("/x/config.json.pullpass-logins, the list of the logins")
-    assert "Delete it" in str(raised.value)
+    assert "Delete the list" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import others_on_the_way, read_option
 
 
@@ -32,7 +32,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_pipe_where_others_write_is_not_opened(shared: str) -> None:
     """It was opened by its path, after the check, so that a link to a file of root could have taken its place."""
     os.mkfifo(shared)
-    with pytest.raises(InputError, match="is no plain file, or leads nowhere. Other accounts write in a folder on the way"):
+    with pytest.raises(HostError, match="is not a regular file, or a link to a missing file. Other accounts"):
         read_option("config_file", shared)
     # a library would wait for its other end
     assert others_on_the_way(shared)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._host.output_file import written_as_owner
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
+from ansible_collections.pullpass.registry.plugins.module_utils._host.atomic_file import written_as_owner
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 
@@ -33,7 +33,7 @@ def top() -> Iterator[Path]:
 
 def test_a_link_of_another_account_leads_nowhere_that_it_cannot_write(top: Path) -> None:
     (top / "theirs" / "out").symlink_to(top / "of-root")
-    with pytest.raises(InputError, match="cannot be written: Permission denied. It is written as user nobody, who owns a folder"):
+    with pytest.raises(HostError, match="cannot be written: Permission denied. It is written as user nobody, who owns a folder"):
         written_as_owner("output_file", str(top / "theirs" / "out" / "audit.json"), "{}")
     assert list((top / "of-root").iterdir()) == []
 

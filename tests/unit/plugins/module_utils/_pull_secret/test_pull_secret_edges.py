@@ -19,7 +19,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     PULL_SECRET_KEY,
     PULL_SECRET_TYPE,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
+from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
     StoredSecret,
@@ -184,14 +184,14 @@ class Module:
 @pytest.mark.parametrize(
     ("output", "told"),
     [
-        ('{"Username":"u","Secret":"TOPSECRET"}', "it ends with 1"),
-        ("line\nTOPSECRET", "it ends with 1"),
+        ('{"Username":"u","Secret":"TOPSECRET"}', "exit status 1"),
+        ("line\nTOPSECRET", "exit status 1"),
         ("credentials not found in native keychain\n", "has no credential for a.io"),
         ("the keychain is locked", "the keychain is locked"),
     ],
 )
 def test_a_failing_helper_cannot_spill_a_secret(output: str, told: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(HostError) as caught:
         CredentialHelpers(Module(output)).get("x", "a.io")
     assert told in str(caught.value)
     assert "TOPSECRET" not in str(caught.value)
