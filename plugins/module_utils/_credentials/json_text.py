@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""JSON as Go's encoding/json takes it, with the place of each value in the text.
+"""Reads JSON as Go's encoding/json does, with the place of each value in the text.
 
-The kubelet and docker read documents with encoding/json, which differs from Python's json: no NaN, no byte order mark, members
-twice are both seen, invalid UTF-8 and lone surrogates become U+FFFD, and 10,000 levels of nesting are allowed.
+The kubelet and docker read documents with encoding/json. It differs from Python's json: it rejects NaN and a byte order mark,
+sees all repeated members, replaces invalid UTF-8 and lone surrogates by U+FFFD, and allows 10,000 levels of nesting.
 
-A document may be a stranger's and 1 MiB of the shortest members: most of them are taken by one match of a pattern each.
+A tenant can write a document of 1 MiB with very short members: each of most members costs one match of a pattern.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    _Step = Callable[[str, str, int], t.Any]
+    # takes kind, text and start of a token, and returns the state after it
+    _State = Callable[[str, str, int], t.Any]
 
 _DEEPEST = 10_000
 _REPLACEMENT = "\ufffd"
@@ -28,17 +29,17 @@ _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _LITERAL = r"true|false|null"
 _SPACE = re.compile(_BLANK)
 _TOKEN = re.compile(rf"{_BLANK}(?:(?P<mark>[{{}}\[\],:])|(?P<string>{_STRING})|(?P<number>{_NUMBER})|(?P<literal>{_LITERAL}))")
-# a member whose value is no container, or an empty one, and what comes after it
+# a member with a scalar or an empty container as value, and the mark after it
 _VALUE = rf"(?:{_STRING}|{_NUMBER}|{_LITERAL}|{{{_BLANK}}}|\[{_BLANK}\])"
 _MEMBER = re.compile(rf"{_BLANK}({_STRING}){_BLANK}:{_BLANK}({_VALUE}){_BLANK}([,}}])")
-# items of an array, of which nothing is kept, each with its comma
+# items of an array, each with its comma; they are not kept
 _ITEMS = re.compile(rf"(?:{_BLANK}{_VALUE}{_BLANK},){{1,500}}")
 _KINDS = {'"': "string", "{": "object", "[": "array", "t": "true", "f": "false", "n": "null"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonError(ValueError):
-    """The text is no JSON. The message holds a place and nothing of the text."""
+    """The text is not JSON. The message contains the place and nothing of the text."""
 
     def __init__(self, reason: str, text: str, position: int) -> None:
         line = text.count("\n", 0, position) + 1
@@ -47,10 +48,10 @@ class JsonError(ValueError):
 
 
 class Node(t.NamedTuple):
-    """A value. ``kind`` is object, array, string, number, true, false or null; the text is ``text[start:end]``.
+    """A value. ``kind`` is object, array, string, number, true, false or null; its text is ``text[start:end]``.
 
-    ``members`` are those of an object, in order, repeats included; what an array holds is not kept. The member that the
-    value belongs to begins, with its name, at ``name_start``.
+    ``members`` are those of an object, in order, with repeated ones; items of an array are not kept. If the value belongs to a
+    member, the name of the member begins at ``name_start``.
     """
 
     kind: str
@@ -62,18 +63,18 @@ class Node(t.NamedTuple):
 
 
 def go_text(document: bytes) -> str:
-    """The text of a document; each byte that is no UTF-8 becomes one U+FFFD, as it would in a string that Go reads."""
+    """The text of a document. Each byte that is not UTF-8 becomes one U+FFFD, as in a string that Go reads."""
     return _SURROGATE.sub(_REPLACEMENT, document.decode("utf-8", "surrogateescape"))
 
 
 def parse(text: str) -> Node:
-    """The value of a text. Raises JsonError."""
+    """Raises JsonError."""
     return _Parser(text).parse()
 
 
 @dataclass
 class _Open:
-    """An object or array whose end has not come yet."""
+    """An object or array before its end."""
 
     kind: str
     start: int
@@ -83,7 +84,7 @@ class _Open:
 
 
 class _Parser:
-    """A loop and a stack of its own, since Python's would end at a thousand levels."""
+    """A state machine with its own stack, because Python's stack ends at about a thousand levels."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -93,9 +94,9 @@ class _Parser:
         self._replaces = _SURROGATE.search(text) is not None
 
     def parse(self) -> Node:
-        step: _Step = self._value
+        state: _State = self._value
         while self._result is None:
-            step = step(*self._next())
+            state = state(*self._next())
         end = self._skip_space()
         if end < len(self._text):
             raise JsonError("more text after the end", self._text, end)
@@ -116,7 +117,7 @@ class _Parser:
         self._position = match.end()
         return kind, match[kind], match.start(kind)
 
-    def _value(self, kind: str, token: str, start: int) -> _Step:
+    def _value(self, kind: str, token: str, start: int) -> _State:
         if kind != "mark":
             return self._done(self._scalar(kind, token, start))
         if token not in "{[" or len(self._stack) == _DEEPEST:
@@ -124,9 +125,9 @@ class _Parser:
         self._stack.append(_Open("object" if token == "{" else "array", start, []))
         return self._take_members(self._first_name) if token == "{" else self._take_items(self._first_item)
 
-    def _take_members(self, otherwise: _Step) -> _Step:
-        """All members from here on that one match of a pattern takes. The step after them, ``otherwise`` if there are none."""
-        text, members, step, position = self._text, self._stack[-1].members, otherwise, self._position
+    def _take_members(self, otherwise: _State) -> _State:
+        """Read all members from here that match the pattern. The state after them, ``otherwise`` if there are none."""
+        text, members, state, position = self._text, self._stack[-1].members, otherwise, self._position
         while len(self._stack) < _DEEPEST:
             match = _MEMBER.match(text, position)
             if match is None:
@@ -140,43 +141,43 @@ class _Parser:
             if end == "}":
                 self._position = position
                 return self._close()
-            step = self._name
+            state = self._name
         self._position = position
-        return step
+        return state
 
-    def _take_items(self, otherwise: _Step) -> _Step:
+    def _take_items(self, otherwise: _State) -> _State:
         """The same for an array."""
-        step = otherwise
+        state = otherwise
         while len(self._stack) < _DEEPEST:
             match = _ITEMS.match(self._text, self._position)
             if match is None:
                 break
-            self._position, step = match.end(), self._value
-        return step
+            self._position, state = match.end(), self._value
+        return state
 
     def _scalar(self, kind: str, token: str, start: int) -> Node:
         if kind == "string":
             return Node("string", start, self._position, self._string(token))
         return Node(token if kind == "literal" else kind, start, self._position)
 
-    def _first_name(self, kind: str, token: str, start: int) -> _Step:
+    def _first_name(self, kind: str, token: str, start: int) -> _State:
         return self._close() if token == "}" else self._name(kind, token, start)
 
-    def _first_item(self, kind: str, token: str, start: int) -> _Step:
+    def _first_item(self, kind: str, token: str, start: int) -> _State:
         return self._close() if token == "]" else self._value(kind, token, start)
 
-    def _name(self, kind: str, token: str, start: int) -> _Step:
+    def _name(self, kind: str, token: str, start: int) -> _State:
         if kind != "string":
             raise JsonError("expected a name in quotes", self._text, start)
         self._stack[-1].name, self._stack[-1].name_start = self._string(token), start
         return self._colon
 
-    def _colon(self, kind: str, token: str, start: int) -> _Step:
+    def _colon(self, kind: str, token: str, start: int) -> _State:
         if token != ":":
             raise JsonError("expected a colon", self._text, start)
         return self._value
 
-    def _comma(self, kind: str, token: str, start: int) -> _Step:
+    def _comma(self, kind: str, token: str, start: int) -> _State:
         is_object = self._stack[-1].kind == "object"
         if token == ",":
             return self._take_members(self._name) if is_object else self._take_items(self._value)
@@ -184,11 +185,11 @@ class _Parser:
             return self._close()
         raise JsonError("expected a comma or the end", self._text, start)
 
-    def _close(self) -> _Step:
+    def _close(self) -> _State:
         ended = self._stack.pop()
         return self._done(Node(ended.kind, ended.start, self._position, "", tuple(ended.members)))
 
-    def _done(self, node: Node) -> _Step:
+    def _done(self, node: Node) -> _State:
         if not self._stack:
             self._result = node
         elif self._stack[-1].kind == "object":

@@ -12,8 +12,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
     changes,
     kubectl_document,
+    merge_document,
     read_stored_document,
+    without_registries,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,6 +183,47 @@ def test_a_change_names_what_is_written_and_what_goes(document: Any, written: li
     text = document if isinstance(document, str) else json.dumps(document)
     change = changes(read_stored_document(text.encode()), [ONE, TWO])
     assert (list(change.written), list(change.purged)) == (written, purged)
+
+
+WRITTEN = '{"username":"u","password":"pa","auth":"dTpwYQ=="}'
+
+
+@pytest.mark.parametrize(
+    ("document", "merged", "without"),
+    [
+        pytest.param("{}", f'{{"auths":{{"reg.io":{WRITTEN}}}}}', "{}", id="empty"),
+        pytest.param("null", f'{{"auths":{{"reg.io":{WRITTEN}}}}}', "null", id="null"),
+        pytest.param('{"auths": null}', f'{{"auths": {{"reg.io":{WRITTEN}}}}}', '{"auths": null}', id="auths null"),
+        pytest.param(
+            '{"x": 1.0,\n "Auths": { "z" : {"auth": "eDp5"} , "reg.io": {} }}',
+            f'{{"x": 1.0,\n "Auths": {{ "z" : {{"auth": "eDp5"}} , "reg.io": {WRITTEN} }}}}',
+            '{"x": 1.0,\n "Auths": { "z" : {"auth": "eDp5"} }}',
+            id="every other byte stays",
+        ),
+        pytest.param(
+            '{"auths":{"https://reg.io/v1/":{},"reg.io":{},"https://reg.io":{},"reg.io":{},"reg.io/team":{}}}',
+            f'{{"auths":{{"reg.io":{WRITTEN},"reg.io/team":{{}}}}}}',
+            '{"auths":{"reg.io/team":{}}}',
+            id="all entries of the registry",
+        ),
+        pytest.param('{"auths":{"a":{},"z":{}}}', f'{{"auths":{{"a":{{}},"reg.io":{WRITTEN},"z":{{}}}}}}',
+                     '{"auths":{"a":{},"z":{}}}', id="in the order of the keys"),
+    ],
+)  # fmt: skip
+def test_entries_are_merged_and_removed(document: str, merged: str, without: str) -> None:
+    assert merge_document(document.encode(), [ONE]) == merged.encode()
+    assert without_registries(document.encode(), ["reg.io"]) == without.encode()
+
+
+def test_bytes_that_are_not_utf8_stay() -> None:
+    document = b'{"x": "\xff", "auths": {"\xfe": {}}}'
+    assert without_registries(merge_document(document, [ONE]), ["reg.io"]) == document
+
+
+@pytest.mark.parametrize("document", ['{"auths": {}, "Auths": {}}', '{"auths": {"a": 1}}', "{", "[]"])
+def test_a_document_that_cannot_be_edited_is_not_merged(document: str) -> None:
+    with pytest.raises(UnreadableDocument):
+        merge_document(document.encode(), [ONE])
 
 
 @pytest.mark.parametrize(
