@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_host/output_file: root does not write where a link of another account leads."""
+"""_host/atomic_file: root does not write to the target of another account's link."""
 
 from __future__ import annotations
 
