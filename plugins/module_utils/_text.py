@@ -36,8 +36,8 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 def in_words(reasons: Sequence[str], most: int = 10, limit: int = 600) -> str:
     """``one; another; and 4 more``, each on one line and cut at ``limit``."""
-    more = f"; and {len(reasons) - most} more" if len(reasons) > most else ""
-    return "; ".join(shown(reason, limit) for reason in reasons[:most]) + more
+    more = [f"and {len(reasons) - most} more"] if len(reasons) > most else []
+    return _joined([*(shown(reason, limit) for reason in reasons[:most]), *more])
 
 
 def in_groups(failures: Sequence[tuple[str, str]], most: int = 10, limit: int = 600) -> str:
@@ -50,7 +50,11 @@ def in_groups(failures: Sequence[tuple[str, str]], most: int = 10, limit: int = 
         grouped.setdefault(_without_place(reason, place.partition("/")[0]), []).append(place)
     sentences = [f"{listed(list(dict.fromkeys(places)), most)}: {shown(reason, limit)}" for reason, places in grouped.items()]
     left = sum(len(places) for places in list(grouped.values())[most:])
-    return "; ".join(sentences[:most]) + (f"; and {left} more" if left else "")
+    return _joined([*sentences[:most], *([f"and {left} more"] if left else [])])
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    return "; ".join([*(one.rstrip(".") for one in sentences[:-1]), *sentences[-1:]])
 
 
 def counted(number: int, one: str, more: str = "") -> str:

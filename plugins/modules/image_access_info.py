@@ -231,7 +231,7 @@ import typing as t
 
 from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._credentials.image_reference import parse_image
-from ..module_utils._credentials.keyring import Keyring, UnreadableSecrets, kubelet_keyring
+from ..module_utils._credentials.keyring import Keyring, UnreadableSecrets
 from ..module_utils._credentials.redact import remember_secrets
 from ..module_utils._diagnosis.pod_secrets import PodSecrets, secrets_named, secrets_of_account, secrets_of_pod
 from ..module_utils._errors import InputError
@@ -309,7 +309,7 @@ def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Ve
     found = secrets_in_cluster(module, api)
     if found.missing:
         module.warn(f"the kubelet passes over {listed(found.missing)}: no such Secret in namespace {module.params['namespace']}.")
-    keyring = kubelet_keyring(found.secrets)
+    keyring = found.keyring
     # the registries that tenants name in their Secrets are not those that the caller named
     registries = registries_of(module, ())
     # before anybody is asked who could repeat them

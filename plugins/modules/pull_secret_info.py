@@ -330,11 +330,11 @@ import tempfile
 import typing as t
 from datetime import datetime, timezone
 
+from ..module_utils._audit.model import AuditQuery
 from ..module_utils._audit.run import audit
 from ..module_utils._cluster.namespaces import is_glob
 from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._credentials.image_reference import parse_image
-from ..module_utils._diagnosis.namespace_rows import Question
 from ..module_utils._errors import InputError
 from ..module_utils._host.atomic_file import written_as_owner
 from ..module_utils._module.base import PullpassModule, run
@@ -390,14 +390,14 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
     api, chosen = open_cluster(module)
-    question = Question(
+    query = AuditQuery(
         names=None if params["names"] is None else list(dict.fromkeys(params["names"])),
         accounts=params["service_accounts"],
         images=list(dict.fromkeys(params["images"] or ())),
         check_pods=params["check_pods"],
         now=datetime.now(timezone.utc),
     )
-    answer = audit(api, chosen, question, params["workers"], module.check_mode)
+    answer = audit(api, chosen, query, params["workers"], module.check_mode)
     answer.update(cluster=api.identity, api_requests=api.requests)
     path = params["output_file"]
     if path is not None:

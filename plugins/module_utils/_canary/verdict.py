@@ -9,7 +9,18 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._credentials.redact import foreign_text
-from .._diagnosis.causes import DENIED, HELD_BACK, INVALID, NEVER, NOT_FOUND, SILENT, UNREADABLE, kind_of, said
+from .._diagnosis.causes import (
+    IMAGE_NOT_FOUND,
+    INVALID_IMAGE,
+    NEVER_PULLED,
+    NO_REASON_GIVEN,
+    PULL_DENIED,
+    PULL_HELD_BACK,
+    PULLS_LIMITED,
+    UNREADABLE_SECRET,
+    kind_of,
+    kubelet_message,
+)
 from .._diagnosis.snapshot import StuckContainer, is_stuck
 from .._text import listed, shown
 from .model import CONTAINER
@@ -32,16 +43,16 @@ _PAST_THE_PULL = (
 _NOWHERE = "ContainerStatusUnknown"
 # what no time changes
 _CERTAIN = {
-    INVALID: "the image's name is not valid",
-    NEVER: "something in the cluster lets the Pod never pull",
-    UNREADABLE: "a pull Secret of the Pod cannot be read, and then the kubelet uses none of them",
+    INVALID_IMAGE: "the image's name is not valid",
+    NEVER_PULLED: "something in the cluster lets the Pod never pull",
+    UNREADABLE_SECRET: "a pull Secret of the Pod cannot be read, and then the kubelet uses none of them",
 }
 # what no time changes, once the kubelet has had the Pod's Secrets. The rest may pass: a registry that is restarted, an
 # address that is not known yet
 _ANSWERED = {
-    DENIED: "denied: the registry does not let this Pod pull it",
-    NOT_FOUND: "not found: the registry has no such repository or tag, or hides it from the users of this Pod's Secrets",
-    "rate limited": "rate limited: the registry takes no more pulls for a while",
+    PULL_DENIED: "denied: the registry does not let this Pod pull it",
+    IMAGE_NOT_FOUND: "not found: the registry has no such repository or tag, or hides it from the users of this Pod's Secrets",
+    PULLS_LIMITED: "rate limited: the registry takes no more pulls for a while",
 }
 _CHECK = "Check its Secrets, their passwords and what their users may do. "
 # A kubelet under load may not have a Secret yet when it first pulls, and then pulls without. It tries again after 10 seconds
@@ -152,17 +163,17 @@ def _is_past_the_pull(container: Mapping[str, t.Any]) -> bool:
 
 
 def _tells_of_pull(events: Sequence[Event]) -> bool:
-    """Not by the mere word "Pulled", which is also said of an image that was on the node already."""
+    """Not by the mere word "Pulled", which is also kubelet_message of an image that was on the node already."""
     return any(one.ours and one.message.startswith(_PULLED_EVENT) for one in events)
 
 
 def _stuck(pod: Mapping[str, t.Any], waiting: Mapping[str, t.Any], events: Sequence[Event]) -> Judgement:
     container = StuckContainer(CONTAINER, _image(pod), waiting["reason"], waiting.get("message") or "")
     kind = kind_of(container)
-    if kind == SILENT and events:
+    if kind == NO_REASON_GIVEN and events:
         container = replace(container, message=_last_failure(events) or container.message)
         kind = kind_of(container)
-    told = said(container.message or container.reason)
+    told = kubelet_message(container.message or container.reason)
     if _OTHER_PLATFORM.search(container.message):
         return Judgement(OTHER_PLATFORM, told)
     if container.reason == _UNSIGNED:
@@ -172,13 +183,13 @@ def _stuck(pod: Mapping[str, t.Any], waiting: Mapping[str, t.Any], events: Seque
     if kind in _ANSWERED:
         return _answered(pod, kind, told, events)
     # a kubelet that only holds a pull back has not failed at it
-    return Judgement(None, f"{kind}. {told}", unsure=kind == SILENT and not events, failing=kind != HELD_BACK)
+    return Judgement(None, f"{kind}. {told}", unsure=kind == NO_REASON_GIVEN and not events, failing=kind != PULL_HELD_BACK)
 
 
 def _answered(pod: Mapping[str, t.Any], kind: str, told: str, events: Sequence[Event]) -> Judgement:
     """A registry's answer, which is the last word only where the Pod's Secrets are known to have been sent along."""
     missing = _missing_secrets(events)
-    message = f"{_ANSWERED[kind]}. {missing or (_CHECK if kind == DENIED else '')}{told}"
+    message = f"{_ANSWERED[kind]}. {missing or (_CHECK if kind == PULL_DENIED else '')}{told}"
     # the kubelet tells of a Secret that it lacks before it tells of the pull
     complete = not pod["spec"].get("imagePullSecrets") or (not missing and bool(_last_failure(events)))
     if complete:

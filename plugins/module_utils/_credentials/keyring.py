@@ -97,6 +97,12 @@ class Keyring:
     ignored: tuple[IgnoredKey, ...]
     _places: _Places = field(repr=False)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all entries as they are written in the Secrets, those last that the kubelet drops."""
+        matches = (match for filed in self._places.index.values() for match in filed)
+        return (*(match.key for match in matches), *(one.key for one in self.ignored))
+
     def lookup(self, image: ImageReference) -> list[Match]:
         """The credentials that are tried for an image, first to last; none means one pull without a credential.
 

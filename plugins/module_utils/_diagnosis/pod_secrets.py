@@ -1,57 +1,143 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The pull secrets that a Pod of a namespace has: one that is there, one that its ServiceAccount would make, or named ones."""
+"""The pull secrets of a Pod: from a survey, or read one by one for a Pod, a ServiceAccount or given names."""
 
 from __future__ import annotations
 
-import base64
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from .._cluster.objects import Objects
 from .._concurrency import for_each
-from .._credentials.keyring import PullSecret
+from .._credentials.credential import expiry, timestamp
+from .._credentials.keyring import Keyring, Match, kubelet_keyring
 from .._errors import InputError, RequestError
-from .._text import shown
+from .._text import listed, shown
+from .snapshot import SecretReader, SecretSnapshot, pull_secret_names
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .._cluster.api import Api
+    from .snapshot import PodSnapshot
+    from .survey import Survey
 
 
 @dataclass(frozen=True)
 class PodSecrets:
-    """``secrets`` in the order of the Pod's imagePullSecrets; ``missing`` are those that do not exist."""
+    """``keyring`` is made of all Secrets that exist, in the order of the Pod's imagePullSecrets.
 
-    secrets: Sequence[PullSecret]
-    missing: Sequence[str]
+    ``missing``: names of Secrets that do not exist. ``wrong_type``: names of Secrets that are not pull secrets. ``unknown``: why
+    something of this could not be read, or an empty text. ``linked``: the pull secrets of the Pod's ServiceAccount.
+    """
+
+    keyring: Keyring
+    missing: tuple[str, ...] = ()
+    wrong_type: tuple[str, ...] = ()
+    unknown: str = ""
+    linked: tuple[str, ...] = ()
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    def expired_at(self, match: Match) -> str:
+        """When the credential expired (UTC), or an empty text."""
+        return expired_at(match, self.now)
+
+
+def expired_at(match: Match, now: datetime) -> str:
+    """When the credential expired (UTC), or an empty text."""
+    ends = expiry(match.username, match.password)
+    return timestamp(ends) if ends is not None and ends <= now else ""
+
+
+class SecretLookup:
+    """The pull secrets of Pods, from a survey. Equal documents are parsed once."""
+
+    def __init__(self, survey: Survey, now: datetime) -> None:
+        self._survey = survey
+        self._now = now
+        self._keyrings: dict[tuple[tuple[str, str, bytes | None], ...], Keyring] = {}
+
+    def of_pod(self, pod: PodSnapshot) -> PodSecrets:
+        """What the Secrets that a Pod names hold at this moment."""
+        namespace, names = pod.namespace, pod.pull_secrets
+        unknown = self.unknown(namespace, names)
+        refused = self._survey.unlisted.get("serviceaccounts", {}).get(namespace)
+        if not names and refused:
+            unknown = f"Its ServiceAccount could not be read: {refused}."
+        return PodSecrets(
+            keyring=self.keyring(namespace, names),
+            missing=tuple(name for name in names if self.is_missing(namespace, name)),
+            wrong_type=tuple(one.name for one in self._existing(namespace, names) if one.document is None),
+            unknown=unknown,
+            linked=self.linked(namespace, pod.account),
+            now=self._now,
+        )
+
+    def linked(self, namespace: str, account: str) -> tuple[str, ...]:
+        """The pull secrets of a ServiceAccount."""
+        accounts = self._survey.accounts.get(namespace, ())
+        return next((one.pull_secrets for one in accounts if one.name == account), ())
+
+    def keyring(self, namespace: str, names: Iterable[str]) -> Keyring:
+        secrets = [one.pull_secret for one in self._existing(namespace, names)]
+        usable = [one for one in secrets if one is not None]
+        key = tuple((one.name, one.type, *one.data.values()) for one in usable)
+        if key not in self._keyrings:
+            self._keyrings[key] = kubelet_keyring(usable)
+        return self._keyrings[key]
+
+    def is_missing(self, namespace: str, name: str) -> bool:
+        key = (namespace, name)
+        return key not in self._survey.secrets and not self._survey.unread.get(key)
+
+    def unknown(self, namespace: str, names: Iterable[str]) -> str:
+        """Which of these Secrets could not be read and why, equal reasons once; or an empty text."""
+        unread: dict[str, list[str]] = {}
+        for name in names:
+            reason = self._survey.unread.get((namespace, name))
+            if reason and (namespace, name) not in self._survey.secrets:
+                unread.setdefault(reason, []).append(name)
+        return " ".join(
+            f"Secret{'s' if len(alike) > 1 else ''} {listed(alike, 3)} could not be read: {reason}."
+            for reason, alike in unread.items()
+        )
+
+    def _existing(self, namespace: str, names: Iterable[str]) -> list[SecretSnapshot]:
+        found = (self._survey.secrets.get((namespace, name)) for name in names)
+        return [one for one in found if one is not None]
 
 
 def secrets_of_pod(api: Api, namespace: str, pod: str, workers: int) -> PodSecrets:
-    """Of a Pod that is there: what was admitted counts, not what its ServiceAccount has now. Raises InputError."""
+    """Of an existing Pod: its own list counts, not the list that its ServiceAccount has now. Raises InputError."""
     item = _get(api, "pods", namespace, pod)
-    return secrets_named(api, namespace, _names(item["spec"]), workers)
+    return secrets_named(api, namespace, pull_secret_names(item["spec"]), workers)
 
 
 def secrets_of_account(api: Api, namespace: str, account: str, workers: int) -> PodSecrets:
-    """Of a Pod that names none itself and is created now with this ServiceAccount. Raises InputError."""
+    """Of a new Pod with this ServiceAccount and no list of its own. Raises InputError."""
     item = _get(api, "serviceaccounts", namespace, account)
-    return secrets_named(api, namespace, _names(item), workers)
+    return secrets_named(api, namespace, pull_secret_names(item), workers)
 
 
 def secrets_named(api: Api, namespace: str, names: Sequence[str], workers: int) -> PodSecrets:
     """Raises InputError for a Secret that may not be read."""
+    read = SecretReader()
 
-    def read(name: str) -> Mapping[str, t.Any] | None:
+    def get(name: str) -> SecretSnapshot | None:
         try:
-            return Objects(api, "secrets", dry_run=True).get(namespace, name)
+            item = Objects(api, "secrets", dry_run=True).get(namespace, name)
         except RequestError as error:
             raise InputError(f"Secret {shown(namespace)}/{shown(name)} cannot be read: {error}") from None
+        return None if item is None else read(item)
 
-    found = dict(zip(names, for_each(names, read, workers)))
-    secrets = [_pull_secret(name, item) for name, item in found.items() if item is not None]
-    return PodSecrets(secrets, [name for name, item in found.items() if item is None])
+    found = dict(zip(names, for_each(names, get, workers)))
+    secrets = [one.pull_secret for one in found.values() if one is not None]
+    return PodSecrets(
+        keyring=kubelet_keyring([one for one in secrets if one is not None]),
+        missing=tuple(name for name, one in found.items() if one is None),
+        wrong_type=tuple(one.name for one in found.values() if one is not None and one.document is None),
+    )
 
 
 def _get(api: Api, resource: str, namespace: str, name: str) -> Mapping[str, t.Any]:
@@ -63,13 +149,3 @@ def _get(api: Api, resource: str, namespace: str, name: str) -> Mapping[str, t.A
     if item is None:
         raise InputError(f"{what} does not exist on {api.identity['server']}. Correct the name.")
     return item
-
-
-def _names(holder: Mapping[str, t.Any]) -> list[str]:
-    """The kubelet passes over a reference without a name."""
-    return list(dict.fromkeys(one["name"] for one in holder.get("imagePullSecrets") or () if one.get("name")))
-
-
-def _pull_secret(name: str, item: Mapping[str, t.Any]) -> PullSecret:
-    data = {key: base64.b64decode(value or "") for key, value in (item.get("data") or {}).items() if key.startswith(".docker")}
-    return PullSecret(name, item.get("type") or "", data)

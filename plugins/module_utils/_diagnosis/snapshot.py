@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What an audit keeps of the Secrets, ServiceAccounts and Pods that a cluster lists: the rest of a page is let go at once."""
+"""Snapshots of Secrets, ServiceAccounts and Pods: the fields that a diagnosis needs. The rest of a page is dropped. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 from .._cluster.ownership import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION
 from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
+from .._credentials.keyring import PullSecret
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 # type of a pull secret -> its key
-KEYS = {PULL_SECRET_TYPE: PULL_SECRET_KEY, LEGACY_SECRET_TYPE: LEGACY_SECRET_KEY}
-# what a kubelet says of a container whose image it does not get (pkg/kubelet/images/types.go)
+KEY_OF_TYPE = {PULL_SECRET_TYPE: PULL_SECRET_KEY, LEGACY_SECRET_TYPE: LEGACY_SECRET_KEY}
+# reasons of a container that waits for its image (kubernetes pkg/kubelet/images/types.go)
 _REASONS = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -31,11 +32,10 @@ _REASONS = (
 
 
 @dataclass(frozen=True)
-class FoundSecret:
-    """``document`` is None for a type that is no pull secret's, and ``type`` empty where no more than that is known of it.
+class SecretSnapshot:
+    """``document`` is None for a type that is not a pull secret's. ``type`` is empty where only the metadata was listed.
 
-    ``exposed``: an annotation shows the credentials as well. ``changed`` is a moment (RFC 3339, in UTC) after which the
-    server has taken no other data for it.
+    ``exposed``: an annotation holds the credentials too. ``changed`` is the time of the last write to its data (RFC 3339, UTC).
     """
 
     namespace: str
@@ -49,9 +49,16 @@ class FoundSecret:
     changed: str = ""
     document: bytes | None = field(default=None, repr=False)
 
+    @property
+    def pull_secret(self) -> PullSecret | None:
+        """None for a type that the kubelet ignores."""
+        if self.document is None:
+            return None
+        return PullSecret(self.name, self.type, {KEY_OF_TYPE[self.type]: self.document})
+
 
 @dataclass(frozen=True)
-class FoundAccount:
+class AccountSnapshot:
     namespace: str
     name: str
     pull_secrets: tuple[str, ...]
@@ -59,15 +66,21 @@ class FoundAccount:
 
 @dataclass(frozen=True)
 class StuckContainer:
+    """A container that waits for its image."""
+
     name: str
     image: str
     reason: str
     message: str
 
+    @property
+    def has_unreadable_secret(self) -> bool:
+        return _is_error_text(self.reason)
+
 
 @dataclass(frozen=True)
-class FoundPod:
-    """``stuck`` are its containers, of all three kinds, whose image does not come."""
+class PodSnapshot:
+    """``stuck`` are its containers, of all three kinds, that wait for their image."""
 
     namespace: str
     name: str
@@ -77,19 +90,19 @@ class FoundPod:
 
 
 class SecretReader:
-    """Keeps a document that many Secrets hold only once."""
+    """Makes snapshots of Secrets. Equal documents are stored once."""
 
     def __init__(self) -> None:
         self._documents: dict[bytes, bytes] = {}
 
-    def __call__(self, item: Mapping[str, t.Any]) -> FoundSecret:
+    def __call__(self, item: Mapping[str, t.Any]) -> SecretSnapshot:
         metadata, kind = item["metadata"], item.get("type") or ""
         annotations = metadata.get("annotations") or {}
         document = None
-        if kind in KEYS:
-            document = base64.b64decode((item.get("data") or {}).get(KEYS[kind]) or "")
+        if kind in KEY_OF_TYPE:
+            document = base64.b64decode((item.get("data") or {}).get(KEY_OF_TYPE[kind]) or "")
             document = self._documents.setdefault(document, document)
-        return FoundSecret(
+        return SecretSnapshot(
             namespace=metadata["namespace"],
             name=metadata["name"],
             type=kind,
@@ -103,13 +116,13 @@ class SecretReader:
         )
 
 
-def found_account(item: Mapping[str, t.Any]) -> FoundAccount:
+def account_snapshot(item: Mapping[str, t.Any]) -> AccountSnapshot:
     metadata = item["metadata"]
-    return FoundAccount(metadata["namespace"], metadata["name"], pull_secret_names(item.get("imagePullSecrets")))
+    return AccountSnapshot(metadata["namespace"], metadata["name"], pull_secret_names(item))
 
 
-def found_pod(item: Mapping[str, t.Any]) -> FoundPod | None:
-    """None for a Pod that lacks no image."""
+def pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
+    """None for a Pod without a stuck container."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     images = {
         one["name"]: one.get("image") or ""
@@ -128,19 +141,22 @@ def found_pod(item: Mapping[str, t.Any]) -> FoundPod | None:
     if not stuck:
         return None
     account = spec.get("serviceAccountName") or "default"
-    return FoundPod(
-        metadata["namespace"], metadata["name"], account, pull_secret_names(spec.get("imagePullSecrets")), tuple(stuck)
-    )
+    return PodSnapshot(metadata["namespace"], metadata["name"], account, pull_secret_names(spec), tuple(stuck))
 
 
 def is_stuck(reason: str) -> bool:
-    """Whether a waiting container's reason is about its image. Where Secrets cannot be read, it is the error's own text."""
-    return reason in _REASONS or " " in reason
+    """Whether the reason of a waiting container is about its image."""
+    return reason in _REASONS or _is_error_text(reason)
 
 
-def pull_secret_names(references: t.Any) -> tuple[str, ...]:
-    """Of a list of imagePullSecrets; the kubelet passes over a reference without a name."""
-    return tuple(dict.fromkeys(one["name"] for one in references or () if one.get("name")))
+def _is_error_text(reason: str) -> bool:
+    """A kubelet that cannot parse a pull secret writes the error itself as the reason; every other reason is one word."""
+    return " " in reason
+
+
+def pull_secret_names(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The imagePullSecrets of a ServiceAccount or a Pod's spec. The kubelet ignores a reference without a name."""
+    return tuple(dict.fromkeys(one["name"] for one in holder.get("imagePullSecrets") or () if one.get("name")))
 
 
 def _changed(metadata: Mapping[str, t.Any]) -> str:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The requests of an audit: few lists of the whole cluster, or one of each namespace where that is all that is allowed."""
+"""Lists the ServiceAccounts, Pods and Secrets of the chosen namespaces: of the whole cluster, else of each namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._cluster.objects import METADATA_ONLY, Objects, list_all, list_in
 from .._cluster.validation import fields_equal, is_name
 from .._concurrency import for_each
 from .._errors import FailureKind, RequestError
-from .snapshot import KEYS, FoundAccount, FoundPod, FoundSecret, SecretReader, found_account, found_pod
+from .snapshot import KEY_OF_TYPE, AccountSnapshot, PodSnapshot, SecretReader, SecretSnapshot, account_snapshot, pod_snapshot
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from .._cluster.namespaces import Chosen
 
 
-# Up to this many different names of Secrets are asked for by name, each with one list
+# Up to this many Secrets are listed by name
 _NAMED_LISTS = 10
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 Item = t.TypeVar("Item")
@@ -29,21 +29,21 @@ Item = t.TypeVar("Item")
 
 @dataclass
 class Survey:
-    """What is there in the chosen namespaces.
+    """What exists in the chosen namespaces.
 
-    ``unlisted`` holds, for each kind (plural), the namespaces in which it could not be listed and why; ``unread`` the same
-    for single Secrets. A Secret that is named, by the task, a ServiceAccount or a stuck Pod, and in none of them does not exist.
+    ``unlisted``: kind (plural) -> namespaces in which it could not be listed -> why. ``unread``: the same for single Secrets.
+    A Secret that the task, a ServiceAccount or a stuck Pod names, and that is in none of these, does not exist.
     """
 
-    secrets: dict[tuple[str, str], FoundSecret] = field(default_factory=dict)
-    accounts: dict[str, list[FoundAccount]] = field(default_factory=dict)
-    pods: dict[str, list[FoundPod]] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], SecretSnapshot] = field(default_factory=dict)
+    accounts: dict[str, list[AccountSnapshot]] = field(default_factory=dict)
+    pods: dict[str, list[PodSnapshot]] = field(default_factory=dict)
     unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
     unread: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Surveyor:
-    """Asks one cluster, for the chosen namespaces."""
+    """Lists from one cluster, in the chosen namespaces."""
 
     def __init__(self, api: Api, chosen: Chosen, workers: int) -> None:
         self._api = api
@@ -55,7 +55,7 @@ class Surveyor:
         self._asked: set[str] = set()
 
     def survey(self, names: Sequence[str] | None, check_pods: bool) -> Survey:
-        """``names`` are the Secrets to look at, None for all pull secrets; those that others name are looked at as well.
+        """``names``: the Secrets to read, None for all pull secrets. Those that ServiceAccounts and stuck Pods name are read too.
 
         Raises ClusterError, and RequestError for anything but a missing right.
         """
@@ -73,12 +73,12 @@ class Surveyor:
         return found
 
     def accounts(self, found: Survey) -> None:
-        accounts, found.unlisted["serviceaccounts"] = self._list("serviceaccounts", found_account)
+        accounts, found.unlisted["serviceaccounts"] = self._list("serviceaccounts", account_snapshot)
         for account in accounts:
             found.accounts.setdefault(account.namespace, []).append(account)
 
-    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], FoundPod | None] = found_pod) -> None:
-        """Those that ``keep`` keeps, of all that have not finished."""
+    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], PodSnapshot | None] = pod_snapshot) -> None:
+        """Of all Pods that have not finished, those that ``keep`` returns."""
         pods, found.unlisted["pods"] = self._list("pods", keep, {"fieldSelector": _UNFINISHED})
         for pod in pods:
             if pod is not None:
@@ -87,20 +87,20 @@ class Surveyor:
     def _secrets_by_type(self, found: Survey) -> None:
         self._by_type = True
         unlisted = found.unlisted.setdefault("secrets", {})
-        for kind in KEYS:
+        for kind in KEY_OF_TYPE:
             secrets, refused = self._list("secrets", self._read_secret, fields_equal({"type": kind}))
             found.secrets.update({(one.namespace, one.name): one for one in secrets})
             unlisted.update(refused)
 
     def _referenced(self, found: Survey, names: Sequence[str]) -> None:
-        """The Secrets that are named, by a ServiceAccount, a stuck Pod or the task, and not found so far."""
+        """Secrets that the task, a ServiceAccount or a stuck Pod names and that no list has returned yet."""
         wanted: dict[str, list[str]] = {}
         for namespace in self._namespaces:
             named = [*names]
             for one in (*found.accounts.get(namespace, ()), *found.pods.get(namespace, ())):
                 named += one.pull_secrets
             for name in dict.fromkeys(named):
-                # no Secret can have such a name: it is missing, as it is to the kubelet
+                # no Secret can have such a name: to the kubelet it is missing
                 if not is_name("secrets", name):
                     continue
                 if (namespace, name) not in found.secrets and name not in self._asked:
@@ -114,9 +114,9 @@ class Surveyor:
             self._referenced(found, names)
 
     def _others_by_metadata(self, found: Survey, wanted: Collection[tuple[str, str]]) -> None:
-        """Those that are no pull secrets, since they were in no list by type: whether they are there at all."""
+        """Whether Secrets that no list by type returned exist, with another type."""
 
-        def keep(item: dict[str, t.Any]) -> FoundSecret | None:
+        def keep(item: dict[str, t.Any]) -> SecretSnapshot | None:
             metadata = item["metadata"]
             return self._read_secret(item) if (metadata["namespace"], metadata["name"]) in wanted else None
 
@@ -125,7 +125,7 @@ class Surveyor:
         found.unread.update({key: refused[key[0]] for key in wanted if key[0] in refused})
 
     def secrets_by_name(self, found: Survey, wanted: Mapping[str, Sequence[str]]) -> None:
-        """Secrets of any type: name -> the namespaces to look in. A name that no Secret can have is missing unasked."""
+        """Secrets of any type: name -> namespaces to read. A name that no Secret can have is missing without a request."""
         reads: list[tuple[str, str]] = []
         for name, namespaces in wanted.items():
             if not is_name("secrets", name):
@@ -137,13 +137,13 @@ class Surveyor:
                 chosen = set(namespaces)
                 found.secrets.update({(one.namespace, one.name): one for one in listed if one.namespace in chosen})
         for key, answer in zip(reads, for_each(reads, self._get, self._workers)):
-            if isinstance(answer, FoundSecret):
+            if isinstance(answer, SecretSnapshot):
                 found.secrets[key] = answer
             elif answer is not None:
                 found.unread[key] = answer
         self._asked.update(wanted)
 
-    def _named_in_cluster(self, name: str) -> list[FoundSecret] | None:
+    def _named_in_cluster(self, name: str) -> list[SecretSnapshot] | None:
         try:
             return list_all(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
         except RequestError as error:
@@ -151,7 +151,7 @@ class Surveyor:
                 raise
             return None
 
-    def _get(self, key: tuple[str, str]) -> FoundSecret | str | None:
+    def _get(self, key: tuple[str, str]) -> SecretSnapshot | str | None:
         try:
             item = Objects(self._api, "secrets", dry_run=True).get(*key)
         except RequestError as error:
@@ -165,6 +165,6 @@ class Surveyor:
         selectors: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> tuple[list[Item], dict[str, str]]:
-        """The items, and namespace -> why there are none of it."""
+        """The items, and namespace -> why it could not be listed."""
         found, refused = list_in(self._api, resource, keep, self._namespaces, self._whole, self._workers, selectors, accept)
         return found, {namespace: str(error) for namespace, error in refused.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .._cluster.namespaces import FEW
 from .._cluster.objects import list_all
 from .._concurrency import for_each
-from .._diagnosis.causes import DENIED, HELD_BACK, kind_of
+from .._diagnosis.causes import PULL_DENIED, PULL_HELD_BACK, kind_of
 from .._errors import PullpassError
 from .._text import shown
 from .model import StuckPod, controller, suspected_pod, waits_still
@@ -160,7 +160,7 @@ def _settle(one: Awaited, pod: Glimpse, why: Callable[[StuckPod], str]) -> None:
     if old or (one.before is not None and waits_still(pod.suspected, one.before)):
         one.paused = one.paused or pod.stuck is None or not pod.stuck.just_tried
         one.message = f"{name} has not been tried again yet"
-    elif pod.stuck is not None and all(kind_of(container) == HELD_BACK for container in pod.stuck.pulling):
+    elif pod.stuck is not None and all(kind_of(container) == PULL_HELD_BACK for container in pod.stuck.pulling):
         one.message = f"{name} waits until its kubelet pulls again"
     elif pod.stuck is not None:
         one.runs, one.message = False, f"{name} has failed to pull {'again' if one.before else 'as well'}: {why(pod.stuck)}"
@@ -174,7 +174,7 @@ def _has_another_try(one: Awaited, stuck: StuckPod | None) -> bool:
     """Whether its first failure says nothing yet. A kubelet may not have a new Pod's Secrets in time, and pulls without."""
     if stuck is None or one.before is not None:
         return stuck is not None
-    return any(kind_of(container) == DENIED for container in stuck.pulling)
+    return any(kind_of(container) == PULL_DENIED for container in stuck.pulling)
 
 
 # Budgets do not guard Pending Pods, so this does: if what comes in the place of the first ones fails as well, the rest is left

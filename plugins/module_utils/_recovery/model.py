@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass, fields, replace
 
 from .._cluster.objects import Seen
-from .._diagnosis.snapshot import FoundPod, StuckContainer, found_pod, pull_secret_names
+from .._diagnosis.snapshot import PodSnapshot, StuckContainer, pod_snapshot, pull_secret_names
 from .._text import shown
 
 if t.TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class StuckPod(FoundPod):
+class StuckPod(PodSnapshot):
     """A Pod that lacks an image.
 
     ``running`` are containers that run at this moment, ``started`` tells whether any ever did, ``debug`` which of its containers
@@ -105,14 +105,14 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
     metadata, status = item["metadata"], item.get("status") or {}
     states = _states(status)
     crashed = _crashed(item["spec"], states)
-    found = found_pod(item)
+    found = pod_snapshot(item)
     if "deletionTimestamp" in metadata or (found is None and not crashed):
         return None
     annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
     failures = annotations.get(_FAILURES) or ""
     found = found or _without_stuck(metadata, item["spec"])
     return StuckPod(
-        **{field.name: getattr(found, field.name) for field in fields(FoundPod)},
+        **{field.name: getattr(found, field.name) for field in fields(PodSnapshot)},
         seen=Seen(metadata["uid"], metadata["resourceVersion"]),
         phase=status.get("phase") or "Pending",
         owner=controller(metadata),
@@ -186,9 +186,9 @@ def _crashed(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.Any]]) -
     )
 
 
-def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> FoundPod:
-    names, account = pull_secret_names(spec.get("imagePullSecrets")), spec.get("serviceAccountName") or "default"
-    return FoundPod(metadata["namespace"], metadata["name"], account, names, ())
+def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> PodSnapshot:
+    names, account = pull_secret_names(spec), spec.get("serviceAccountName") or "default"
+    return PodSnapshot(metadata["namespace"], metadata["name"], account, names, ())
 
 
 def _ended(status: Mapping[str, t.Any]) -> str:

@@ -209,7 +209,7 @@ def template_of(pod_spec: Mapping[str, t.Any]) -> Template:
     containers = [*(pod_spec.get("initContainers") or ()), *(pod_spec.get("containers") or ())]
     return Template(
         account=pod_spec.get("serviceAccountName") or "default",
-        pull_secrets=pull_secret_names(pod_spec.get("imagePullSecrets")),
+        pull_secrets=pull_secret_names(pod_spec),
         images={one["name"]: one.get("image") or "" for one in containers},
     )
 

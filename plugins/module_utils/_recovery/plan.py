@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from .._credentials.image_reference import parse_image
 from .._credentials.shown import shown_image
-from .._diagnosis.causes import DENIED, HELD_BACK, SILENT, UNREADABLE, kind_of, matching
+from .._diagnosis.causes import NO_REASON_GIVEN, PULL_DENIED, PULL_HELD_BACK, UNREADABLE_SECRET, kind_of, matching
 from .._errors import InputError
 from .._text import listed, shown
 from .owners import eviction_costs_too_much
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._credentials.keyring import Match
-    from .._diagnosis.causes import PodSecrets
+    from .._diagnosis.pod_secrets import PodSecrets
     from .._diagnosis.snapshot import StuckContainer
     from .model import StuckPod
     from .owners import FoundOwner, Successor, Template
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 RECOVERING, EVICT, REPLACE_POD, REPLACE_JOB, LEFT = "recovering", "evict", "replace Pod", "replace Job", "left"
 # what may be for want of a credential; anything else no credential mends
-_OURS = (DENIED, UNREADABLE, SILENT, HELD_BACK)
+_OURS = (PULL_DENIED, UNREADABLE_SECRET, NO_REASON_GIVEN, PULL_HELD_BACK)
 _OTHER_REASONS = ("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed")
 # the kubelet's longest pause between two tries is 300 s, and so is the longest life of a Secret in its cache
 _SURELY_TRIED = timedelta(seconds=330)
@@ -82,7 +82,7 @@ def lacks_in(pod: StuckPod, template: Template, sight: Sight) -> tuple[StuckCont
         return pod.pulling[0], f"its successor could read its Secrets no better: write {broken} anew"
     for container in pod.pulling:
         image = template.images.get(container.name) or container.image
-        matches = [one for one in matching(image, next_one) if not next_one.expired(one)]
+        matches = [one for one in matching(image, next_one) if not next_one.expired_at(one)]
         if not matches:
             return container, _missing(image, pod, template, next_one)
         refused = [] if _hopeful(pod, container, own, sight) else _pairs(matching(container.image, own))
@@ -128,8 +128,8 @@ def _lacking(pod: StuckPod, sight: Sight) -> StuckContainer:
 
 def _hopeful(pod: StuckPod, container: StuckContainer, own: PodSecrets, sight: Sight) -> bool:
     """Whether the Pod's own Secrets hold a credential for it that has not been refused for certain."""
-    matches = [one for one in matching(container.image, own) if not own.expired(one)]
-    if kind_of(container) != DENIED:
+    matches = [one for one in matching(container.image, own) if not own.expired_at(one)]
+    if kind_of(container) != PULL_DENIED:
         return bool(matches)
     return any(not _tried(pod.told_at, sight.changed(pod, one)) for one in matches)
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, list_all
 from .._concurrency import for_each
-from .._diagnosis.causes import HELD_BACK, SILENT, cause, kind_of
-from .._diagnosis.namespace_rows import NamespaceTeller, Question
+from .._diagnosis.causes import NO_REASON_GIVEN, PULL_HELD_BACK, cause, kind_of
+from .._diagnosis.pod_secrets import SecretLookup
 from .._diagnosis.snapshot import StuckContainer
 from .._diagnosis.survey import Survey, Surveyor
 from .._errors import RequestError
@@ -45,10 +45,10 @@ if t.TYPE_CHECKING:
     from .._cluster.api import Api
     from .._cluster.namespaces import Chosen
     from .._credentials.keyring import Match
-    from .._diagnosis.causes import PodSecrets
+    from .._diagnosis.pod_secrets import PodSecrets
 
 
-_NO_REASON = (SILENT, HELD_BACK)
+_NO_REASON = (NO_REASON_GIVEN, PULL_HELD_BACK)
 _BACK_OFF = "ImagePullBackOff"
 _FAILED_PULLS = {"fieldSelector": "involvedObject.kind=Pod,reason=Failed"}
 _PULL = re.compile(r'Failed to pull image "([^"]*)": (.*)', re.DOTALL)
@@ -72,7 +72,7 @@ def with_events(api: Api, pods: Sequence[StuckPod], workers: int) -> list[StuckP
     for events in for_each(namespaces, read, workers):
         for time, uid, message in sorted(events):
             pull = _PULL.match(message)
-            if pull and kind_of(StuckContainer("", pull[1], _BACK_OFF, pull[2])) != HELD_BACK:
+            if pull and kind_of(StuckContainer("", pull[1], _BACK_OFF, pull[2])) != PULL_HELD_BACK:
                 last[uid, pull[1]] = (time, pull[2])
     return [pod for pod in (told(pod, last) for pod in pods) if pod.stuck]
 
@@ -114,8 +114,7 @@ class RecoverySurvey:
         self._found = Survey()
         self._surveyor = Surveyor(api, chosen, workers)
         self._asked: set[tuple[str, str]] = set()
-        question = Question(names=None, accounts=None, images=(), check_pods=False, now=now)
-        self._teller = NamespaceTeller(question, self._found)
+        self._lookup = SecretLookup(self._found, now)
         self._sight = Sight(self._secrets, self._secrets_of, self._changed)
         self._successors: dict[str, Successor] = {}
 
@@ -164,15 +163,11 @@ class RecoverySurvey:
         return cause(pod, container, self._secrets(pod))
 
     def _secrets(self, pod: StuckPod) -> PodSecrets:
-        return self._teller.pod_secrets(pod)
+        return self._lookup.of_pod(pod)
 
     def _secrets_of(self, pod: StuckPod, template: Template) -> PodSecrets:
-        names = template.pull_secrets or self._account_list(pod.namespace, template.account)
-        return self._teller.pod_secrets(replace(pod, account=template.account, pull_secrets=tuple(names)))
-
-    def _account_list(self, namespace: str, account: str) -> Sequence[str]:
-        accounts = self._found.accounts.get(namespace, ())
-        return next((one.pull_secrets for one in accounts if one.name == account), ())
+        names = template.pull_secrets or self._lookup.linked(pod.namespace, template.account)
+        return self._lookup.of_pod(replace(pod, account=template.account, pull_secrets=names))
 
     def _changed(self, pod: StuckPod, match: Match) -> str:
         secret = self._found.secrets.get((pod.namespace, match.secret))
@@ -224,7 +219,7 @@ class RecoverySurvey:
         keys = []
         for pod, template in zip(pods, templates):
             if template is not None:
-                names = template.pull_secrets or self._account_list(pod.namespace, template.account)
+                names = template.pull_secrets or self._lookup.linked(pod.namespace, template.account)
                 keys += [(pod.namespace, name) for name in names]
         self._read_secrets(keys)
 

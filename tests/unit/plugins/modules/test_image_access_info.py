@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_secrets import PodSecrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
@@ -84,7 +84,7 @@ def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
     images.append(ImageAccess(parse_image("reg.io/good"), Finding("anonymous", "Anybody can.")))
     logins = [(credential, Finding("accepted", "Fine.")), (credential, Finding("unreachable", "It sleeps."))]
     told = image_access_info.told(Verification(logins, images))
-    assert told.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0.; ")
+    assert told.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0; ")
     assert "No 9." in told
     assert "No 10." not in told
     assert told.endswith("; and 5 more")
@@ -99,7 +99,7 @@ def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypat
     secret = PullSecret("regcred", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": document})
     told: list[str] = []
     monkeypatch.setattr(image_access_info, "open_api", lambda _module: SimpleNamespace(identity={}, requests=0))
-    monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets([secret], []))
+    monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets(kubelet_keyring([secret])))
     monkeypatch.setattr(image_access_info, "registries_of", lambda *_given: None)
 
     def check(*_given: Any) -> list[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import summarised
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import NamespaceReport, SecretReport
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.report import audit_summary
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.modules import pull_secret_info
 
@@ -51,7 +52,9 @@ def test_the_samples_have_what_is_returned() -> None:
     assert row.keys() == returned["namespaces"]["contains"].keys()
     (secret,) = row["secrets"]
     assert secret.keys() == returned["namespaces"]["contains"]["secrets"]["contains"].keys()
-    assert returned["summary"]["sample"] == summarised([row])
+    report = NamespaceReport(**{**row, "secrets": [SecretReport(**secret)]})
+    assert report.row() == row
+    assert returned["summary"]["sample"] == audit_summary([report])
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import AuditQuery
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import METADATA_ONLY
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, RequestError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -87,9 +87,9 @@ def chosen(*names: str, listed: bool = True) -> Chosen:
     return Chosen(tuple(Namespace(name) for name in names), (), listed)
 
 
-def ask(api: TableApi, where: Chosen, check_mode: bool = False, **question: Any) -> dict[str, Any]:
-    asked = {"names": None, "accounts": None, "images": [], "check_pods": True, "now": NOW, **question}
-    answer = audit(api, where, Question(**asked), 4, check_mode)  # type: ignore[arg-type]
+def ask(api: TableApi, where: Chosen, check_mode: bool = False, **query: Any) -> dict[str, Any]:
+    asked = {"names": None, "accounts": None, "images": [], "check_pods": True, "now": NOW, **query}
+    answer = audit(api, where, AuditQuery(**asked), 4, check_mode)  # type: ignore[arg-type]
     assert PASSWORD not in json.dumps(answer)
     return answer
 
@@ -125,8 +125,8 @@ def jwt(seconds: int) -> str:
 @pytest.mark.parametrize(
     ("document", "kind", "metadata", "expires", "word"),
     [
-        (auths("reg.io", password=jwt(1)), CONFIG, {}, "1970-01-01T00:00:01Z", "has expired"),
-        (auths("reg.io", password=jwt(int(NOW.timestamp()) + 3600)), CONFIG, {}, "2026-11-24T13:00:00Z", "ends soon"),
+        (auths("reg.io", password=jwt(1)), CONFIG, {}, "1970-01-01T00:00:01Z", "expired at"),
+        (auths("reg.io", password=jwt(int(NOW.timestamp()) + 3600)), CONFIG, {}, "2026-11-24T13:00:00Z", "expires at"),
         (auths("reg.io", password=jwt(int(NOW.timestamp()) + 10**7)), CONFIG, {}, "2027-03-20T05:46:40Z", None),
         (auths("ecr", username="AWS"), CONFIG, {}, None, "lives 12 hours at most"),
         (auths("reg.io"), CONFIG, {"annotations": {EXPIRES: "no time"}}, None, None),
@@ -154,7 +154,7 @@ def test_a_good_entry_beside_one_that_breaks_the_document_is_of_no_use() -> None
     found = one_secret({"auths": {"good.io": {"auth": b64("u:p")}, "bad.io": {"auth": "?"}}})
     assert found["usable"] is False
     assert [one["usable"] for one in found["registries"]] == [False, False]
-    assert "another fault" in found["registries"][0]["problem"]
+    assert "because of another entry" in found["registries"][0]["problem"]
     assert "not base64" in found["registries"][1]["problem"]
 
 
@@ -210,7 +210,7 @@ def test_of_many_names_those_of_another_type_and_those_that_are_missing_are_told
     assert api.asked[-1] == "list secrets in all namespaces (metadata)"
     assert [one["exists"] for one in row["secrets"]] == [False] + [True] * 19
     assert (row["secrets"][1]["type"], row["secrets"][1]["immutable"], row["secrets"][1]["usable"]) == (None, None, False)
-    assert "its type is no pull secret's, and the kubelet" in row["secrets"][1]["problems"][0]
+    assert "its type is not a pull secret type, and the kubelet" in row["secrets"][1]["problems"][0]
     assert row["service_accounts"][0]["missing"] == ["s00"]
     assert row["stuck_pods"][0]["cause"].startswith("wrong Secret: s01")
 
@@ -243,7 +243,7 @@ def test_a_forbidden_list_is_made_up_for_by_one_for_each_namespace() -> None:
     api = TableApi(*objects, *everywhere, ("list", "secrets", "b"), ("get", "secrets", "b"), ("list", "pods", "b"))
     answer = ask(api, chosen("a", "b"))
     assert answer["failed"] is True
-    assert "b: secrets could not be looked at: no right to list secrets" in answer["msg"]
+    assert "b: secrets could not be read: no right to list secrets" in answer["msg"]
     good, bad = answer["namespaces"]
     assert good["problems"] == []
     assert good["secrets"][0]["usable"] is True
@@ -257,7 +257,7 @@ def test_a_named_secret_that_may_not_be_read_fails_its_namespace() -> None:
     assert answer["failed"] is True
     (row,) = answer["namespaces"]
     assert (row["secrets"][0]["exists"], row["service_accounts"][0]["missing"]) == (None, [])
-    assert row["problems"] == ["secrets could not be looked at: no right to get secrets s in namespace a"]
+    assert row["problems"] == ["secrets could not be read: no right to get secrets s in namespace a"]
     # one that is only referred to is told, and fails nothing
     api = TableApi([], [account("a", "default", "s")], ("get", "secrets", "a"))
     assert ask(api, chosen("a"))["failed"] is False
@@ -278,7 +278,7 @@ def test_images_are_looked_up_for_each_service_account_that_is_asked_for() -> No
     assert [(one["service_account"], len(one["matches"])) for one in row["images"]] == [("builder", 1), ("default", 0)]
     assert row["problems"] == ["ServiceAccount gone does not exist"]
     (row,) = ask(api, chosen("a"), images=["reg.io/x"], accounts=["gone"])["namespaces"]
-    assert row["images"][0]["problem"] == "there is no such ServiceAccount."
+    assert row["images"][0]["problem"] == "the ServiceAccount does not exist."
 
 
 def test_the_order_of_matches_is_the_kubelets() -> None:
@@ -304,7 +304,7 @@ def test_a_credential_that_every_pull_from_docker_hub_uses_is_noted(name: str, r
     assert answer["summary"]["with_problems"] == 0
 
 
-NO_FALLBACK = "note: if all of these fail, the kubelet does not pull the image without a credential any more."
+NO_FALLBACK = "note: if all of these fail, the kubelet does not pull the image without a credential."
 
 
 @pytest.mark.parametrize(

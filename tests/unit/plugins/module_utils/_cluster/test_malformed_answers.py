@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import AuditQuery
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, found_node
@@ -25,8 +26,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, list_all
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.namespace_rows import Question
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import SecretReader, found_account, found_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import (
+    SecretReader,
+    account_snapshot,
+    pod_snapshot,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
@@ -160,8 +164,8 @@ def workload_readers(resource: str) -> list[Callable[[Json], Any]]:
 
 READERS: dict[str, list[Callable[[Json], Any]]] = {
     "secrets": [stored_secret, SecretReader()],
-    "serviceaccounts": [stored_service_account, found_account],
-    "pods": [found_pod, suspected_pod, glimpse, admitted_pod, judge, partial(stored_workload, "Pod")],
+    "serviceaccounts": [stored_service_account, account_snapshot],
+    "pods": [pod_snapshot, suspected_pod, glimpse, admitted_pod, judge, partial(stored_workload, "Pod")],
     "nodes": [found_node],
     "events": [found_event],
     "poddisruptionbudgets": [lambda item: never_passes([found_budget(item)], {"a": "b"}, [{"a": "b"}])],
@@ -223,8 +227,8 @@ def server() -> Iterator[RecordingServer]:
 
 
 def audited(server: RecordingServer) -> dict[str, Json]:
-    question = Question(None, None, ["reg.io/app"], True, datetime(2026, 11, 24, tzinfo=timezone.utc))
-    answer = audit(server.api(), CHOSEN, question, 4, False)
+    query = AuditQuery(None, None, ["reg.io/app"], True, datetime(2026, 11, 24, tzinfo=timezone.utc))
+    answer = audit(server.api(), CHOSEN, query, 4, False)
     return {row["namespace"]: row for row in answer["namespaces"]}
 
 

@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, PullSecret, kubelet_keyring
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.causes import PodSecrets, cause
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import FoundPod, StuckContainer, found_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.causes import cause
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_secrets import PodSecrets
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import (
+    PodSnapshot,
+    StuckContainer,
+    pod_snapshot,
+)
 
 IMAGE = "reg.io/team/app:1.0"
 PULL = f'Back-off pulling image "{IMAGE}": ErrImagePull: failed to pull and unpack image "{IMAGE}": failed to resolve reference: '
@@ -22,9 +27,9 @@ PASSWORD = "Zauberwort"
 COLON = "unable to parse auth field, must be formatted as base64(username:password)"
 
 
-def keyring(**documents: str) -> Keyring:
+def keyring(password: str = PASSWORD, /, **documents: str) -> Keyring:
     """Of Secrets whose documents have one key, or (``!``) are broken."""
-    auth = base64.b64encode(f"bot:{PASSWORD}".encode()).decode()
+    auth = base64.b64encode(f"bot:{password}".encode()).decode()
     made = []
     for name, key in documents.items():
         whole = {"auths": {key: {"auth": "?"} if key == "!" else {} if key.endswith("?") else {"auth": auth}}}
@@ -33,15 +38,15 @@ def keyring(**documents: str) -> Keyring:
     return kubelet_keyring(made)
 
 
-NOTHING = PodSecrets((), (), keyring(), (), "", (), lambda _match: "")
-RIGHT = replace(NOTHING, keyring=keyring(good="reg.io"), keys=("reg.io",))
-OTHER = replace(NOTHING, keyring=keyring(other="other.io"), keys=("other.io",))
+NOTHING = PodSecrets(keyring())
+RIGHT = replace(NOTHING, keyring=keyring(good="reg.io"))
+OTHER = replace(NOTHING, keyring=keyring(other="other.io"))
 BROKEN = replace(NOTHING, keyring=keyring(good="reg.io", bad="!"))
 
 
 def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str = IMAGE) -> str:
     container = StuckContainer("app", image, reason, message)
-    return cause(FoundPod("team-a", "web", "default", names, (container,)), container, secrets)
+    return cause(PodSnapshot("team-a", "web", "default", names, (container,)), container, secrets)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str
             REFUSED,
             replace(NOTHING, unknown="No right."),
             ["x"],
-            "credential missing or refused; which one is not known: No right.",
+            "credential missing or refused, not known which: No right.",
         ),
         (PULL + "429 Too Many Requests", RIGHT, ["good"], "rate limited"),
         (PULL + "toomanyrequests: You have reached your pull rate limit", RIGHT, ["good"], "rate limited"),
@@ -134,12 +139,14 @@ def test_other_reasons() -> None:
     assert "secret" not in told("InvalidImageName", "", NOTHING, image="u:secret@reg.io/a")
     assert told("ErrImageNeverPull", "", NOTHING).startswith("the image is not on the node")
     assert told(COLON, "", BROKEN, "good", "bad").startswith("unreadable Secret: Secret bad ")
-    assert told(COLON, "", RIGHT, "good").startswith("unreadable Secret, when the kubelet last looked")
+    assert told(COLON, "", RIGHT, "good").startswith("unreadable Secret at the kubelet's last try")
     assert "No right." in told(COLON, "", replace(NOTHING, unknown="No right."), "good")
 
 
 def test_a_credential_that_has_expired_is_told_so() -> None:
-    assert "expired at noon)" in told("ErrImagePull", REFUSED, replace(RIGHT, expired=lambda _match: ", expired at noon"), "good")
+    claims = base64.b64encode(b'{"exp": 1}').decode()
+    expired = replace(NOTHING, keyring=keyring(f"x.{claims}.x", good="reg.io"))
+    assert "of Secret good, expired at 1970-01-01T00:00:01Z)" in told("ErrImagePull", REFUSED, expired, "good")
 
 
 def test_messages_are_cut_and_hold_no_user_of_a_url() -> None:
@@ -170,7 +177,7 @@ def pod(**status_lists: Any) -> dict[str, Any]:
 
 
 def test_all_kinds_of_containers_are_looked_at() -> None:
-    found = found_pod(
+    found = pod_snapshot(
         pod(
             initContainerStatuses=[status("init", waiting={"reason": "ErrImagePull", "message": "m"})],
             containerStatuses=[
@@ -192,8 +199,8 @@ def test_all_kinds_of_containers_are_looked_at() -> None:
 
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", "CreateContainerConfigError", ""])
 def test_what_waits_for_something_else_is_not_stuck_on_a_pull(reason: str) -> None:
-    assert found_pod(pod(containerStatuses=[status("app", waiting={"reason": reason})])) is None
+    assert pod_snapshot(pod(containerStatuses=[status("app", waiting={"reason": reason})])) is None
 
 
 def test_a_pod_without_a_status_is_not_stuck() -> None:
-    assert found_pod(pod()) is None
+    assert pod_snapshot(pod()) is None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from ansible_collections.pullpass.registry.plugins.module_utils._audit.secrets import DocumentReviewer
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials import keyring
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
@@ -18,8 +19,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.lint import examine
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.secret_rows import DocumentReader
-from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import FoundSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import SecretSnapshot
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 
 SIZE = 1 << 17
@@ -92,8 +92,8 @@ def test_reading_takes_time_in_proportion_to_the_size(name: str) -> None:
 
 
 def test_the_row_of_a_secret_with_very_many_entries_stays_small() -> None:
-    found = FoundSecret(namespace="n", name="s", type="kubernetes.io/dockerconfigjson", document=DOCUMENTS["bad keys"])
-    read = DocumentReader()(found)
+    found = SecretSnapshot(namespace="n", name="s", type="kubernetes.io/dockerconfigjson", document=DOCUMENTS["bad keys"])
+    read = DocumentReviewer()(found)
     assert len(read.registries) == 1000
     assert len(read.problems) == 12
     assert read.problems[-1].endswith(" entries, of which the first 1000 are reported.")
