@@ -211,11 +211,9 @@ from ..module_utils._errors import InputError
 from ..module_utils._module.base import PullpassModule, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
 from ..module_utils._module.text_options import texts
-from ..module_utils._recovery.plan import BARE_PODS, JOBS, Wish
-from ..module_utils._recovery.report import recovery_diff, recovery_warnings, told_recovery
-from ..module_utils._recovery.run import Recovery, Terms
-
-ACTIONS = ("recovering", "evicted", "replaced", "left", "blocked", "failed")
+from ..module_utils._recovery.plan import BARE_PODS, JOBS, RecoveryPolicy
+from ..module_utils._recovery.report import recovery_diff, recovery_result, recovery_warnings
+from ..module_utils._recovery.run import RecoveryOptions, recover
 
 OPTIONS: dict[str, t.Any] = {
     "pods": texts(default=["*"]),
@@ -237,19 +235,17 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
     api, chosen = open_cluster(module)
-    terms = Terms(
+    options = RecoveryOptions(
         patterns=params["pods"],
-        wish=Wish(params["evict"], tuple(params["replace"])),
+        policy=RecoveryPolicy(params["evict"], tuple(params["replace"])),
         seconds=params["timeout"] if params["wait"] else 0,
-        workers=params["workers"],
-        check_mode=module.check_mode,
     )
-    fates = Recovery(api, chosen, terms).run()
-    for warning in recovery_warnings(fates, terms.seconds):
+    outcomes = recover(api, chosen, options, params["workers"], module.check_mode)
+    for warning in recovery_warnings(outcomes, options.seconds):
         module.warn(warning)
-    answer = told_recovery(fates, ACTIONS, params["results"] == "all")
+    answer = recovery_result(outcomes, params["results"] == "all")
     if module._diff:
-        answer["diff"] = recovery_diff(fates)
+        answer["diff"] = recovery_diff(outcomes)
     return {**answer, "cluster": api.identity, "api_requests": api.requests}
 
 

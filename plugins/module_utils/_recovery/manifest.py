@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The manifest of a bare Pod or a Job as a person applied it, and whether its replacement equals it. Pure.
+"""The manifest of a bare Pod or a Job as it was applied, and whether its replacement equals it. Pure.
 
-The server notes in managedFields what a writer sent before any admission saw it (apiserver pkg/endpoints/handlers/create.go).
-So what no writer owns was added by admission, the ServiceAccount's pull secrets among it, and is added again to the next one.
+The server records in managedFields what a writer sent before admission (apiserver pkg/endpoints/handlers/create.go). So admission
+added what no writer owns, the ServiceAccount's pull secrets included, and adds it to the next one again.
 
-Admission decides by who creates an object. Whoever runs this may be exempt from a policy that set a field of the old one, so
-the answer of a trial is compared with it. Where a field is another one, nothing is replaced.
+Admission depends on who creates an object. The caller may be exempt from a policy that set a field of the old one, so the answer
+to a dry run is compared with the old one. Where a field differs, nothing is replaced.
 """
 
 from __future__ import annotations
@@ -23,66 +23,71 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-# the token of its ServiceAccount, which the server itself adds to a Pod
+# the volume of the ServiceAccount's token, which the server adds to a Pod
 _TOKEN_VOLUME = "kube-api-access-"
-_NOTES = ("labels", "annotations")
+_KEPT_METADATA = ("labels", "annotations")
 _ITEMS = {"containers": "container", "initContainers": "init container", "volumes": "volume"}
+# admission ServiceAccount adds the volume of the token under a random name
+_TOKEN_VOLUME_NAME = re.compile(r"kube-api-access-[a-z0-9]{5}")
+_CONTAINERS = ("containers", "initContainers")
+# admission PodTopologyLabels copies them when the scheduler has chosen a node
+_OF_THE_NODE = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 def pod_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The Pod with what its writers own, under its name."""
+    """The Pod with its name and the fields that its writers own."""
     fields = _written_fields(item["metadata"])
     owned = _owned(item, fields) if fields else {}
     return _pod(item, owned.get("metadata") or {}, owned.get("spec") or {})
 
 
-def manifest_as_it_was(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The Pod with all that admission added, for no other admission to add it: but not tied to the node it was on."""
+def original_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The Pod with everything that admission added, but without its node."""
     node = pod_manifest(item)["spec"].get("nodeName")
     spec = {name: value for name, value in item["spec"].items() if name != "nodeName" or node}
     return _pod(item, item["metadata"], spec)
 
 
-def may_not_be_replaced(item: Mapping[str, t.Any]) -> str:
-    """Why a bare Pod cannot be made anew without losing something, or an empty text."""
+def pod_replacement_obstacle(item: Mapping[str, t.Any]) -> str:
+    """Why a bare Pod cannot be recreated without a loss, or an empty text."""
     metadata, spec = item["metadata"], item["spec"]
     if MIRROR in (metadata.get("annotations") or {}):
-        return "it is a static Pod: its file on the node makes it"
+        return "it is a static Pod: a file on its node defines it"
     if metadata.get("finalizers"):
-        return f"it has finalizers ({listed(metadata['finalizers'], 3)}), which would hold its name"
+        return f"it has finalizers ({listed(metadata['finalizers'], 3)}), which would keep its name in use"
     if metadata.get("ownerReferences"):
         owner = metadata["ownerReferences"][0]
-        return f"{shown(str(owner.get('kind')))} {shown(str(owner.get('name')))} owns it, though it is no controller of it"
+        return f"{shown(str(owner.get('kind')))} {shown(str(owner.get('name')))} owns it, though not as its controller"
     if spec.get("ephemeralContainers"):
-        return "somebody is debugging it: it has ephemeral containers, which no new Pod may have"
+        return "it has ephemeral containers for debugging, which a new Pod cannot have"
     if has_run(item.get("status")):
         return "one of its containers has run already, and what it left in the Pod would be lost"
     return _added(item)
 
 
 def _added(item: Mapping[str, t.Any]) -> str:
-    """What admission put into a Pod that it would put there once more, out of who knows what."""
+    """What admission added to a Pod and would add again, or an empty text."""
     spec = pod_manifest(item)["spec"]
     sent_items = [one for kind in _ITEMS for one in spec.get(kind) or ()]
     if not spec.get("containers") or not all("name" in one for one in sent_items):
-        return "its managedFields are gone or cut, so nobody knows what in it was added by admission and would come twice"
+        return "its managedFields are missing or incomplete, so it is not known what admission added and would add twice"
     for kind, word in _ITEMS.items():
         sent = {one["name"] for one in spec.get(kind) or ()}
         added = [one["name"] for one in item["spec"].get(kind) or () if one["name"] not in sent]
         strange = [name for name in added if kind != "volumes" or not name.startswith(_TOKEN_VOLUME)]
         if strange:
-            return f"an admission controller has added {word} {listed(strange, 3)}, which would come twice"
+            return f"an admission controller added {word} {listed(strange, 3)}, and would add it twice"
     return ""
 
 
 def _pod(item: Mapping[str, t.Any], metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    notes = {name: metadata[name] for name in _NOTES if metadata.get(name)}
+    kept = {name: metadata[name] for name in _KEPT_METADATA if metadata.get(name)}
     named = {"name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**named, **notes}, "spec": dict(spec)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**named, **kept}, "spec": dict(spec)}
 
 
 def _written_fields(metadata: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The fields that somebody owns, but for what the cluster writes through a subresource (FieldsV1)."""
+    """The owned fields (FieldsV1), except those that the cluster writes through a subresource."""
     fields: dict[str, t.Any] = {}
     for entry in metadata.get("managedFields") or ():
         if not entry.get("subresource"):
@@ -91,7 +96,7 @@ def _written_fields(metadata: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _add(fields: dict[str, t.Any], more: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Into ``fields``, whose mappings are its own."""
+    """Into ``fields``, which shares no mapping with others."""
     for key, within in more.items():
         known, is_tree = fields.get(key), isinstance(within, dict)
         if known and is_tree:
@@ -126,54 +131,47 @@ class _Entries:
             except (ValueError, RecursionError):
                 continue
             if kind == "v":
-                self._by_value[_mark(key)] = within
+                self._by_value[_json_key(key)] = within
             elif key and isinstance(key, dict):
                 names = tuple(sorted(key))
-                self._by_members.setdefault(names, {})[_mark([key[name] for name in names])] = within
+                self._by_members.setdefault(names, {})[_json_key([key[name] for name in names])] = within
 
     def of(self, one: t.Any) -> Mapping[str, t.Any] | None:
         """None where nobody owns the entry."""
         if isinstance(one, dict):
             for names, known in self._by_members.items():
-                within = known.get(_mark([one[name] for name in names])) if all(name in one for name in names) else None
+                within = known.get(_json_key([one[name] for name in names])) if all(name in one for name in names) else None
                 if within is not None:
                     return t.cast("Mapping[str, t.Any]", within)
-        return self._by_value.get(_mark(one)) if self._by_value else None
+        return self._by_value.get(_json_key(one)) if self._by_value else None
 
 
-def _mark(value: t.Any) -> str:
+def _json_key(value: t.Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-# the token of its ServiceAccount: admission ServiceAccount adds it under a random name
-_TOKEN_VOLUME_NAME = re.compile(r"kube-api-access-[a-z0-9]{5}")
-_CONTAINERS = ("containers", "initContainers")
-# admission PodTopologyLabels copies them when the scheduler has chosen a node
-_OF_THE_NODE = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
-
-
 def pod_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
-    """The fields in which ``new`` is not what ``old`` is, or an empty text.
+    """The fields in which ``new`` differs from ``old``, or an empty text.
 
-    Of the spec all count but what is another one in every new Pod: the node that the scheduler chose, the random name of the
-    token's volume, and pull secrets that were added. A label or an annotation that is lost or changed counts, since policies
-    select by them; one that only a subresource wrote (a kubelet, a network) does not.
+    In the spec, all fields count except those that differ in every new Pod: the node that the scheduler chose, the random name
+    of the token's volume, and added pull secrets. A lost or changed label or annotation counts, because policies select by
+    them; one that only a subresource wrote (a kubelet, a network) does not.
     """
     before, after = _pod_spec(old), _pod_spec(new)
     wanted = {one.get("name") for one in after.pop("imagePullSecrets", None) or ()}
     lost = [one.get("name") for one in before.pop("imagePullSecrets", None) or () if one.get("name") not in wanted]
     fields = _different(before, after, "spec") + (["spec.imagePullSecrets"] if lost else [])
-    return listed([*fields, *_lost_notes(old, new)])
+    return listed([*fields, *_lost_metadata(old, new)])
 
 
 def job_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
-    """The same for Jobs, without what the server generates for each."""
+    """The same for Jobs, without the fields that the server generates."""
     before, after = job_manifest(old), job_manifest(new)
-    return listed([*_different(before["spec"], after["spec"], "spec"), *_lost_notes(before, after)])
+    return listed([*_different(before["spec"], after["spec"], "spec"), *_lost_metadata(before, after)])
 
 
 def _pod_spec(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Without the node, and with one name for the token's volume where there is just one."""
+    """Without the node, and with a fixed name for the token's volume where there is exactly one."""
     spec = {name: value for name, value in item["spec"].items() if name != "nodeName"}
     volumes = spec.get("volumes") or []
     tokens = [one["name"] for one in volumes if _TOKEN_VOLUME_NAME.fullmatch(one["name"]) and "projected" in one]
@@ -210,19 +208,19 @@ def _names(items: Sequence[t.Any]) -> list[t.Any]:
     return [one["name"] for one in items] if all(isinstance(one, dict) and "name" in one for one in items) else []
 
 
-def _lost_notes(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> list[str]:
-    """Labels and annotations that are gone or changed."""
+def _lost_metadata(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> list[str]:
+    """Labels and annotations that are missing or changed."""
     before, after = old["metadata"], new["metadata"]
     return [
         f"metadata.{kind}[{name}]"
         for kind in ("labels", "annotations")
         for name, value in sorted((before.get(kind) or {}).items())
-        if (after.get(kind) or {}).get(name) != value and not _of_this_one(before, kind, name)
+        if (after.get(kind) or {}).get(name) != value and not _is_of_this_pod(before, kind, name)
     ]
 
 
-def _of_this_one(metadata: Mapping[str, t.Any], kind: str, name: str) -> bool:
-    """Whether it tells where this very Pod is: copied from its node, or written through a subresource alone."""
+def _is_of_this_pod(metadata: Mapping[str, t.Any], kind: str, name: str) -> bool:
+    """Whether it describes this Pod only: copied from its node, or written through a subresource alone."""
     writers = [
         bool(entry.get("subresource"))
         for entry in metadata.get("managedFields") or ()

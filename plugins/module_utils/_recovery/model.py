@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What recovery keeps of a Pod and of a PodDisruptionBudget. Pure.
+"""Snapshots of stuck Pods and of PodDisruptionBudgets. Pure.
 
-A Pod that is not ready may go while as many others are healthy as the budget wants, and one at least, or at any time with
-AlwaysAllow (kubernetes pkg/registry/core/pod/storage/eviction.go). So where the stuck Pods are what is missing, waiting never
-ends.
+A Pod that is not ready may be evicted while at least one other Pod, and as many as the budget demands, are healthy; with
+AlwaysAllow, at any time (kubernetes pkg/registry/core/pod/storage/eviction.go). So where the budget lacks just the stuck Pods,
+it never allows an eviction.
 """
 
 from __future__ import annotations
@@ -30,15 +30,23 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 # groups of the controllers that come with Kubernetes; others have kinds of the same names
 _BUILT_IN = ("", "apps", "batch")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-# the kubelet has tried and failed just now; between that and its next try it says ImagePullBackOff
+# the reason just after a failed try; until the next try it is ImagePullBackOff
 _JUST_TRIED = "ErrImagePull"
-# of a container that ran once: its pull is tried only when its time as a crashed one is over, and then this is told again
+# the reason of a container that ran before, between two tries, even where its image is missing
 _CRASHED = "CrashLoopBackOff"
+
+
+class RecoveryAction:
+    """What to do about a Pod (EVICT, REPLACE_POD, REPLACE_JOB), and the actions of the result."""
+
+    EVICT, REPLACE_POD, REPLACE_JOB = PLANNED = ("evict", "replace Pod", "replace Job")
+    RECOVERING, EVICTED, REPLACED = "recovering", "evicted", "replaced"
+    LEFT, BLOCKED, FAILED, SKIPPED = "left", "blocked", "failed", "skipped"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The controller that makes a Pod. ``uid`` tells it from another of the same name; a ``kind`` of others has its group."""
+    """The controller of a Pod. The ``kind`` of one that is not part of Kubernetes has its group at the end."""
 
     kind: str
     name: str
@@ -50,12 +58,12 @@ class Owner:
 
 @dataclass(frozen=True)
 class StuckPod(PodSnapshot):
-    """A Pod that lacks an image.
+    """A Pod that waits for an image.
 
-    ``running`` are containers that run at this moment, ``started`` tells whether any ever did, ``debug`` which of its containers
-    are ephemeral. ``told_at`` is when the kubelet last wrote of its containers (RFC 3339). ``failures`` are those of its index
-    so far, where an indexed Job counts them. ``ended`` says when a container that does not run now ended (RFC 3339), and
-    ``crashed`` are those that wait as if they had only crashed, which may be for want of the image as well.
+    ``running``: containers that run now. ``started``: a container runs or ran before. ``ephemeral``: its ephemeral containers.
+    ``status_time``: when the kubelet last wrote the status of its containers (RFC 3339). ``failures``: of its index, where an
+    indexed Job counts them. ``finished_at``: when the last run of a container ended (RFC 3339). ``crash_looping``: containers in
+    CrashLoopBackOff, which may lack their image too.
     """
 
     seen: Seen
@@ -64,23 +72,22 @@ class StuckPod(PodSnapshot):
     mirror: bool
     running: tuple[str, ...]
     started: bool
-    debug: tuple[str, ...]
+    ephemeral: tuple[str, ...]
     labels: Mapping[str, str]
     revision: str
-    told_at: str
+    status_time: str
     failures: int
-    ended: Mapping[str, str]
-    crashed: tuple[StuckContainer, ...]
+    finished_at: Mapping[str, str]
+    crash_looping: tuple[StuckContainer, ...]
 
     @property
-    def key(self) -> str:
-        """Its uid."""
+    def uid(self) -> str:
         return self.seen.uid
 
     @property
     def pulling(self) -> tuple[StuckContainer, ...]:
-        """Its stuck containers, those for debugging only where there are no others."""
-        return tuple(one for one in self.stuck if one.name not in self.debug) or self.stuck
+        """Its stuck containers, ephemeral ones only where there are no others."""
+        return tuple(one for one in self.stuck if one.name not in self.ephemeral) or self.stuck
 
     @property
     def just_tried(self) -> bool:
@@ -88,25 +95,25 @@ class StuckPod(PodSnapshot):
 
 
 def stuck_pod(item: Mapping[str, t.Any], before: StuckPod | None = None) -> StuckPod | None:
-    """None for a Pod that lacks no image, or is going already.
+    """None for a Pod that waits for no image, or that is being deleted.
 
-    With ``before``, the same Pod some time ago, a container that lacked its image then and has not run since lacks it still.
+    ``before``: the same Pod some time ago. A container that lacked its image then and has not run since still lacks it.
     """
     pod = suspected_pod(item)
     if pod is None:
         return None
     lacked = {one.name: one for one in before.stuck} if before else {}
-    still = [lacked[one.name] for one in pod.crashed if one.name in lacked and _same_end(one.name, pod, before)]
+    still = [lacked[one.name] for one in pod.crash_looping if one.name in lacked and _same_run(one.name, pod, before)]
     return replace(pod, stuck=(*pod.stuck, *still)) if pod.stuck or still else None
 
 
 def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
-    """The same for one that has containers which only may lack their image, beside or instead of those that do."""
+    """The same, also for a Pod whose crash-looping containers may lack their image."""
     metadata, status = item["metadata"], item.get("status") or {}
     states = _states(status)
-    crashed = _crashed(item["spec"], states)
+    crash_looping = _crash_looping(item["spec"], states)
     found = pod_snapshot(item)
-    if "deletionTimestamp" in metadata or (found is None and not crashed):
+    if "deletionTimestamp" in metadata or (found is None and not crash_looping):
         return None
     annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
     failures = annotations.get(_FAILURES) or ""
@@ -119,23 +126,23 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
         mirror=MIRROR in annotations,
         running=tuple(one["name"] for one in states if "running" in (one.get("state") or {})),
         started=has_run(status),
-        debug=tuple(one["name"] for one in item["spec"].get("ephemeralContainers") or ()),
+        ephemeral=tuple(one["name"] for one in item["spec"].get("ephemeralContainers") or ()),
         labels=labels,
         revision=labels.get(_REVISION, ""),
-        told_at=_told_at(metadata),
+        status_time=_status_time(metadata),
         failures=int(failures) if _COUNT.fullmatch(failures) else 0,
-        ended={one["name"]: _ended(one) for one in states},
-        crashed=crashed,
+        finished_at={one["name"]: _finished_at(one) for one in states},
+        crash_looping=crash_looping,
     )
 
 
-def waits_still(now: StuckPod | None, before: StuckPod) -> bool:
-    """Whether a container that lacked its image waits as a crashed one, and has not run since. ``now`` is a suspected Pod."""
+def still_crashed(now: StuckPod | None, before: StuckPod) -> bool:
+    """Whether a container that lacked its image before is crash-looping and has not run since. ``now``: of suspected_pod."""
     lacked = {one.name for one in before.stuck}
-    return now is not None and any(one.name in lacked and _same_end(one.name, now, before) for one in now.crashed)
+    return now is not None and any(one.name in lacked and _same_run(one.name, now, before) for one in now.crash_looping)
 
 
-def only_named(patterns: Sequence[str]) -> Callable[[Mapping[str, t.Any]], StuckPod | None]:
+def pods_named(patterns: Sequence[str]) -> Callable[[Mapping[str, t.Any]], StuckPod | None]:
     """``suspected_pod`` for the Pods whose name matches one of the globs."""
 
     def keep(item: Mapping[str, t.Any]) -> StuckPod | None:
@@ -146,7 +153,7 @@ def only_named(patterns: Sequence[str]) -> Callable[[Mapping[str, t.Any]], Stuck
 
 
 def controller(metadata: Mapping[str, t.Any]) -> Owner | None:
-    """The object that makes this one anew, if there is one."""
+    """The object that recreates this one, if there is one."""
     for one in metadata.get("ownerReferences") or ():
         if one.get("controller"):
             group, _slash, _version = str(one.get("apiVersion") or "").rpartition("/")
@@ -169,7 +176,7 @@ def _has_started(status: Mapping[str, t.Any]) -> bool:
     return bool(status.get("restartCount")) or "running" in states or "terminated" in states
 
 
-def _told_at(metadata: Mapping[str, t.Any]) -> str:
+def _status_time(metadata: Mapping[str, t.Any]) -> str:
     times = [
         str(entry.get("time") or "")
         for entry in metadata.get("managedFields") or ()
@@ -178,7 +185,7 @@ def _told_at(metadata: Mapping[str, t.Any]) -> str:
     return max(times, default="")
 
 
-def _crashed(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.Any]]) -> tuple[StuckContainer, ...]:
+def _crash_looping(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.Any]]) -> tuple[StuckContainer, ...]:
     images = {one["name"]: one.get("image") or "" for kind in ("initContainers", "containers") for one in spec.get(kind) or ()}
     waiting = [(one["name"], (one.get("state") or {}).get("waiting") or {}) for one in states]
     return tuple(
@@ -191,17 +198,17 @@ def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> 
     return PodSnapshot(metadata["namespace"], metadata["name"], account, names, ())
 
 
-def _ended(status: Mapping[str, t.Any]) -> str:
+def _finished_at(status: Mapping[str, t.Any]) -> str:
     return str(((status.get("lastState") or {}).get("terminated") or {}).get("finishedAt") or "")
 
 
-def _same_end(name: str, now: StuckPod, before: StuckPod | None) -> bool:
-    return before is not None and bool(now.ended.get(name)) and now.ended.get(name) == before.ended.get(name)
+def _same_run(name: str, now: StuckPod, before: StuckPod | None) -> bool:
+    return before is not None and bool(now.finished_at.get(name)) and now.finished_at.get(name) == before.finished_at.get(name)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """``healthy`` Pods of ``expected`` are ready, and ``desired`` have to be. ``failing``: why the server cannot count them."""
+    """``healthy`` of ``expected`` Pods are ready, and ``desired`` have to be. ``failing``: why the server cannot count them."""
 
     name: str
     selector: Mapping[str, t.Any] | None
@@ -211,7 +218,7 @@ class Budget:
     failing: str
 
 
-def found_budget(item: Mapping[str, t.Any]) -> Budget:
+def budget_snapshot(item: Mapping[str, t.Any]) -> Budget:
     status = item.get("status") or {}
     failing = [
         str(one.get("message") or "")
@@ -220,7 +227,7 @@ def found_budget(item: Mapping[str, t.Any]) -> Budget:
     ]
     return Budget(
         name=item["metadata"]["name"],
-        selector=_quick((item.get("spec") or {}).get("selector")),
+        selector=_with_sets((item.get("spec") or {}).get("selector")),
         healthy=status.get("currentHealthy") or 0,
         desired=status.get("desiredHealthy") or 0,
         expected=status.get("expectedPods") or 0,
@@ -228,41 +235,41 @@ def found_budget(item: Mapping[str, t.Any]) -> Budget:
     )
 
 
-def _quick(selector: Mapping[str, t.Any] | None) -> Mapping[str, t.Any] | None:
-    """With sets of values: a tenant may list 100,000 of them, and each is looked for in the labels of each Pod."""
+def _with_sets(selector: Mapping[str, t.Any] | None) -> Mapping[str, t.Any] | None:
+    """Values as sets: a tenant may list 100,000 of them, and they are compared with the labels of each Pod."""
     if not selector:
         return selector
     expressions = [{**one, "values": frozenset(one.get("values") or ())} for one in selector.get("matchExpressions") or ()]
     return {**selector, "matchExpressions": expressions}
 
 
-def never_passes(budgets: Iterable[Budget], labels: Mapping[str, str], stuck: Iterable[Mapping[str, str]]) -> str:
-    """Why the Pod with these labels will not be let go however long one waits, or an empty text.
+def permanent_block(budgets: Iterable[Budget], labels: Mapping[str, str], stuck: Iterable[Mapping[str, str]]) -> str:
+    """Why the budgets never allow to evict the Pod with these labels, or an empty text.
 
-    ``stuck`` are the labels of all Pods, this one included, that waiting does not make healthy.
+    ``stuck``: the labels of all Pods, this one included, that do not become healthy by themselves.
     """
-    own = [one for one in budgets if selects(one.selector, labels)]
+    own = [one for one in budgets if selector_matches(one.selector, labels)]
     if len(own) > 1:
         names = ", ".join(shown(one.name) for one in own)
-        return f"more than one PodDisruptionBudget is for it ({names}), and the server then evicts nothing. Keep one"
+        return f"more than one PodDisruptionBudget selects it ({names}), and then the server evicts nothing. Keep one"
     for budget in own:
         name = f"PodDisruptionBudget {shown(budget.name)}"
         if budget.failing:
-            return f"{name} cannot be counted: {shown(budget.failing)}. Mend or remove it"
-        hopeless = sum(selects(budget.selector, one) for one in stuck)
-        # the server counts how many may be missing, and that is none where none is healthy, whatever the budget says
+            return f"{name} cannot be evaluated: {shown(budget.failing)}. Fix or remove it"
+        hopeless = sum(selector_matches(budget.selector, one) for one in stuck)
+        # without a healthy Pod the server allows no disruption, whatever the budget says
         wanted = max(budget.desired, 1)
         if budget.expected - hopeless < wanted:
             return (
-                f"{name} wants {wanted} healthy Pods and has {budget.healthy} of {budget.expected}, of which {hopeless} "
-                "will not be by waiting: it never allows that. Set unhealthyPodEvictionPolicy: AlwaysAllow in it, or "
-                "delete the Pod yourself"
+                f"{name} demands {wanted} healthy Pods and has {budget.healthy} of {budget.expected}, of which {hopeless} "
+                "do not become healthy by themselves: it never allows the eviction. Set unhealthyPodEvictionPolicy: AlwaysAllow "
+                "in it, or delete the Pod yourself"
             )
     return ""
 
 
-def selects(selector: Mapping[str, t.Any] | None, labels: Mapping[str, str]) -> bool:
-    """LabelSelectorAsSelector of apimachinery: none at all selects nothing, an empty one everything."""
+def selector_matches(selector: Mapping[str, t.Any] | None, labels: Mapping[str, str]) -> bool:
+    """LabelSelectorAsSelector of apimachinery: null selects nothing, an empty selector everything."""
     if selector is None:
         return False
     pairs = (selector.get("matchLabels") or {}).items()
@@ -270,14 +277,7 @@ def selects(selector: Mapping[str, t.Any] | None, labels: Mapping[str, str]) -> 
     return wanted and all(_meets(one, labels) for one in selector.get("matchExpressions") or ())
 
 
-_OPERATORS: Mapping[str, Callable[[str | None, t.Collection[str | None]], bool]] = {
-    "In": lambda value, values: value in values,
-    "NotIn": lambda value, values: value not in values,
-    "Exists": lambda value, _values: value is not None,
-    "DoesNotExist": lambda value, _values: value is None,
-}
-
-
 def _meets(expression: Mapping[str, t.Any], labels: Mapping[str, str]) -> bool:
-    meets = _OPERATORS.get(expression.get("operator") or "")
-    return meets is not None and meets(labels.get(str(expression.get("key"))), expression.get("values") or ())
+    value, values = labels.get(str(expression.get("key"))), expression.get("values") or ()
+    meets = {"In": value in values, "NotIn": value not in values, "Exists": value is not None, "DoesNotExist": value is None}
+    return meets.get(expression.get("operator") or "", False)

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What the owner of a stuck Pod would create in its place, or why it would not. Pure.
+"""What the owner of a stuck Pod would create in its place, or why it would create nothing. Pure.
 
-An evicted Pod counts as failed (kubernetes pkg/controller/job): more failures than backoffLimit end the Job. What a
-podFailurePolicy says of condition DisruptionTarget, which every eviction sets, goes before that.
+An evicted Pod counts as failed (kubernetes pkg/controller/job): more failures than backoffLimit end the Job. A rule of its
+podFailurePolicy about condition DisruptionTarget, which every eviction sets, comes first.
 
-A ReplicaSet, DaemonSet or ReplicationController makes the next Pod from its own template; a StatefulSet from its newest,
-but for the Pods below its partition (kubernetes pkg/controller/statefulset, newVersionedStatefulSetPod). The ServiceAccount's
-list counts only where the template has none (plugin/pkg/admission/serviceaccount).
+A ReplicaSet, DaemonSet or ReplicationController creates the next Pod from its own template; a StatefulSet from its newest,
+except for the Pods below its partition (kubernetes pkg/controller/statefulset, newVersionedStatefulSetPod). The list of the
+ServiceAccount counts only where the template has none (plugin/pkg/admission/serviceaccount).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from .._cluster.kinds import WORKLOAD_RESOURCES
 from .._diagnosis.snapshot import pull_secret_names
-from .._text import counted, shown
+from .._text import counted, listed, shown
 from .model import Owner, controller, has_run
 
 if t.TYPE_CHECKING:
@@ -27,18 +27,23 @@ if t.TYPE_CHECKING:
 
 
 _DISRUPTED = "DisruptionTarget"
-# what the kubelet reports of a container that never ran when its Pod goes (ContainerStatusUnknown)
+# the exit code of a container that never ran when its Pod ends (ContainerStatusUnknown)
 _UNKNOWN_EXIT = 137
 _OWN_CONTROLLER = "kubernetes.io/job-controller"
 _GENERATED = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
 _TRACKING = "batch.kubernetes.io/job-tracking"
+# kind of a controller -> its plural in the API; what another controller does is not known
+OWNERS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job")}
+# owners of owners
+PARENTS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("Deployment", "CronJob")}
+_SCALED = ("ReplicaSet", "ReplicationController")
 
 
 @dataclass(frozen=True)
-class JobFacts:
-    """``limit`` and ``index_limit`` are how many failures it survives (of all its Pods, of each index), None for no such limit.
+class JobSnapshot:
+    """``limit`` and ``index_limit``: the failures that it tolerates (of all its Pods, of each index), None for no limit.
 
-    ``policy``: an eviction is "counted", "ignored", or "fatal". ``finished`` also says so of one that another controller runs.
+    ``policy``: an eviction is "counted", "ignored", or "fatal". ``foreign``: another controller that runs the Job.
     """
 
     failed: int
@@ -51,12 +56,12 @@ class JobFacts:
     selector: Mapping[str, str]
 
 
-def job_facts(item: Mapping[str, t.Any]) -> JobFacts:
+def job_snapshot(item: Mapping[str, t.Any]) -> JobSnapshot:
     spec, status = item.get("spec") or {}, item.get("status") or {}
     index_limit = spec.get("backoffLimitPerIndex")
     limit = spec.get("backoffLimit")
     manager = spec.get("managedBy") or _OWN_CONTROLLER
-    return JobFacts(
+    return JobSnapshot(
         failed=status.get("failed") or 0,
         succeeded=status.get("succeeded") or 0,
         limit=6 if limit is None and index_limit is None else limit,
@@ -71,8 +76,8 @@ def job_facts(item: Mapping[str, t.Any]) -> JobFacts:
     )
 
 
-def eviction_costs_too_much(job: JobFacts, pods: int, index_failures: int) -> str:
-    """Why a Job cannot afford to have ``pods`` of its Pods evicted, or an empty text."""
+def eviction_obstacle(job: JobSnapshot, pods: int, index_failures: int) -> str:
+    """Why evicting ``pods`` of its Pods would end the Job, or an empty text."""
     if job.policy == "ignored":
         return ""
     if job.policy == "fatal":
@@ -86,29 +91,30 @@ def eviction_costs_too_much(job: JobFacts, pods: int, index_failures: int) -> st
     return ""
 
 
-def may_not_be_replaced(item: Mapping[str, t.Any], job: JobFacts, pods: Sequence[Mapping[str, t.Any]]) -> str:
-    """Why a Job cannot be made anew without losing something, or an empty text. ``pods`` are all that it has, ended ones too."""
+def job_replacement_obstacle(item: Mapping[str, t.Any], job: JobSnapshot, pods: Sequence[Mapping[str, t.Any]]) -> str:
+    """Why a Job cannot be recreated without a loss, or an empty text. ``pods``: all of it, finished ones included."""
     metadata = item["metadata"]
     if job.finished:
         return "the Job has finished"
     if job.foreign:
-        return f"{job.foreign} runs the Job, and not Kubernetes itself"
+        return f"{shown(job.foreign)} runs the Job, not Kubernetes itself"
     if metadata.get("finalizers"):
-        return f"the Job has finalizers ({', '.join(metadata['finalizers'])}), which would hold its name"
+        return f"the Job has finalizers ({listed(metadata['finalizers'], 3)}), which would keep its name in use"
     if metadata.get("ownerReferences"):
         owner = metadata["ownerReferences"][0]
-        return f"the Job belongs to {owner.get('kind')} {owner.get('name')}, which would not know the new one for its own"
+        name = shown(f"{owner.get('kind')} {owner.get('name')}")
+        return f"the Job belongs to {name}, which would not recognise the new one"
     if any(has_run(pod.get("status")) for pod in pods):
-        return "a Pod of the Job has run already, and a new Job would do its work again"
+        return "a Pod of the Job has run already, and a new Job would repeat its work"
     unknown = job.failed + job.succeeded - sum((pod.get("status") or {}).get("phase") in ("Failed", "Succeeded") for pod in pods)
     if unknown > 0:
-        gone = f"{counted(unknown, 'Pod')} of the Job {'is' if unknown == 1 else 'are'} deleted"
-        return f"{gone}, and whether the work was done is not known: a new Job might do it again"
+        deleted = f"{counted(unknown, 'Pod')} of the Job {'is' if unknown == 1 else 'are'} deleted"
+        return f"{deleted}, and it is not known whether the work was done: a new Job might repeat it"
     return ""
 
 
 def job_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The Job as it has to be to be created again: without status, and without what ties it to its old uid."""
+    """The Job, to be created again: without status, and without fields that depend on its old uid."""
     metadata, spec = item["metadata"], dict(item["spec"])
     generated = () if spec.get("manualSelector") else _GENERATED
     template = dict(spec.get("template") or {})
@@ -128,7 +134,7 @@ def job_manifest(item: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _policy(rules: Sequence[Mapping[str, t.Any]]) -> str:
-    """The first rule that may apply to an evicted Pod decides; one about exit codes does so only where it is to be feared."""
+    """The first rule that may apply to an evicted Pod decides; one about exit codes only where it makes things worse."""
     counted = False
     for rule in rules:
         fatal = rule.get("action") in ("FailJob", "FailIndex")
@@ -148,16 +154,9 @@ def _without(names: Mapping[str, str] | None, taken: Sequence[str]) -> dict[str,
     return {name: value for name, value in (names or {}).items() if name not in taken}
 
 
-# kind of a controller -> its plural in the API; Pods of any other kind are left to whoever wrote that controller
-OWNERS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job")}
-# owners of an owner that have a say in it
-PARENTS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("Deployment", "CronJob")}
-_GROUPS = ("ReplicaSet", "ReplicationController")
-
-
 @dataclass(frozen=True)
-class Template:
-    """Of Pods: the ServiceAccount, the pull secrets that it names itself, and container -> image."""
+class PodTemplate:
+    """The ServiceAccount, the pull secrets that the template names itself, and container -> image."""
 
     account: str
     pull_secrets: tuple[str, ...]
@@ -165,98 +164,97 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Parent:
-    """The Deployment or CronJob above an owner. ``stands``: it is paused or suspended. ``forbids``: one Job blocks the next."""
+class ParentSnapshot:
+    """The Deployment or CronJob that owns an owner. ``paused``: or suspended. ``forbids_concurrency``: a Job blocks the next."""
 
     owner: Owner
-    template: Template
-    stands: bool
-    forbids: bool
+    template: PodTemplate
+    paused: bool
+    forbids_concurrency: bool
 
 
 @dataclass(frozen=True)
-class FoundOwner:
-    """An owner as it is now. ``replicas`` is None where it is no number of its own. ``ordered``: one Pod after the other.
+class OwnerSnapshot:
+    """``replicas`` is None for kinds without it. ``ordered``: one Pod after the other. ``selector``: labels of its Pods.
 
-    Of a StatefulSet: ``first`` is the number of its first Pod, and those before ``partition``, counted from there, stay old.
-    ``selector`` are labels that each Pod of it has.
+    Of a StatefulSet: ``first`` is the ordinal of its first Pod. The first ``partition`` Pods keep the old revision.
     """
 
     owner: Owner
-    template: Template
-    going: bool
+    template: PodTemplate
+    terminating: bool
     replicas: int | None
     parent: Owner | None
     ordered: bool = False
     revision: str = ""
     partition: int = 0
     first: int = 0
-    job: JobFacts | None = None
+    job: JobSnapshot | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Successor:
-    """The Pod that would come: from ``template``, or ``none``: why there would be none, or none that could be foretold."""
+    """The next Pod, from ``template``; or ``obstacle``: why there would be no Pod, or one that is not known."""
 
-    template: Template | None = None
-    none: str = ""
-    owner: FoundOwner | None = None
-    parent: Parent | None = None
+    template: PodTemplate | None = None
+    obstacle: str = ""
+    owner: OwnerSnapshot | None = None
+    parent: ParentSnapshot | None = None
 
 
-def template_of(pod_spec: Mapping[str, t.Any]) -> Template:
+def template_of(pod_spec: Mapping[str, t.Any]) -> PodTemplate:
     containers = [*(pod_spec.get("initContainers") or ()), *(pod_spec.get("containers") or ())]
-    return Template(
+    return PodTemplate(
         account=pod_spec.get("serviceAccountName") or "default",
         pull_secrets=pull_secret_names(pod_spec),
         images={one["name"]: one.get("image") or "" for one in containers},
     )
 
 
-def found_owner(kind: str, item: Mapping[str, t.Any]) -> FoundOwner:
-    """Of an object of one of OWNERS, as the API server sends it."""
+def owner_snapshot(kind: str, item: Mapping[str, t.Any]) -> OwnerSnapshot:
+    """Of an object of one of the kinds of OWNERS."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     strategy = spec.get("updateStrategy") or {}
-    return FoundOwner(
+    return OwnerSnapshot(
         owner=Owner(kind, metadata["name"], metadata["uid"]),
         template=template_of((spec.get("template") or {}).get("spec") or {}),
-        going="deletionTimestamp" in metadata,
-        replicas=spec.get("replicas") if kind in _GROUPS else None,
+        terminating="deletionTimestamp" in metadata,
+        replicas=spec.get("replicas") if kind in _SCALED else None,
         parent=controller(metadata),
         ordered=kind == "StatefulSet" and spec.get("podManagementPolicy") != "Parallel",
         revision=status.get("updateRevision") or "",
         partition=(strategy.get("rollingUpdate") or {}).get("partition") or 0,
         first=(spec.get("ordinals") or {}).get("start") or 0,
         selector=_labels(kind, spec.get("selector") or {}),
-        job=job_facts(item) if kind == "Job" else None,
+        job=job_snapshot(item) if kind == "Job" else None,
     )
 
 
-def found_parent(kind: str, item: Mapping[str, t.Any]) -> Parent:
-    """Of an object of one of PARENTS, as the API server sends it."""
+def parent_snapshot(kind: str, item: Mapping[str, t.Any]) -> ParentSnapshot:
+    """Of an object of one of the kinds of PARENTS."""
     metadata, spec = item["metadata"], item.get("spec") or {}
     maker = (spec.get("jobTemplate") or {}).get("spec") or {} if kind == "CronJob" else spec
-    return Parent(
+    return ParentSnapshot(
         owner=Owner(kind, metadata["name"], metadata["uid"]),
         template=template_of((maker.get("template") or {}).get("spec") or {}),
-        stands=bool(spec.get("paused") or spec.get("suspend")) or "deletionTimestamp" in metadata,
-        forbids=spec.get("concurrencyPolicy") == "Forbid",
+        paused=bool(spec.get("paused") or spec.get("suspend")) or "deletionTimestamp" in metadata,
+        forbids_concurrency=spec.get("concurrencyPolicy") == "Forbid",
     )
 
 
-def successor(pod: StuckPod, owner: FoundOwner | str | None, parent: Parent | None) -> Successor:
-    """``owner`` is a text where it could not be read, None where it is not there."""
-    told = shown(str(pod.owner))
+def successor_of(pod: StuckPod, owner: OwnerSnapshot | str | None, parent: ParentSnapshot | None) -> Successor:
+    """``owner``: why it could not be read, or None where it does not exist."""
+    name = shown(str(pod.owner))
     if isinstance(owner, str):
-        return Successor(none=f"what its {told} would put in its place is not known: {owner}")
+        return Successor(obstacle=f"what its {name} would create in its place is not known: {owner}")
     if owner is None or pod.owner is None or owner.owner.uid != pod.owner.uid:
-        return Successor(none=f"its {told} is not there any more, so nobody would put another in its place")
-    if owner.going or owner.replicas == 0:
-        why = "is being deleted" if owner.going else "is scaled to 0"
-        return Successor(none=f"its {told} {why}, so nobody would put another in its place")
-    if _held_back(pod, owner):
-        return Successor(none=f"its {told} holds it back at an old revision (partition {owner.partition}), with the old template")
+        return Successor(obstacle=f"its {name} no longer exists, so nothing would create another Pod")
+    if owner.terminating or owner.replicas == 0:
+        why = "is being deleted" if owner.terminating else "is scaled to 0"
+        return Successor(obstacle=f"its {name} {why}, so nothing would create another Pod")
+    if _keeps_old_revision(pod, owner):
+        return Successor(obstacle=f"its {name} keeps it at an old revision (partition {owner.partition}), with the old template")
     return Successor(owner.template, owner=owner, parent=parent)
 
 
@@ -264,7 +262,7 @@ def _labels(kind: str, selector: Mapping[str, t.Any]) -> Mapping[str, str]:
     return selector if kind == "ReplicationController" else selector.get("matchLabels") or {}
 
 
-def _held_back(pod: StuckPod, owner: FoundOwner) -> bool:
+def _keeps_old_revision(pod: StuckPod, owner: OwnerSnapshot) -> bool:
     ordinal = pod.name.rpartition("-")[2]
     is_old = bool(pod.revision) and bool(owner.revision) and pod.revision != owner.revision
     return is_old and ordinal.isdigit() and int(ordinal) < owner.first + owner.partition

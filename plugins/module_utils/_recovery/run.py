@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Stuck Pods got going again: looked at, decided, evicted or made anew, and followed until they run or fail once more."""
+"""Recovers stuck Pods: lists them, decides, evicts or replaces, and follows them until they run or fail again."""
 
 from __future__ import annotations
 
@@ -15,211 +15,209 @@ from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._credentials.shown import shown_image
 from .._errors import RequestError
-from .._reconcile.change import FAILED, SKIPPED
+from .._reconcile.change import FAILED
 from .._reconcile.targets import closed_outcomes
-from .follow import Awaited, Fate, Follower, Turn
-from .plan import EVICT, LEFT, RECOVERING, REPLACE_JOB, REPLACE_POD
+from .follow import EvictionBatch, FollowedPod, PodFollower, RecoveryOutcome
+from .model import RecoveryAction
 from .survey import RecoverySurvey
-from .writes import BUSY, Done, Evictor, Replacer
+from .writes import Evictor, Replacer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .._cluster.api import Api
     from .._cluster.namespaces import Chosen
-    from .._reconcile.apply import Outcome
-    from .model import StuckPod
-    from .plan import Verdict, Wish
+    from .model import Owner, StuckPod
+    from .plan import Decision, RecoveryPolicy
+    from .writes import WriteResult
 
 
-# Seconds between two looks at what has become of the Pods: the first, and the longest
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 4.0
-# Seconds until a budget that was busy is asked again, which is what the server proposes
-_BUSY_PAUSE = 10.0
-# where a look takes long, since there are many Pods to list, the server has this many times as long a rest
+# Seconds between two updates: the first, and the longest
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 1.0, 4.0, 1.3
+# Seconds until a budget is asked again, as the server proposes
+_BUDGET_PAUSE = 10.0
+# an update that takes long lists many Pods: the pause after it is this many times as long
 _REST = 5
 
 
 @dataclass(frozen=True)
-class Terms:
-    """``patterns`` are globs of Pods' names, ``seconds`` how long to wait for what comes of it, 0 for not at all."""
+class RecoveryOptions:
+    """``patterns``: globs of Pods' names. ``seconds``: how long to follow the Pods, 0 for not at all."""
 
     patterns: Sequence[str]
-    wish: Wish
+    policy: RecoveryPolicy
     seconds: float
-    workers: int
-    check_mode: bool
 
 
-class Recovery:
-    """One run over the chosen namespaces."""
+def recover(api: Api, chosen: Chosen, options: RecoveryOptions, workers: int, check_mode: bool) -> list[RecoveryOutcome]:
+    """An outcome for each stuck Pod, and for each namespace that could not be read, by namespace and name.
 
-    def __init__(self, api: Api, chosen: Chosen, terms: Terms) -> None:
-        self._terms = terms
-        self._chosen = chosen
-        self._survey = RecoverySurvey(api, chosen, terms.patterns, terms.workers, datetime.now(timezone.utc))
-        self._seconds = 0.0 if terms.check_mode else terms.seconds
-        self._follower = Follower(api, terms.workers, lambda pod: self._survey.cause(pod, pod.pulling[0]))
-        self._evict = Evictor(Objects(api, "pods", terms.check_mode), self._decided, self._needing)
-        self._replacer = Replacer(api, terms.check_mode, self._decided)
+    Raises ClusterError, and RequestError where nothing could be planned.
+    """
+    outcomes = _Recovery(api, chosen, options, workers, check_mode).run() + _closed_namespaces(chosen, check_mode)
+    return sorted(outcomes, key=lambda one: (one.namespace, one.pod.name if one.pod else ""))
+
+
+def _closed_namespaces(chosen: Chosen, check_mode: bool) -> list[RecoveryOutcome]:
+    """Namespaces that do not exist or are being deleted."""
+    outcomes = []
+    terminating = {one.name for one in chosen.namespaces if one.terminating}
+    for one in closed_outcomes(chosen, "", check_mode):
+        action = RecoveryAction.SKIPPED if one.namespace in terminating else RecoveryAction.LEFT
+        action = RecoveryAction.FAILED if one.step.action in FAILED else action
+        outcomes.append(RecoveryOutcome(one.namespace, None, action, one.step.message))
+    return outcomes
+
+
+class _Recovery:
+    def __init__(self, api: Api, chosen: Chosen, options: RecoveryOptions, workers: int, check_mode: bool) -> None:
+        self._policy = options.policy
+        self._workers = workers
+        self._survey = RecoverySurvey(api, chosen, options.patterns, workers, datetime.now(timezone.utc))
+        self._seconds = 0.0 if check_mode else options.seconds
+        self._follower = PodFollower(api, workers, lambda pod: self._survey.cause(pod, pod.pulling[0]))
+        self._evictor = Evictor(Objects(api, "pods", check_mode), self._decide, self._labels_of_unhealthy)
+        self._replacer = Replacer(api, check_mode, self._decide)
+        # uid of an owner -> its Pods to evict
         self._peers: Counter[str] = Counter()
-        self._fates: list[Fate] = []
-        self._turns: list[Turn] = []
+        self._outcomes: list[RecoveryOutcome] = []
+        self._batches: list[EvictionBatch] = []
 
-    def run(self) -> list[Fate]:
-        """A Fate for each stuck Pod, and for each namespace that could not be looked at, by namespace and name.
-
-        Raises ClusterError, and RequestError where nothing could be planned.
-        """
-        self._survey.look()
+    def run(self) -> list[RecoveryOutcome]:
+        self._survey.read()
         self._plan()
         give_up = time.monotonic() + self._seconds
         if self._seconds:
-            self._follower.note_those_before(fate.namespace for fate in self._fates if fate.action in (EVICT, REPLACE_JOB))
-        self._replace()
-        self._recover(give_up)
-        self._conclude()
-        self._fates += self._closed()
-        return sorted(self._fates, key=lambda fate: (fate.namespace, fate.pod.name if fate.pod else ""))
+            owned = (RecoveryAction.EVICT, RecoveryAction.REPLACE_JOB)
+            self._follower.ignore_existing(one.namespace for one in self._outcomes if one.action in owned)
+        self._replace_pods()
+        self._replace_jobs()
+        if self._seconds:
+            self._evict_and_follow(give_up)
+        else:
+            self._evict_all()
+        self._complete_messages()
+        refused = self._survey.refused.items()
+        return self._outcomes + [RecoveryOutcome(name, None, RecoveryAction.FAILED, why) for name, why in refused]
 
     def _plan(self) -> None:
-        verdicts = [(pod, self._survey.verdict(pod)) for pod in self._survey.pods]
-        self._peers.update(pod.owner.uid for pod, verdict in verdicts if verdict.action == EVICT and pod.owner)
-        for pod, verdict in verdicts:
-            granted = self._granted(pod, verdict)
-            image, cause = shown_image(verdict.container.image), self._survey.cause(pod, verdict.container)
-            self._fates.append(Fate(pod.namespace, pod, granted.action, granted.message, image, cause))
-        self._turns = list(self._turns_of([fate for fate in self._fates if fate.action == EVICT]).values())
-        for fate in self._fates:
-            if fate.action == RECOVERING and fate.pod:
-                self._await(fate, uid=fate.pod.key, owner=None, before=fate.pod)
+        decisions = [(pod, self._survey.decision(pod)) for pod in self._survey.pods]
+        evictions = [pod for pod, decision in decisions if decision.action == RecoveryAction.EVICT]
+        self._peers.update(pod.owner.uid for pod in evictions if pod.owner)
+        batches: dict[str, EvictionBatch] = {}
+        for pod, decision in decisions:
+            allowed = self._apply_policy(pod, decision)
+            image, cause = shown_image(decision.container.image), self._survey.cause(pod, decision.container)
+            outcome = RecoveryOutcome(pod.namespace, pod, allowed.action, allowed.message, image, cause)
+            self._outcomes.append(outcome)
+            if allowed.action == RecoveryAction.RECOVERING:
+                self._follow(outcome, uid=pod.uid, owner=None, before=pod)
+            elif allowed.action == RecoveryAction.EVICT and pod.owner is not None:
+                owner = self._survey.successor(pod).owner
+                batch = batches.setdefault(pod.owner.uid, EvictionBatch([], owner is not None and owner.ordered))
+                batch.outcomes.append(outcome)
+        self._batches = list(batches.values())
 
-    def _decided(self, pod: StuckPod) -> Verdict:
-        return self._granted(pod, self._survey.verdict(pod))
+    def _decide(self, pod: StuckPod) -> Decision:
+        return self._apply_policy(pod, self._survey.decision(pod))
 
-    def _granted(self, pod: StuckPod, verdict: Verdict) -> Verdict:
+    def _apply_policy(self, pod: StuckPod, decision: Decision) -> Decision:
         peers = self._peers[pod.owner.uid] if pod.owner else 0
-        return self._terms.wish.granted(verdict, pod, self._survey.successor(pod), peers)
+        return self._policy.apply(decision, pod, self._survey.successor(pod), peers)
 
-    def _turns_of(self, fates: Sequence[Fate]) -> dict[str, Turn]:
-        turns: dict[str, Turn] = {}
-        for fate in fates:
-            if fate.pod is not None and fate.pod.owner is not None:
-                owner = self._survey.successor(fate.pod).owner
-                turn = turns.setdefault(fate.pod.owner.uid, Turn([], owner is not None and owner.ordered))
-                turn.fates.append(fate)
-        return turns
+    def _labels_of_unhealthy(self, namespace: str) -> list[Mapping[str, str]]:
+        """Of Pods that do not become healthy unless they are evicted."""
+        return [one.pod.labels for one in self._outcomes if one.namespace == namespace and one.pod and one.needs_budget]
 
-    def _needing(self, namespace: str) -> list[Mapping[str, str]]:
-        return [fate.pod.labels for fate in self._fates if fate.namespace == namespace and fate.pod and fate.needs_eviction]
+    def _follow(self, outcome: RecoveryOutcome, uid: str | None, owner: str | None, before: StuckPod | None = None) -> None:
+        if self._seconds and outcome.pod:
+            between_tries = before is not None and not before.just_tried
+            by_name = next(iter(fields_equal({"metadata.name": outcome.pod.name}).items()))
+            selector = by_name if uid else self._selector_of_successor(outcome.pod, owner)
+            outcome.followed = FollowedPod(outcome.namespace, uid, owner, before, selector, between_tries)
+            self._follower.followed.append(outcome.followed)
 
-    def _await(self, fate: Fate, uid: str | None, owner: str | None, before: StuckPod | None = None) -> None:
-        if self._seconds and fate.pod:
-            paused = before is not None and not before.just_tried
-            named = next(iter(fields_equal({"metadata.name": fate.pod.name}).items()))
-            selector = named if uid else self._labels_of_next(fate.pod, owner)
-            fate.awaited = Awaited(fate.namespace, uid, owner, before, selector, paused)
-            self._follower.awaited.append(fate.awaited)
-
-    def _labels_of_next(self, pod: StuckPod, owner: str | None) -> tuple[str, str] | None:
-        """Selects the Pods of ``owner`` (a uid), as far as that is the one that was looked at."""
+    def _selector_of_successor(self, pod: StuckPod, owner: str | None) -> tuple[str, str] | None:
+        """Selects the Pods of ``owner`` (a uid); None where all Pods of the namespace have to be listed."""
         found = self._survey.successor(pod).owner
         if found is None or found.owner.uid != owner or not found.selector:
             return None
         try:
             return next(iter(labels_equal(found.selector).items()))
-        except RequestError:  # then all Pods of the namespace are listed
+        except RequestError:
             return None
 
-    def _replace(self) -> None:
-        bare = [fate for fate in self._fates if fate.action == REPLACE_POD]
-        for fate, done in zip(bare, for_each(bare, self._bare, self._terms.workers)):
-            self._note(fate, done, uid=done.made)
-        jobs: dict[tuple[str, t.Any], list[Fate]] = {}
-        for fate in self._fates:
-            if fate.action == REPLACE_JOB and fate.pod is not None:
-                jobs.setdefault((fate.namespace, fate.pod.owner), []).append(fate)
-        answers = for_each(list(jobs), lambda job: self._replacer.job(*job), self._terms.workers)
-        for alike, done in zip(jobs.values(), answers):
-            for fate in alike:
-                self._note(fate, done, owner=done.made)
+    def _replace_pods(self) -> None:
+        bare = [(one, one.pod) for one in self._outcomes if one.action == RecoveryAction.REPLACE_POD and one.pod]
+        results = for_each(bare, lambda pair: self._replacer.replace_pod(pair[1]), self._workers)
+        for (outcome, _pod), result in zip(bare, results):
+            self._record(outcome, result, uid=result.new_uid)
 
-    def _bare(self, fate: Fate) -> Done:
-        return self._replacer.pod(t.cast("StuckPod", fate.pod))
+    def _replace_jobs(self) -> None:
+        jobs: dict[tuple[str, Owner], list[RecoveryOutcome]] = {}
+        for one in self._outcomes:
+            if one.action == RecoveryAction.REPLACE_JOB and one.pod is not None and one.pod.owner is not None:
+                jobs.setdefault((one.namespace, one.pod.owner), []).append(one)
+        results = for_each(list(jobs), lambda job: self._replacer.replace_job(*job), self._workers)
+        for outcomes, result in zip(jobs.values(), results):
+            for one in outcomes:
+                self._record(one, result, owner=result.new_uid)
 
-    def _recover(self, give_up: float) -> None:
-        if not self._seconds:
-            while self._evict_due(again=False):
-                pass
-            return
+    def _evict_all(self) -> None:
+        while self._evict(retry=False):
+            pass
+
+    def _evict_and_follow(self, give_up: float) -> None:
         pause = _FIRST_PAUSE
-        self._evict_due(again=True)
+        self._evict(retry=True)
         tried = time.monotonic()
-        while time.monotonic() < give_up and (self._follower.open or any(turn.waiting for turn in self._turns)):
+        while time.monotonic() < give_up and (self._follower.undecided or any(batch.pending for batch in self._batches)):
             time.sleep(max(0.0, min(pause, give_up - time.monotonic())))
             start = time.monotonic()
-            self._follower.look()
-            pause = max(min(_LONGEST_PAUSE, pause * 1.3), _REST * (time.monotonic() - start))
-            for turn in self._turns:
-                turn.stop_if_failing()
-            again = time.monotonic() - tried >= _BUSY_PAUSE
-            tried = time.monotonic() if again else tried
+            self._follower.update()
+            pause = max(min(_LONGEST_PAUSE, pause * _GROWTH), _REST * (time.monotonic() - start))
+            for batch in self._batches:
+                batch.stop_if_failing()
+            retry = time.monotonic() - tried >= _BUDGET_PAUSE
+            tried = time.monotonic() if retry else tried
             if time.monotonic() < give_up:
-                self._evict_due(again)
+                self._evict(retry)
 
-    def _evict_due(self, again: bool) -> bool:
-        """Whether there was any Pod whose turn it is."""
-        for turn in self._turns:
-            self._spare_job(turn)
-        due = [fate for turn in self._turns for fate in turn.due(again)]
-        for fate, done in zip(due, for_each(due, self._evicted, self._terms.workers)):
-            self._note(fate, done, owner=fate.pod.owner.uid if fate.pod and fate.pod.owner else None)
+    def _evict(self, retry: bool) -> bool:
+        """Evicts the next Pods of each batch; False when there are none."""
+        for batch in self._batches:
+            self._stop_if_job_failed(batch)
+        due = [(one, one.pod) for batch in self._batches for one in batch.next_evictions(retry) if one.pod]
+        for (outcome, pod), result in zip(due, for_each(due, lambda pair: self._evictor(pair[1]), self._workers)):
+            self._record(outcome, result, owner=pod.owner.uid if pod.owner else None)
         return bool(due)
 
-    def _spare_job(self, turn: Turn) -> None:
-        """Once some Pods of a Job are evicted, the next are only if it has not failed otherwise since it was looked at."""
-        pod = turn.fates[0].pod
+    def _stop_if_job_failed(self, batch: EvictionBatch) -> None:
+        """After the first evictions of a Job's Pods: none more when the Job has failed otherwise meanwhile."""
+        pod = batch.outcomes[0].pod
         owner = self._survey.successor(pod).owner if pod else None
-        under_way = any(fate.action == "evicted" for fate in turn.fates)
-        if pod and owner and owner.job and under_way and turn.due(again=False):
-            turn.stop_if_costly(owner.job.failed, self._survey.failures(pod))
+        begun = any(one.action == RecoveryAction.EVICTED for one in batch.outcomes)
+        if pod and owner and owner.job and begun and batch.next_evictions(retry=False):
+            batch.stop_if_job_failed(owner.job.failed, self._survey.failures(pod))
 
-    def _evicted(self, fate: Fate) -> Done:
-        return self._evict(t.cast("StuckPod", fate.pod))
-
-    def _note(self, fate: Fate, done: Done, uid: str | None = None, owner: str | None = None) -> None:
-        fate.busy = done.action == BUSY
-        fate.message = done.message
-        if fate.busy:
+    def _record(self, outcome: RecoveryOutcome, result: WriteResult, uid: str | None = None, owner: str | None = None) -> None:
+        outcome.message, outcome.budget_full = result.message, result.budget_full
+        if result.budget_full:
             return
-        fate.action = done.action
-        if done.action in ("evicted", "replaced") and (uid or owner):
-            self._await(fate, uid, owner)
+        outcome.action = result.action
+        if result.action in (RecoveryAction.EVICTED, RecoveryAction.REPLACED) and (uid or owner):
+            self._follow(outcome, uid, owner)
 
-    def _conclude(self) -> None:
-        """Nothing is left open: what was not done, and what has not shown itself in time, says so."""
-        for fate in self._fates:
-            if fate.busy:
-                fate.action = "blocked"
-                fate.message = f"{fate.message}. It may later on: run this again"
-            elif fate.action == EVICT:
-                fate.action = LEFT
-                fate.message = (
-                    f"the Pods of its owner go a few at a time, and {self._seconds:.0f} s were too short: run this again"
+    def _complete_messages(self) -> None:
+        """The last action and message of what was not done, or not decided, in time."""
+        for one in self._outcomes:
+            if one.action == RecoveryAction.EVICT and one.budget_full:
+                one.action, one.message = RecoveryAction.BLOCKED, f"{one.message}. It may be allowed later: run this again"
+            elif one.action == RecoveryAction.EVICT:
+                one.action = RecoveryAction.LEFT
+                one.message = (
+                    f"Pods of one owner are evicted a few at a time, and {self._seconds:.0f} s were too short. Run this again"
                 )
-            if fate.awaited is not None and fate.awaited.message:
-                late = "" if fate.awaited.settled else f"after {self._seconds:.0f} s "
-                fate.message = "; ".join(one for one in (fate.message, late + fate.awaited.message) if one)
-
-    def _closed(self) -> list[Fate]:
-        """Namespaces that are missing, are being deleted, or do not let their Pods be listed."""
-        closed = closed_outcomes(self._chosen, "", self._terms.check_mode)
-        going = {one.name for one in self._chosen.namespaces if one.terminating}
-        fates = [Fate(one.namespace, None, self._closed_action(one, going), one.step.message) for one in closed]
-        return fates + [Fate(name, None, "failed", why) for name, why in self._survey.refused.items()]
-
-    @staticmethod
-    def _closed_action(outcome: Outcome, going: Collection[str]) -> str:
-        if outcome.step.action in FAILED:
-            return "failed"
-        return SKIPPED if outcome.namespace in going else LEFT
+            if one.followed is not None and one.followed.message:
+                late = "" if one.followed.decided else f"after {self._seconds:.0f} s: "
+                one.message = "; ".join(text for text in (one.message, late + one.followed.message) if text)

@@ -28,8 +28,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_s
     secrets_of_pod,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, InputError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Wish
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import Recovery, Terms
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import RecoveryPolicy
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import RecoveryOptions, recover
 from recording_api_server import RecordingServer, recording_server
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -132,10 +132,10 @@ def ask(server: RecordingServer, names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def recover(server: RecordingServer, names: list[str]) -> list[Any]:
+def recovered(server: RecordingServer, names: list[str]) -> list[Any]:
     fill(server, names)
-    terms = Terms(["*"], Wish(evict=True, replace=()), 0.0, 4, True)
-    return Recovery(server.api(), CHOSEN, terms).run()
+    options = RecoveryOptions(["*"], RecoveryPolicy(evict=True, replace=()), 0.0)
+    return recover(server.api(), CHOSEN, options, 4, True)
 
 
 def strays(server: RecordingServer) -> list[str]:
@@ -160,19 +160,19 @@ def test_ten_thousand_hostile_names_in_an_audit_change_no_other_row_and_send_not
 
 
 def test_hostile_names_of_secrets_and_owners_do_not_end_a_recovery(server: RecordingServer) -> None:
-    (other,) = [fate for fate in recover(server, ["gone"]) if fate.namespace == "other"]
+    (other,) = [outcome for outcome in recovered(server, ["gone"]) if outcome.namespace == "other"]
     server.paths.clear()
 
-    fates = recover(server, hostile_names(MANY))
+    outcomes = recovered(server, hostile_names(MANY))
 
     assert strays(server) == []
-    (now,) = [fate for fate in fates if fate.namespace == "other"]
+    (now,) = [outcome for outcome in outcomes if outcome.namespace == "other"]
     assert (now.action, now.message, now.cause) == (other.action, other.message, other.cause)
-    tenants = [fate for fate in fates if fate.namespace == "tenant"]
+    tenants = [outcome for outcome in outcomes if outcome.namespace == "tenant"]
     assert len(tenants) == 201
-    assert {fate.action for fate in tenants} <= {"left", "recovering"}
+    assert {outcome.action for outcome in tenants} <= {"left", "recovering"}
     # their owners do not exist, whatever they are called
-    assert any("is not there any more" in fate.message for fate in tenants)
+    assert any("no longer exists" in outcome.message for outcome in tenants)
 
 
 def test_the_secrets_of_a_pod_or_account_with_hostile_names_are_missing(server: RecordingServer) -> None:
@@ -253,8 +253,8 @@ def test_a_number_in_an_annotation_of_a_tenant_need_not_be_one(server: Recording
         fill(server, [])
         annotations = {"batch.kubernetes.io/job-index-failure-count": text}
         server.objects["pods"].append(stuck("tenant", "web-0", [], annotations=annotations))
-        terms = Terms(["*"], Wish(evict=True, replace=()), 0.0, 4, True)
-        assert len(Recovery(server.api(), CHOSEN, terms).run()) == 3
+        options = RecoveryOptions(["*"], RecoveryPolicy(evict=True, replace=()), 0.0)
+        assert len(recover(server.api(), CHOSEN, options, 4, True)) == 3
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "x", "2026-11-24T00:00:00Z"])

@@ -41,11 +41,15 @@ from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image
     Links,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import glimpse
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import found_budget, never_passes, suspected_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import found_owner, found_parent
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Wish
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import Recovery, Terms
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import pod_state
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import (
+    budget_snapshot,
+    permanent_block,
+    suspected_pod,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import owner_snapshot, parent_snapshot
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import RecoveryPolicy
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.run import RecoveryOptions, recover
 from recording_api_server import RecordingServer, recording_server
 
 Json = dict[str, Any]
@@ -159,16 +163,16 @@ SAMPLES: dict[str, Json] = {
 
 def workload_readers(resource: str) -> list[Callable[[Json], Any]]:
     kind = KINDS[resource]
-    return [partial(stored_workload, kind), partial(found_owner, kind), partial(found_parent, kind)]
+    return [partial(stored_workload, kind), partial(owner_snapshot, kind), partial(parent_snapshot, kind)]
 
 
 READERS: dict[str, list[Callable[[Json], Any]]] = {
     "secrets": [stored_secret, SecretReader()],
     "serviceaccounts": [stored_service_account, account_snapshot],
-    "pods": [pod_snapshot, suspected_pod, glimpse, admitted_pod, judge, partial(stored_workload, "Pod")],
+    "pods": [pod_snapshot, suspected_pod, pod_state, admitted_pod, judge, partial(stored_workload, "Pod")],
     "nodes": [found_node],
     "events": [found_event],
-    "poddisruptionbudgets": [lambda item: never_passes([found_budget(item)], {"a": "b"}, [{"a": "b"}])],
+    "poddisruptionbudgets": [lambda item: permanent_block([budget_snapshot(item)], {"a": "b"}, [{"a": "b"}])],
     **{resource: workload_readers(resource) for resource in WORKLOAD_RESOURCES.values() if resource != "pods"},
 }
 
@@ -233,10 +237,10 @@ def audited(server: RecordingServer) -> dict[str, Json]:
 
 
 def recovered(server: RecordingServer) -> dict[str, Any]:
-    terms = Terms(["*"], Wish(evict=True, replace=()), 0.0, 4, True)
+    options = RecoveryOptions(["*"], RecoveryPolicy(evict=True, replace=()), 0.0)
     rows: dict[str, list[str]] = {}
-    for fate in Recovery(server.api(), CHOSEN, terms).run():
-        rows.setdefault(fate.namespace, []).append(f"{fate.action} {fate.message}")
+    for outcome in recover(server.api(), CHOSEN, options, 4, True):
+        rows.setdefault(outcome.namespace, []).append(f"{outcome.action} {outcome.message}")
     return rows
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_recovery/model, recovery_events, recovery_follow, recovery_fate and recovery_told: seen, followed and told."""
+"""_recovery/model, survey, follow and report: snapshots, events, followed Pods, batches and the result."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import (
-    Awaited,
-    Fate,
-    Turn,
-    glimpse,
-    lists_of,
-    settle,
+    EvictionBatch,
+    FollowedPod,
+    RecoveryOutcome,
+    list_requests,
+    pod_state,
+    update_followed,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import (
     Owner,
+    RecoveryAction,
     StuckPod,
     controller,
-    only_named,
+    pods_named,
+    still_crashed,
     stuck_pod,
     suspected_pod,
-    waits_still,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import EVICT, LEFT
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.report import (
+    SUMMARY_ACTIONS,
     recovery_diff,
+    recovery_result,
     recovery_warnings,
-    told_recovery,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.survey import told as with_last_events
-from ansible_collections.pullpass.registry.plugins.modules.pull_recovery import ACTIONS
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.survey import apply_events
 
+EVICT, LEFT = RecoveryAction.EVICT, RecoveryAction.LEFT
 IMAGE = "reg.io/team/app:1"
 REFUSED = "unexpected status code [manifests 1]: 401 Unauthorized"
 ENDED, BEFORE, AFTER = "2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T11:00:00Z"
@@ -78,9 +79,9 @@ def test_what_is_kept_of_a_stuck_pod() -> None:
     both = (state("ErrImagePull"), state(name="side"))
     pod = found(*both, managedFields=managed, labels=labels, annotations=annotations)
     assert (pod.owner, pod.running, pod.started, pod.mirror) == (Owner("ReplicaSet", "web", "o1"), ("side",), True, True)
-    assert (pod.revision, pod.failures, pod.told_at, pod.just_tried, pod.key) == ("r1", 2, BEFORE, True, "u1")
+    assert (pod.revision, pod.failures, pod.status_time, pod.just_tried, pod.uid) == ("r1", 2, BEFORE, True, "u1")
     plain = found(state("ImagePullBackOff"), owner=None)
-    assert (plain.owner, plain.started, plain.mirror, plain.told_at, plain.just_tried) == (None, False, False, "", False)
+    assert (plain.owner, plain.started, plain.mirror, plain.status_time, plain.just_tried) == (None, False, False, "", False)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +99,19 @@ def test_pods_that_lack_no_image_or_are_going(states: list[dict[str, Any]], more
 
 def test_globs_choose_pods_by_name() -> None:
     stuck = item(state("ErrImagePull"), uid="x")
-    assert only_named(["web-*"])(stuck) is not None
-    assert only_named(["db", "web"])(stuck) is None
-    assert only_named(["db", "web-x"])(stuck) is not None
+    assert pods_named(["web-*"])(stuck) is not None
+    assert pods_named(["db", "web"])(stuck) is None
+    assert pods_named(["db", "web-x"])(stuck) is not None
 
 
 def test_one_that_waits_as_a_crashed_one_is_stuck_only_if_a_pull_failed_after_its_end() -> None:
     crashed = found(state("CrashLoopBackOff", ended=ENDED), phase="Running")
     assert crashed.stuck == ()
-    key = (crashed.key, IMAGE)
-    assert with_last_events(crashed, {key: (BEFORE, REFUSED)}).stuck == ()
-    assert with_last_events(crashed, {}).stuck == ()
-    assert with_last_events(crashed, {("other", IMAGE): (AFTER, REFUSED)}).stuck == ()
-    (stuck,) = with_last_events(crashed, {key: (AFTER, REFUSED)}).stuck
+    key = (crashed.uid, IMAGE)
+    assert apply_events(crashed, {key: (BEFORE, REFUSED)}).stuck == ()
+    assert apply_events(crashed, {}).stuck == ()
+    assert apply_events(crashed, {("other", IMAGE): (AFTER, REFUSED)}).stuck == ()
+    (stuck,) = apply_events(crashed, {key: (AFTER, REFUSED)}).stuck
     assert (stuck.reason, stuck.message) == ("ImagePullBackOff", REFUSED)
 
 
@@ -120,7 +121,7 @@ def test_one_that_waits_as_a_crashed_one_is_stuck_only_if_a_pull_failed_after_it
 )
 def test_events_tell_where_the_status_gives_no_reason(message: str, kept: bool) -> None:
     pod = found(state("ImagePullBackOff", message))
-    (stuck,) = with_last_events(pod, {(pod.key, IMAGE): (AFTER, REFUSED)}).stuck
+    (stuck,) = apply_events(pod, {(pod.uid, IMAGE): (AFTER, REFUSED)}).stuck
     assert stuck.message == (message if kept else REFUSED)
 
 
@@ -133,9 +134,9 @@ def test_the_same_end_means_that_it_has_not_run_since() -> None:
     assert now.stuck == before.stuck
     assert stuck_pod(has_run, before) is None
     assert stuck_pod(waits) is None
-    assert waits_still(suspected_pod(waits), before)
-    assert not waits_still(suspected_pod(has_run), before)
-    assert not waits_still(None, before)
+    assert still_crashed(suspected_pod(waits), before)
+    assert not still_crashed(suspected_pod(has_run), before)
+    assert not still_crashed(None, before)
     endless = item(state("CrashLoopBackOff"), phase="Running")
     assert stuck_pod(endless, found(state("ImagePullBackOff"), phase="Running")) is None
 
@@ -144,9 +145,9 @@ def why(pod: StuckPod) -> str:
     return f"because of {pod.name}"
 
 
-def after(awaited: list[Awaited], *items: dict[str, Any], taken: set[str] | None = None) -> list[bool | None]:
-    settle(awaited, [glimpse(one) for one in items], set() if taken is None else taken, why)
-    return [one.runs for one in awaited]
+def after(followed: list[FollowedPod], *items: dict[str, Any], taken: set[str] | None = None) -> list[bool | None]:
+    update_followed(followed, [pod_state(one) for one in items], set() if taken is None else taken, why)
+    return [one.runs for one in followed]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,10 @@ def after(awaited: list[Awaited], *items: dict[str, Any], taken: set[str] | None
     [
         (item(state(), phase="Running", uid="n"), True, "web-n has its images now (phase Running)"),
         (item(phase="Succeeded", uid="n"), True, "has its images now"),
-        (item(state("ContainerCreating"), uid="n"), None, "web-n is Pending still"),
-        (item(state("ErrImagePull", "x509: stranger"), uid="n"), False, "web-n has failed to pull as well: because of web-n"),
-        (item(state("ErrImagePull"), uid="n"), None, "web-n has not been tried again yet"),
-        (item(state("ErrImagePull", "pull QPS exceeded"), uid="n"), None, "waits until its kubelet pulls again"),
+        (item(state("ContainerCreating"), uid="n"), None, "web-n is still Pending"),
+        (item(state("ErrImagePull", "x509: stranger"), uid="n"), False, "web-n failed to pull too: because of web-n"),
+        (item(state("ErrImagePull"), uid="n"), None, "not tried again yet to pull for web-n"),
+        (item(state("ErrImagePull", "pull QPS exceeded"), uid="n"), None, "waits for its kubelet"),
         (item(state(), phase="Running", uid="n", owner="another"), None, ""),
         (item(state(), phase="Running", uid="n", deletionTimestamp=ENDED), None, ""),
     ],
@@ -165,13 +166,13 @@ def after(awaited: list[Awaited], *items: dict[str, Any], taken: set[str] | None
 def test_the_next_pod_of_an_owner_tells_whether_an_eviction_has_helped(
     now: dict[str, Any], runs: bool | None, words: str
 ) -> None:
-    one = Awaited("team-a", None, "o1")
+    one = FollowedPod("team-a", None, "o1")
     assert after([one], now) == [runs]
     assert words in one.message
 
 
 def test_each_new_pod_stands_for_one_and_those_from_before_for_none() -> None:
-    both = [Awaited("team-a", None, "o1"), Awaited("team-a", None, "o1")]
+    both = [FollowedPod("team-a", None, "o1"), FollowedPod("team-a", None, "o1")]
     old, new, newer = (item(state(), phase="Running", uid=uid) for uid in ("old", "n1", "n2"))
     taken = {"old"}
     assert after(both, old, taken=taken) == [None, None]
@@ -181,10 +182,10 @@ def test_each_new_pod_stands_for_one_and_those_from_before_for_none() -> None:
 
 def test_a_successor_that_is_denied_has_failed_only_at_its_second_try() -> None:
     tried, paused = (item(state(reason), uid="n") for reason in ("ErrImagePull", "ImagePullBackOff"))
-    one = Awaited("team-a", None, "o1")
+    one = FollowedPod("team-a", None, "o1")
     assert [after([one], now) for now in (tried, tried, paused, tried)] == [[None], [None], [None], [False]]
-    assert "failed to pull as well" in one.message
-    other, taken = Awaited("team-a", None, "o1"), set[str]()
+    assert "failed to pull too" in one.message
+    other, taken = FollowedPod("team-a", None, "o1"), set[str]()
     assert after([other], paused, taken=taken) == [None]
     assert after([other], taken=taken) == [None]
     assert after([other], item(state("ErrImagePull"), uid="m"), taken=taken) == [None]
@@ -192,12 +193,12 @@ def test_a_successor_that_is_denied_has_failed_only_at_its_second_try() -> None:
 
 def test_few_awaited_pods_are_looked_at_by_name_or_label_and_many_by_one_list() -> None:
     named, labelled = ("fieldSelector", "metadata.name=web"), ("labelSelector", "app=web")
-    two = [Awaited("a", "u1", None, selector=named), Awaited("a", None, "o1", selector=labelled)]
-    assert lists_of(two) == {"a": [("a", named), ("a", labelled)]}
-    assert lists_of([*two, *two, Awaited("b", "u", None)]) == {"a": [("a", named), ("a", labelled)], "b": [("b", None)]}
-    many = [Awaited("a", str(number), None, selector=("fieldSelector", f"metadata.name={number}")) for number in range(4)]
-    assert lists_of(many[:3])["a"] != [("a", None)]
-    assert lists_of(many) == {"a": [("a", None)]}
+    two = [FollowedPod("a", "u1", None, selector=named), FollowedPod("a", None, "o1", selector=labelled)]
+    assert list_requests(two) == {"a": [("a", named), ("a", labelled)]}
+    assert list_requests([*two, *two, FollowedPod("b", "u", None)]) == {"a": [("a", named), ("a", labelled)], "b": [("b", None)]}
+    many = [FollowedPod("a", str(number), None, selector=("fieldSelector", f"metadata.name={number}")) for number in range(4)]
+    assert list_requests(many[:3])["a"] != [("a", None)]
+    assert list_requests(many) == {"a": [("a", None)]}
 
 
 def test_a_controller_of_another_group_is_not_taken_for_one_of_kubernetes() -> None:
@@ -211,7 +212,7 @@ def test_a_controller_of_another_group_is_not_taken_for_one_of_kubernetes() -> N
 
 
 def test_a_successor_that_goes_again_is_replaced_by_the_next() -> None:
-    one, taken = Awaited("team-a", None, "o1"), set[str]()
+    one, taken = FollowedPod("team-a", None, "o1"), set[str]()
     after([one], item(state("ContainerCreating"), uid="n1"), taken=taken)
     assert after([one], taken=taken) == [None]
     assert after([one], item(state(), phase="Running", uid="n2"), taken=taken) == [True]
@@ -219,138 +220,144 @@ def test_a_successor_that_goes_again_is_replaced_by_the_next() -> None:
 
 def test_one_that_is_to_start_by_itself_has_failed_only_once_it_was_tried_again() -> None:
     tried, paused = item(state("ErrImagePull")), item(state("ImagePullBackOff"))
-    one = Awaited("team-a", "u1", None, stuck_pod(tried))
+    one = FollowedPod("team-a", "u1", None, stuck_pod(tried))
     assert [after([one], now) for now in (tried, tried, paused, paused, tried)] == [[None], [None], [None], [None], [False]]
     assert "failed to pull again" in one.message
-    other = Awaited("team-a", "u1", None, stuck_pod(paused), paused=True)
+    other = FollowedPod("team-a", "u1", None, stuck_pod(paused), between_tries=True)
     assert after([other], tried) == [False]
-    well = Awaited("team-a", "u1", None, stuck_pod(paused), paused=True)
+    well = FollowedPod("team-a", "u1", None, stuck_pod(paused), between_tries=True)
     assert after([well], item(state(), phase="Running")) == [True]
 
 
 def test_one_that_ran_before_and_waits_as_a_crashed_one_does_not_run() -> None:
     before = stuck_pod(item(state("ImagePullBackOff", ended=ENDED), phase="Running"))
-    one = Awaited("team-a", "u1", None, before, paused=True)
+    one = FollowedPod("team-a", "u1", None, before, between_tries=True)
     assert after([one], item(state("CrashLoopBackOff", ended=ENDED), phase="Running")) == [None]
     assert after([one], item(state("CrashLoopBackOff", ended=AFTER), phase="Running")) == [True]
 
 
 def test_one_that_has_gone_is_waited_for_no_more() -> None:
-    one = Awaited("team-a", "u1", None, stuck_pod(item(state("ErrImagePull"))))
+    one = FollowedPod("team-a", "u1", None, stuck_pod(item(state("ErrImagePull"))))
     after([one])
-    assert (one.settled, one.runs, one.message) == (True, None, "it has gone since")
+    assert (one.decided, one.runs, one.message) == (True, None, "it no longer exists")
 
 
-def fate(action: str, number: int = 0, runs: bool | None = None, waited: bool = False, **rest: Any) -> Fate:
+def outcome(action: str, number: int = 0, runs: bool | None = None, waited: bool = False, **rest: Any) -> RecoveryOutcome:
     pod = found(state("ErrImagePull"), uid=f"u{number:03}", **rest)
-    awaited = Awaited("team-a", None, "o1", runs=runs, message="web-n") if waited else None
-    return Fate("team-a", pod, action, f"message {number}", "image", "cause", awaited=awaited)
+    followed = FollowedPod("team-a", None, "o1", runs=runs, message="web-n") if waited else None
+    return RecoveryOutcome("team-a", pod, action, f"message {number}", "image", "cause", followed=followed)
 
 
 @pytest.mark.parametrize(
     ("count", "ordered", "most"), [(2, False, 2), (9, False, 3), (40, False, 4), (41, False, 5), (9, True, 1)]
 )
 def test_how_many_pods_of_an_owner_go_at_a_time(count: int, ordered: bool, most: int) -> None:
-    turn = Turn([fate(EVICT, number) for number in range(count)], ordered)
-    first = turn.due(again=True)
+    batch = EvictionBatch([outcome(EVICT, number) for number in range(count)], ordered)
+    first = batch.next_evictions(retry=True)
     assert len(first) == most
     for one in first:
-        one.action, one.awaited = "evicted", Awaited("team-a", None, "o1")
-    assert turn.due(again=True) == []
+        one.action, one.followed = "evicted", FollowedPod("team-a", None, "o1")
+    assert batch.next_evictions(retry=True) == []
     for one in first:
-        assert one.awaited is not None
-        one.awaited.runs = True
-    assert len(turn.due(again=True)) == min(most, count - most)
+        assert one.followed is not None
+        one.followed.runs = True
+    assert len(batch.next_evictions(retry=True)) == min(most, count - most)
 
 
 def test_one_that_a_budget_holds_comes_last_and_only_where_there_is_another_try() -> None:
-    fates = [fate(EVICT, number) for number in range(5)]
-    for held in fates[:3]:
-        held.busy = True
-    turn = Turn(fates, ordered=False)
-    assert turn.due(again=False) == fates[3:]
-    assert turn.due(again=True) == [*fates[3:], fates[0]]
+    outcomes = [outcome(EVICT, number) for number in range(5)]
+    for held in outcomes[:3]:
+        held.budget_full = True
+    batch = EvictionBatch(outcomes, ordered=False)
+    assert batch.next_evictions(retry=False) == outcomes[3:]
+    assert batch.next_evictions(retry=True) == [*outcomes[3:], outcomes[0]]
 
 
 def test_a_failing_successor_stops_the_rest() -> None:
-    turn = Turn([fate("evicted", waited=True, runs=True), fate("evicted", 1, waited=True), fate(EVICT, 2)], ordered=False)
-    turn.stop_if_failing()
-    assert turn.fates[2].action == EVICT
-    assert turn.fates[1].awaited is not None
-    turn.fates[1].awaited.runs = False
-    turn.stop_if_failing()
-    assert [one.action for one in turn.fates] == ["evicted", "evicted", LEFT]
-    assert "in vain: web-n" in turn.fates[2].message
+    batch = EvictionBatch(
+        [outcome("evicted", waited=True, runs=True), outcome("evicted", 1, waited=True), outcome(EVICT, 2)],
+        ordered=False,
+    )
+    batch.stop_if_failing()
+    assert batch.outcomes[2].action == EVICT
+    assert batch.outcomes[1].followed is not None
+    batch.outcomes[1].followed.runs = False
+    batch.stop_if_failing()
+    assert [one.action for one in batch.outcomes] == ["evicted", "evicted", LEFT]
+    assert "had no effect: web-n" in batch.outcomes[2].message
 
 
-@pytest.mark.parametrize(("failures", "action"), [(2, EVICT), (4, EVICT), (5, LEFT), (None, LEFT)])
+@pytest.mark.parametrize(
+    ("failures", "action"),
+    [(2, EVICT), (4, EVICT), (5, LEFT), (None, LEFT)],
+)
 def test_a_job_that_has_failed_otherwise_meanwhile_loses_no_more_pods_to_us(failures: int | None, action: str) -> None:
-    turn = Turn([fate("evicted", waited=True), fate("evicted", 1, waited=True), fate(EVICT, 2)], ordered=False)
-    turn.stop_if_costly(2, failures)
-    assert [one.action for one in turn.fates] == ["evicted", "evicted", action]
+    batch = EvictionBatch([outcome("evicted", waited=True), outcome("evicted", 1, waited=True), outcome(EVICT, 2)], ordered=False)
+    batch.stop_if_job_failed(2, failures)
+    assert [one.action for one in batch.outcomes] == ["evicted", "evicted", action]
 
 
 def test_which_pods_a_budget_has_to_let_go() -> None:
-    assert fate(EVICT, phase="Running").needs_eviction
-    assert fate(LEFT).needs_eviction
-    assert not fate(EVICT).needs_eviction
-    assert not fate("recovering", phase="Running").needs_eviction
-    assert not Fate("team-b", None, LEFT, "").needs_eviction
+    assert outcome(EVICT, phase="Running").needs_budget
+    assert outcome(LEFT).needs_budget
+    assert not outcome(EVICT).needs_budget
+    assert not outcome("recovering", phase="Running").needs_budget
+    assert not RecoveryOutcome("team-b", None, LEFT, "").needs_budget
 
 
 def test_rows_counts_and_one_sentence() -> None:
-    fates = [
-        fate("recovering"),
-        fate("recovering", 1, waited=True, runs=True),
-        fate("recovering", 2, waited=True, runs=False),
-        fate("evicted", 3, waited=True, runs=True),
-        fate("blocked", 4),
-        Fate("team-b", None, "failed", "no right"),
+    outcomes = [
+        outcome("recovering"),
+        outcome("recovering", 1, waited=True, runs=True),
+        outcome("recovering", 2, waited=True, runs=False),
+        outcome("evicted", 3, waited=True, runs=True),
+        outcome("blocked", 4),
+        RecoveryOutcome("team-b", None, "failed", "no right"),
     ]
-    short, long = told_recovery(fates, ACTIONS, show_all=False), told_recovery(fates, ACTIONS, show_all=True)
+    short, long = recovery_result(outcomes, show_all=False), recovery_result(outcomes, show_all=True)
     assert [(row["pod"], row["runs"]) for row in short["pods"]] == [
         ("web-u002", False),
         ("web-u003", True),
         ("web-u004", None),
         (None, None),
     ]
-    assert len(long["pods"]) == len(fates)
+    assert len(long["pods"]) == len(outcomes)
     assert short["summary"] == {"recovering": 3, "evicted": 1, "replaced": 0, "left": 0, "blocked": 1, "failed": 1}
     assert (short["changed"], short["failed"]) == (True, True)
     assert short["msg"] == (
         "3 recovering, 1 evicted, 1 blocked, 1 failed. team-a/web-u004: blocked: message 4; team-b: failed: no right"
     )
-    assert told_recovery(fates[4:5], ACTIONS, show_all=False)["failed"] is False
-    nothing = told_recovery([], ACTIONS, show_all=False)
+    assert recovery_result(outcomes[4:5], show_all=False)["failed"] is False
+    nothing = recovery_result([], show_all=False)
     assert (nothing["changed"], nothing["msg"], nothing["summary"]) == (
         False,
         "no Pod is stuck on a pull",
-        dict.fromkeys(ACTIONS, 0),
+        dict.fromkeys(SUMMARY_ACTIONS, 0),
     )
 
 
 def test_many_failures_are_cut_and_strangers_text_is_data() -> None:
-    many = [fate("failed", number) for number in range(12)]
+    many = [outcome("failed", number) for number in range(12)]
     many[0].message = "a\x1b[31m\nb"
-    told = told_recovery(many, ACTIONS, show_all=False)
+    told = recovery_result(many, show_all=False)
     assert told["msg"].endswith("; and 2 more")
     assert told["msg"].isprintable()
     assert told["pods"][0]["message"].isprintable()
 
 
 def test_warnings_are_about_what_was_waited_for_in_vain() -> None:
-    fates = [fate("evicted", 1, waited=True, runs=True), fate("left", 2), fate("evicted", 3)]
-    assert recovery_warnings(fates, 60) == []
-    fates += [fate("evicted", 4, waited=True, runs=False), fate("replaced", 5, waited=True)]
-    assert recovery_warnings(fates, 60) == [
+    outcomes = [outcome("evicted", 1, waited=True, runs=True), outcome("left", 2), outcome("evicted", 3)]
+    assert recovery_warnings(outcomes, 60) == []
+    outcomes += [outcome("evicted", 4, waited=True, runs=False), outcome("replaced", 5, waited=True)]
+    assert recovery_warnings(outcomes, 60) == [
         "still failing to pull, for the reason in their rows: team-a/web-u004",
         "not running yet after 60 s: team-a/web-u005",
     ]
 
 
 def test_the_diff_names_what_goes_and_what_is_made_anew() -> None:
-    fates = [fate("left"), fate("evicted", 1), fate("replaced", 2, owner=None)]
-    (entry,) = recovery_diff(fates)
+    outcomes = [outcome("left"), outcome("evicted", 1), outcome("replaced", 2, owner=None)]
+    (entry,) = recovery_diff(outcomes)
     assert entry["before"] == "team-a/web-u001\nteam-a/web-u002\n"
-    assert entry["after"] == "team-a/web-u002 (made anew)\n"
-    assert recovery_diff(fates[:1]) == []
+    assert entry["after"] == "team-a/web-u002 (recreated)\n"
+    assert recovery_diff(outcomes[:1]) == []

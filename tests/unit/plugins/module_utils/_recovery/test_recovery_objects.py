@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_recovery/owners, recovery_manifest and recovery_budget: what Jobs, bare Pods and budgets allow."""
+"""_recovery/owners, manifest and model: what Jobs, bare Pods and budgets allow."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.manifest import (
-    manifest_as_it_was,
-    may_not_be_replaced,
+    original_manifest,
     pod_manifest,
+    pod_replacement_obstacle,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import found_budget, never_passes, selects
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import (
+    budget_snapshot,
+    permanent_block,
+    selector_matches,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import (
-    eviction_costs_too_much,
-    job_facts,
+    eviction_obstacle,
     job_manifest,
-)
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.owners import (
-    may_not_be_replaced as job_may_not_be_replaced,
+    job_replacement_obstacle,
+    job_snapshot,
 )
 
 UID = "0000-job"
@@ -125,7 +127,7 @@ def rules(*rules_: dict[str, Any]) -> dict[str, Any]:
 def test_what_an_eviction_costs_a_job(
     spec: dict[str, Any], failed: int, pods: int, index_failures: int, affordable: bool
 ) -> None:
-    why = eviction_costs_too_much(job_facts(job({"failed": failed}, **spec)), pods, index_failures)
+    why = eviction_obstacle(job_snapshot(job({"failed": failed}, **spec)), pods, index_failures)
     assert (why == "") is affordable, why
 
 
@@ -158,7 +160,7 @@ WAITS: dict[str, Any] = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
 def test_which_jobs_may_be_made_anew(change: dict[str, Any], pods: list[dict[str, Any]], words: str) -> None:
     item = job(change.get("status"), **change.get("spec", {}))
     item["metadata"].update({name: value for name, value in change.items() if name not in ("status", "spec")})
-    why = job_may_not_be_replaced(item, job_facts(item), pods)
+    why = job_replacement_obstacle(item, job_snapshot(item), pods)
     assert words in why
     assert bool(words) is bool(why)
 
@@ -265,12 +267,12 @@ def test_a_bare_pod_as_it_was_sent() -> None:
 
 def test_what_is_put_back_is_the_pod_as_it_was_but_for_its_node() -> None:
     item = bare()
-    back = manifest_as_it_was(item)
+    back = original_manifest(item)
     assert back["spec"] == {name: value for name, value in item["spec"].items() if name != "nodeName"}
     assert back["metadata"]["annotations"] == item["metadata"]["annotations"]
     assert back["metadata"].keys() == {"name", "namespace", "labels", "annotations"}
     item["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:nodeName"] = {}
-    assert manifest_as_it_was(item)["spec"]["nodeName"] == pod_manifest(item)["spec"]["nodeName"] == "node-1"
+    assert original_manifest(item)["spec"]["nodeName"] == pod_manifest(item)["spec"]["nodeName"] == "node-1"
 
 
 def test_a_list_of_its_own_stays_and_one_of_the_account_does_not() -> None:
@@ -317,19 +319,19 @@ SIDE = {"name": "mesh", "image": "mesh:1"}
         ({"ownerReferences": [{"kind": "ConfigMap", "name": "x"}]}, {}, "ConfigMap x owns it"),
         ({"annotations": {"kubernetes.io/config.mirror": "x"}}, {}, "static Pod"),
         ({}, {"ephemeralContainers": [SIDE]}, "ephemeral containers"),
-        ({}, {"containers": [*bare()["spec"]["containers"], SIDE]}, "has added container mesh"),
-        ({}, {"initContainers": [{"name": "kube-api-access-x"}]}, "has added init container kube-api-access-x"),
-        ({}, {"initContainers": [SIDE]}, "has added init container mesh"),
-        ({}, {"volumes": [*bare()["spec"]["volumes"], {"name": "aws-iam-token"}]}, "has added volume aws-iam-token"),
-        ({"managedFields": []}, {}, "managedFields are gone"),
-        ({"managedFields": [{"fieldsV1": {"f:metadata": {}}}]}, {}, "managedFields are gone"),
-        ({"managedFields": [{"fieldsV1": EDITED}]}, {}, "managedFields are gone or cut"),
+        ({}, {"containers": [*bare()["spec"]["containers"], SIDE]}, "added container mesh"),
+        ({}, {"initContainers": [{"name": "kube-api-access-x"}]}, "added init container kube-api-access-x"),
+        ({}, {"initContainers": [SIDE]}, "added init container mesh"),
+        ({}, {"volumes": [*bare()["spec"]["volumes"], {"name": "aws-iam-token"}]}, "added volume aws-iam-token"),
+        ({"managedFields": []}, {}, "managedFields are missing"),
+        ({"managedFields": [{"fieldsV1": {"f:metadata": {}}}]}, {}, "managedFields are missing"),
+        ({"managedFields": [{"fieldsV1": EDITED}]}, {}, "managedFields are missing or incomplete"),
     ],
 )
 def test_which_bare_pods_may_be_made_anew(metadata: dict[str, Any], spec: dict[str, Any], words: str) -> None:
     item = bare(**spec)
     item["metadata"].update(metadata)
-    why = may_not_be_replaced(item)
+    why = pod_replacement_obstacle(item)
     assert words in why
     assert bool(words) is bool(why)
 
@@ -342,12 +344,12 @@ def test_which_bare_pods_may_be_made_anew(metadata: dict[str, Any], spec: dict[s
 def test_a_pod_one_of_whose_containers_ever_started_is_left(kind: str, state: dict[str, Any]) -> None:
     item = bare()
     item["status"][kind] = [{"name": "app", **state}]
-    assert "has run already" in may_not_be_replaced(item)
+    assert "has run already" in pod_replacement_obstacle(item)
 
 
 def budget(name: str = "web", healthy: int = 0, desired: int = 2, expected: int = 3, **more: Any) -> Any:
     status = {"currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected, **more}
-    return found_budget({"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": "web"}}}, "status": status})
+    return budget_snapshot({"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": "web"}}}, "status": status})
 
 
 WEB, OTHER = {"app": "web"}, {"app": "other"}
@@ -357,24 +359,24 @@ FAILING = [{"type": "DisruptionAllowed", "reason": "SyncFailed", "message": "no 
 @pytest.mark.parametrize(
     ("budgets", "stuck", "words"),
     [
-        ([budget()], [WEB, WEB, WEB], "wants 2 healthy Pods and has 0 of 3, of which 3"),
-        ([budget(healthy=1)], [WEB, WEB], "never allows that"),
+        ([budget()], [WEB, WEB, WEB], "demands 2 healthy Pods and has 0 of 3, of which 3"),
+        ([budget(healthy=1)], [WEB, WEB], "never allows the eviction"),
         ([budget(healthy=1)], [WEB], ""),  # the third one starts
         ([budget(healthy=1)], [WEB, OTHER], ""),
-        ([budget(healthy=2, desired=3)], [WEB], "never allows that"),
+        ([budget(healthy=2, desired=3)], [WEB], "never allows the eviction"),
         ([budget(healthy=2, desired=3, expected=4)], [WEB], ""),
-        ([budget(), budget("second")], [WEB], "more than one PodDisruptionBudget is for it (web, second)"),
-        ([budget(conditions=FAILING)], [], "cannot be counted: no scale"),
+        ([budget(), budget("second")], [WEB], "more than one PodDisruptionBudget selects it (web, second)"),
+        ([budget(conditions=FAILING)], [], "cannot be evaluated: no scale"),
         ([], [WEB], ""),
-        ([budget(desired=0)], [WEB, WEB, WEB], "wants 1 healthy Pods and has 0 of 3, of which 3"),
+        ([budget(desired=0)], [WEB, WEB, WEB], "demands 1 healthy Pods and has 0 of 3, of which 3"),
         ([budget(desired=0)], [WEB, WEB], ""),
     ],
 )
 def test_a_budget_never_lets_go_where_the_stuck_pods_are_what_it_lacks(budgets: list[Any], stuck: list[Any], words: str) -> None:
-    why = never_passes(budgets, WEB, stuck)
+    why = permanent_block(budgets, WEB, stuck)
     assert words in why
     assert bool(words) is bool(why)
-    assert never_passes(budgets, OTHER, stuck) == ""
+    assert permanent_block(budgets, OTHER, stuck) == ""
 
 
 @pytest.mark.parametrize(
@@ -394,16 +396,16 @@ def test_a_budget_never_lets_go_where_the_stuck_pods_are_what_it_lacks(budgets: 
     ],
 )
 def test_label_selectors_as_the_server_reads_them(selector: Any, chosen: bool) -> None:
-    assert selects(selector, WEB) is chosen
+    assert selector_matches(selector, WEB) is chosen
 
 
 def test_a_budget_with_a_long_list_of_values_takes_no_time_for_each_pod() -> None:
     values = [str(number) for number in range(100000)]
     selector = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": values}]}
     item = {"metadata": {"name": "b"}, "spec": {"selector": selector}, "status": {"expectedPods": 9, "desiredHealthy": 1}}
-    found = found_budget(item)
+    found = budget_snapshot(item)
     began = time.process_time()
-    assert never_passes([found], {"app": "x"}, [{"app": f"x{number}"} for number in range(2000)]).startswith(
+    assert permanent_block([found], {"app": "x"}, [{"app": f"x{number}"} for number in range(2000)]).startswith(
         "PodDisruptionBudget b"
     )
     assert time.process_time() - began < 1

@@ -22,9 +22,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import (
     PullpassError,
     RequestError,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import StuckPod, stuck_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import EVICT, LEFT, Verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._recovery.writes import BUSY, Evictor, kept_in_file
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model import RecoveryAction, StuckPod, stuck_pod
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan import Decision
+from ansible_collections.pullpass.registry.plugins.module_utils._recovery.writes import Evictor, save_to_file
 
 SEEN = Seen("uid-1", "7")
 Answer = Callable[["Server"], Any]
@@ -92,9 +92,9 @@ def stuck() -> StuckPod:
     return pod
 
 
-def evictor(server: Server, dry_run: bool = False, action: str = EVICT) -> Evictor:
-    verdict = Verdict(action, StuckContainer("app", "reg.io/app", "", ""), "the plan has changed")
-    return Evictor(Objects(cast(Api, server), "pods", dry_run), lambda _pod: verdict, lambda _namespace: [])
+def evictor(server: Server, dry_run: bool = False, action: str = RecoveryAction.EVICT) -> Evictor:
+    decision = Decision(action, StuckContainer("app", "reg.io/app", "", ""), "the plan has changed")
+    return Evictor(Objects(cast(Api, server), "pods", dry_run), lambda _pod: decision, lambda _namespace: [])
 
 
 def fails(kind: FailureKind, message: str = "the server's words") -> Answer:
@@ -174,19 +174,20 @@ def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> 
         ([fails(FailureKind.FORBIDDEN)], "failed", 1),
         ([fails(FailureKind.REFUSED)], "failed", 1),
         ([fails(FailureKind.TERMINATING)], "left", 1),
-        ([fails(FailureKind.BUDGET)], BUSY, 1),
+        ([fails(FailureKind.BUDGET)], "blocked", 1),
         ([is_lost], "failed", 1),
     ],
 )
 def test_what_becomes_of_an_eviction(answers: list[Answer], action: str, tries: int) -> None:
     server = Server(*answers)
-    assert evictor(server)(stuck()).action == action
+    result = evictor(server)(stuck())
+    assert (result.action, result.budget_full) == (action, action == "blocked")
     assert len(server.writes) == tries
 
 
 def test_what_changed_is_decided_anew_before_it_is_evicted() -> None:
     server = Server(changes)
-    done = evictor(server, action=LEFT)(stuck())
+    done = evictor(server, action=RecoveryAction.LEFT)(stuck())
     assert (done.action, done.message, len(server.writes)) == ("left", "the plan has changed", 1)
 
 
@@ -438,7 +439,7 @@ def test_what_cannot_be_removed_again_is_said_and_the_old_one_is_saved() -> None
 def test_a_kept_manifest_is_for_its_owner_alone_and_can_be_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     manifest = {"kind": "Pod", **OLD}
-    kept = kept_in_file(manifest)
+    kept = save_to_file(manifest)
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == manifest
@@ -449,4 +450,4 @@ def test_a_kept_manifest_is_for_its_owner_alone_and_can_be_dropped(tmp_path: Pat
     kept.drop()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(RequestError, match="nothing was deleted"):
-        kept_in_file(manifest)
+        save_to_file(manifest)
