@@ -128,7 +128,7 @@ def test_the_secrets_of_the_task_page_whole_and_broken(c2: Access, ansible: Ansi
     from_file = named(row["secrets"], "from-file")
     assert from_file["usable"] is True
     assert from_file["expires"] == "2026-01-01T00:00:00Z"
-    assert "has expired" in " ".join(from_file["problems"])
+    assert "expired at 2026-01-01T00:00:00Z" in " ".join(from_file["problems"])
     broken = named(row["secrets"], "base64-cut")
     assert broken["usable"] is False
     assert "entry 'registry.example.com': 'auth' is not base64" in broken["problems"][0]
@@ -284,8 +284,8 @@ def test_rights_in_one_namespace_are_enough(c2: Access, ansible: Ansible, prefix
     row = only(alone)
     assert [one["name"] for one in row["secrets"]] == ["regcred"]
     assert [told.split(":")[0] for told in row["problems"]] == [
-        "serviceaccounts could not be looked at",
-        "pods could not be looked at",
+        "serviceaccounts could not be read",
+        "pods could not be read",
     ]
     assert "no right to list serviceaccounts" in row["images"][0]["problem"]
 

@@ -282,16 +282,16 @@ def test_what_is_left_says_why(scene: Scene, lab: Lab) -> None:
     assert rows["limited"]["cause"].startswith("rate limited")
     assert rows["tls"]["cause"].startswith("TLS")
     assert {rows[app]["message"] for app in ("nothing", "limited", "tls")} == {
-        "not for want of a credential: mend what its cause tells"
+        "not a credential problem: fix the reported cause"
     }
     assert f"no credential for registry {lab.registry('bearer').host}" in rows["two"]["message"]
-    assert "its container a runs" in rows["half"]["message"]
+    assert "its container a is running" in rows["half"]["message"]
     assert "backoffLimit 0" in rows["once"]["message"]
     assert "put jobs into replace" in rows["once"]["message"]
     assert "Job forbid-1 blocks every later run of CronJob forbid" in rows["forbid"]["message"]
     assert "put bare_pods into replace" in rows["bare"]["message"]
     blocked = next(row for row in scene.result["pods"] if row["action"] == "blocked")
-    assert "PodDisruptionBudget stays wants 1 healthy Pods" in blocked["message"]
+    assert "PodDisruptionBudget stays demands 1 healthy Pods" in blocked["message"]
     assert "AlwaysAllow" in scene.result["msg"]
 
 
