@@ -80,11 +80,10 @@ class SecretLookup:
         return next((one.pull_secrets for one in accounts if one.name == account), ())
 
     def keyring(self, namespace: str, names: Iterable[str]) -> Keyring:
-        secrets = [one.pull_secret for one in self._existing(namespace, names)]
-        usable = [one for one in secrets if one is not None]
-        key = tuple((one.name, one.type, *one.data.values()) for one in usable)
+        secrets = self._existing(namespace, names)
+        key = tuple((one.name, one.type, one.document) for one in secrets)
         if key not in self._keyrings:
-            self._keyrings[key] = kubelet_keyring(usable)
+            self._keyrings[key] = _keyring(secrets)
         return self._keyrings[key]
 
     def is_missing(self, namespace: str, name: str) -> bool:
@@ -132,12 +131,16 @@ def secrets_named(api: Api, namespace: str, names: Sequence[str], workers: int) 
         return None if item is None else read(item)
 
     found = dict(zip(names, for_each(names, get, workers)))
-    secrets = [one.pull_secret for one in found.values() if one is not None]
     return PodSecrets(
-        keyring=kubelet_keyring([one for one in secrets if one is not None]),
+        keyring=_keyring(one for one in found.values() if one is not None),
         missing=tuple(name for name, one in found.items() if one is None),
         wrong_type=tuple(one.name for one in found.values() if one is not None and one.document is None),
     )
+
+
+def _keyring(secrets: Iterable[SecretSnapshot]) -> Keyring:
+    pull_secrets = (one.pull_secret for one in secrets)
+    return kubelet_keyring(one for one in pull_secrets if one is not None)
 
 
 def _get(api: Api, resource: str, namespace: str, name: str) -> Mapping[str, t.Any]:

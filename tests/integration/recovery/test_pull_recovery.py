@@ -281,9 +281,7 @@ def test_what_is_left_says_why(scene: Scene, lab: Lab) -> None:
     assert rows["nothing"]["cause"].startswith("image not found")
     assert rows["limited"]["cause"].startswith("rate limited")
     assert rows["tls"]["cause"].startswith("TLS")
-    assert {rows[app]["message"] for app in ("nothing", "limited", "tls")} == {
-        "not a credential problem: fix the reported cause"
-    }
+    assert {rows[app]["message"] for app in ("nothing", "limited", "tls")} == {"not a credential problem: fix the reported cause"}
     assert f"no credential for registry {lab.registry('bearer').host}" in rows["two"]["message"]
     assert "its container a is running" in rows["half"]["message"]
     assert "backoffLimit 0" in rows["once"]["message"]
