@@ -201,12 +201,11 @@ api_requests:
 """
 
 import re
-import secrets
 import typing as t
 
-from ..module_utils._canary import report as canary_result
-from ..module_utils._canary.model import Canary, Resources
-from ..module_utils._canary.run import CanaryTask
+from ..module_utils._canary.model import Canary, CanaryAction, Resources
+from ..module_utils._canary.report import canary_result
+from ..module_utils._canary.run import CanaryRun
 from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._credentials.image_reference import parse_image
 from ..module_utils._errors import InputError
@@ -215,7 +214,7 @@ from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIO
 from ..module_utils._module.text_options import text, texts
 from ..module_utils._text import shown
 
-ACTIONS = canary_result.ACTIONS
+ACTIONS = CanaryAction.ALL
 LONGEST_TIMEOUT = 3600
 # kubernetes apimachinery pkg/api/resource/quantity.go, without a sign
 QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?", re.ASCII)
@@ -259,7 +258,6 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
     canary = Canary(
-        run=secrets.token_hex(5),
         image=params["image"],
         account=params["service_account"],
         secrets=list(dict.fromkeys(params["secrets"] or ())),
@@ -267,14 +265,10 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
         timeout=params["timeout"],
     )
     api, chosen = open_cluster(module)
-    task = CanaryTask(api, chosen, canary, params["nodes"].strip(), params["workers"], module.check_mode)
-    try:
-        attempts = task.attempts()
-    finally:
-        for warning in task.warnings:
-            module.warn(warning)
-    answer = canary_result.told(canary.image, attempts, params["results"] == "all")
-    return {**answer, "swept": task.swept, "cluster": api.identity, "api_requests": api.requests}
+    canary_run = CanaryRun(api, chosen, canary, params["nodes"].strip(), params["workers"], module.check_mode, module.warn)
+    outcomes = canary_run.run()
+    answer = canary_result(canary.image, outcomes, params["results"] == "all")
+    return {**answer, "swept": canary_run.removed, "cluster": api.identity, "api_requests": api.requests}
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 # PRIVATE to the collection.
 """The requests of a canary: its Pods are created, listed and removed.
 
-Only the text tells them apart (kubernetes plugin/pkg/admission/limitranger, resourcequota and serviceaccount, apiserver
-pkg/admission/plugin/webhook and policy/validating).
+Only the server's text shows why admission refused a Pod (kubernetes plugin/pkg/admission/limitranger, resourcequota and
+serviceaccount, apiserver pkg/admission/plugin/webhook and policy/validating).
 """
 
 from __future__ import annotations
@@ -22,27 +22,34 @@ from .._concurrency import for_each
 from .._credentials.redact import foreign_text
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .model import LABEL, SMALL, TABLE, Leftover, leftovers, manifest
-from .verdict import Event, found_event
+from .verdict import PodEvent, pod_event
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .._cluster.api import Api
-    from .model import Canary, Resources, Target
+    from .model import Canary, CanaryTarget, Resources
 
 
+Item = t.Mapping[str, t.Any]
+# A kubelet writes the status of its Pod a few times in a second
+_REMOVAL = Patience(attempts=6, pause=0.05, longest=1.6)
+# A new namespace has no default ServiceAccount yet, and several writers may use the same quota
+_CREATION = Patience(seconds=10.0, uncertain=3, pause=0.25, longest=0.25)
+# A LimitRange reports its limits for a container and for a Pod one after the other
+_FITTINGS = 4
 _BOUND = re.compile(r"(?:minimum|maximum) (\S+) usage per (?:Container|Pod) is ([0-9][0-9A-Za-z.]*[0-9A-Za-z])(?=[,.])")
 _NO_ACCOUNT = re.compile(r"error looking up service ?account |no API token found for service account")
 _BY_POLICY = "refuses the Pod. Exempt Pods with label pullpass.registry/canary from it, or choose other namespaces"
-# pattern in the server's message -> what it means and what to do; the first that is found counts
-_TOLD = (
+# pattern in the server's text -> what it means and what to do; the first match counts
+_MEANINGS = (
     (
         _NO_ACCOUNT,
         "its ServiceAccount does not exist. Create it first, or correct service_account",
     ),
     (
         re.compile(r"failed quota: .*must specify"),
-        "a quota of the namespace wants resources that the Pod does not name. Name them in resources",
+        "a quota of the namespace demands resources that the Pod does not name. Name them in resources",
     ),
     (
         re.compile(r"(?:usage per (?:Container|Pod) is |limit to request ratio per )"),
@@ -50,7 +57,7 @@ _TOLD = (
     ),
     (
         re.compile(r"violates PodSecurity "),
-        "PodSecurity of the namespace refuses the Pod, which as we send it satisfies even level restricted; a webhook may have "
+        "PodSecurity of the namespace refuses the Pod. It satisfies level restricted when it is sent, so a webhook may have "
         "changed it",
     ),
     (
@@ -59,18 +66,18 @@ _TOLD = (
     ),
     (
         re.compile(r"failed calling webhook"),
-        "an admission webhook of the cluster does not work, so that no Pod can be created",
+        "an admission webhook of the cluster fails, so no Pod can be created",
     ),
 )
 
 
 def lacks_account(error: RequestError) -> bool:
-    """Whether the ServiceAccount is missing; in a new namespace it comes a moment later."""
+    """Whether the ServiceAccount does not exist. A new namespace gets its own a moment later."""
     return bool(_NO_ACCOUNT.search(error.detail))
 
 
-def obeyed(resources: Resources, error: RequestError) -> Resources | None:
-    """The resources as the LimitRange that refused them wants them; None where it was nothing of that kind."""
+def limit_range_resources(resources: Resources, error: RequestError) -> Resources | None:
+    """Resources within the limits that a LimitRange reports; None for any other error."""
     bounds = {name: amount for name, amount in _BOUND.findall(error.detail) if resources["limits"].get(name) != amount}
     if not bounds:
         return None
@@ -78,28 +85,19 @@ def obeyed(resources: Resources, error: RequestError) -> Resources | None:
     return {"requests": amounts, "limits": amounts}
 
 
-def refusal_told(error: RequestError) -> str:
+def refusal_message(error: RequestError) -> str:
     """Why the Pod was not created."""
     if error.kind == FailureKind.QUOTA:
         return f"{error}. Raise the quota, or ask for less with resources"
     if error.kind == FailureKind.NOT_FOUND:
-        return "the namespace does not exist (any more)"
+        return "the namespace does not exist"
     by_policy = f"{error.refused_by} {_BY_POLICY}" if error.refused_by else ""
-    meaning = next((meaning for pattern, meaning in _TOLD if pattern.search(error.detail)), by_policy)
+    meaning = next((meaning for pattern, meaning in _MEANINGS if pattern.search(error.detail)), by_policy)
     return foreign_text(f"{meaning}. The server says: {error.detail}", 560) if meaning else str(error)
 
 
-Item = t.Mapping[str, t.Any]
-# A kubelet writes the status of its Pod a few times in a second
-_REMOVAL = Patience(attempts=6, pause=0.05, longest=1.6)
-# A new namespace has no default ServiceAccount yet, and several writers may use the same quota
-_CREATION = Patience(seconds=10.0, uncertain=3, pause=0.25, longest=0.25)
-# what a LimitRange wants for a container and for a Pod may only come out one after the other
-_FITTINGS = 4
-
-
 class CanaryCluster:
-    """``whole`` tells whether the cluster allowed a list of all its namespaces. Safe to share among threads."""
+    """``whole``: the namespaces come from a list of the cluster, so lists of all namespaces may be allowed. Thread-safe."""
 
     def __init__(self, api: Api, canary: Canary, whole: bool, workers: int, check_mode: bool) -> None:
         self._api = api
@@ -110,7 +108,7 @@ class CanaryCluster:
         self._trial = Objects(api, "pods", dry_run=True)
 
     def leftovers(self, namespaces: Sequence[str]) -> tuple[list[Leftover], dict[str, RequestError]]:
-        """Pods of earlier runs that are past their deadline, and namespace -> why none could be listed there."""
+        """Pods of earlier runs that are past their deadline, and namespace -> why its Pods could not be listed."""
 
         def read(namespace: str | None) -> list[Leftover]:
             path = resource_path("pods", namespace)
@@ -120,16 +118,16 @@ class CanaryCluster:
         found, refused = self._per_namespace(read, namespaces)
         return [one for some in found for one in some], refused
 
-    def removable(self, target: Target) -> RequestError | None:
-        """Why a Pod of this name could not be removed, asked before there is one: None with the right to do it."""
+    def delete_error(self, target: CanaryTarget) -> RequestError | None:
+        """Why a Pod could not be deleted: None with the right to do it. Asked by a dry run before there is a Pod."""
         try:
             self._trial.delete(target.namespace, target.name, Seen("none", "0"))
         except RequestError as error:
             return error if error.kind == FailureKind.FORBIDDEN else None
         return None
 
-    def create(self, target: Target) -> Item:
-        """The Pod as it was admitted. Raises RequestError, or ClusterError, after what may pass has been waited for."""
+    def create(self, target: CanaryTarget) -> Item:
+        """The Pod after admission. Failures that may pass are retried. Raises RequestError or ClusterError."""
         own = self._canary.resources
         resources, fittings = (own, 0) if own else (SMALL, _FITTINGS)
         try:
@@ -137,23 +135,23 @@ class CanaryCluster:
                 lambda: self._create_fitted(target, resources, fittings),
                 _CREATION,
                 self._may_pass,
-                lambda _error: self._made(target),
+                lambda _error: self._created(target),
             )
         except GaveUp as gave_up:
             raise gave_up.error from None
 
-    def _create_fitted(self, target: Target, resources: Resources, fittings: int) -> Item:
+    def _create_fitted(self, target: CanaryTarget, resources: Resources, fittings: int) -> Item:
         """With the resources that a LimitRange asks for, unless the task names them."""
         try:
             return self._pods.create(target.namespace, manifest(self._canary, target, resources))
         except RequestError as error:
-            fitting = obeyed(resources, error) if fittings else None
+            fitting = limit_range_resources(resources, error) if fittings else None
             if fitting is None:
                 raise
         return self._create_fitted(target, fitting, fittings - 1)
 
-    def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
-        """Name -> each Pod of this run, and namespace -> why none could be listed there."""
+    def list_pods(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
+        """The Pods of this run by name, and namespace -> why its Pods could not be listed."""
 
         def read(namespace: str | None) -> list[Item]:
             return list_all(self._api, "pods", _itself, self._label, namespace=namespace)
@@ -161,16 +159,16 @@ class CanaryCluster:
         found, refused = self._per_namespace(read, namespaces)
         return {item["metadata"]["name"]: item for items in found for item in items}, refused
 
-    def events(self, namespace: str, uid: str) -> list[Event]:
-        """Those about one Pod, none where they cannot be read."""
+    def events(self, namespace: str, uid: str) -> list[PodEvent]:
+        """About one Pod; empty where events cannot be read."""
         try:
             selector = fields_equal({"involvedObject.uid": uid})
-            return list_all(self._api, "events", found_event, selector, namespace=namespace, spoiled=_left_out)
+            return list_all(self._api, "events", pod_event, selector, namespace=namespace, spoiled=_ignore_malformed)
         except (ClusterError, RequestError):
             return []
 
     def remove(self, namespace: str, name: str, seen: Seen) -> str:
-        """Removes this very Pod. An empty text once it is gone, else what was in the way."""
+        """Removes this Pod and no other one of that name. Why it failed, or an empty text."""
 
         def attempt() -> str:
             self._pods.delete(namespace, name, seen)
@@ -201,13 +199,13 @@ class CanaryCluster:
         new = self._canary.account == "default" and lacks_account(error)
         return new or error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN)
 
-    def _made(self, target: Target) -> Item | None:
-        """The Pod where only the answer to its creation was lost: nobody else's has this run's label."""
+    def _created(self, target: CanaryTarget) -> Item | None:
+        """The Pod, if only the answer to its creation was lost: it has the label of this run."""
         try:
             return self._named(target.namespace, target.name, self._label)
         except RequestError as error:
             raise RequestError(
-                f"whether the Pod was created is not known: {error}", FailureKind.UNCERTAIN, error.status
+                f"it is not known whether the Pod was created: {error}", FailureKind.UNCERTAIN, error.status
             ) from None
 
     def _named(self, namespace: str, name: str, label: Mapping[str, str]) -> Item | None:
@@ -218,7 +216,7 @@ class CanaryCluster:
     def _per_namespace(
         self, read: t.Callable[[str | None], list[t.Any]], namespaces: Sequence[str]
     ) -> tuple[list[list[t.Any]], dict[str, RequestError]]:
-        """What one list of all namespaces gives, or one of each where that is not allowed or these are but a few."""
+        """From one list of all namespaces, else from one of each: where that is not allowed, or they are few."""
         if self._whole and len(namespaces) > FEW:
             try:
                 return [[one for one in read(None) if _namespace(one) in namespaces]], {}
@@ -246,8 +244,8 @@ def _itself(item: Item) -> Item:
     return item
 
 
-def _left_out(_namespace: str | None, _name: str, _error: RequestError) -> None:
-    """A malformed event is no evidence."""
+def _ignore_malformed(_namespace: str | None, _name: str, _error: RequestError) -> None:
+    """Events are additional."""
 
 
 def _namespace(one: Leftover | Item) -> str:

@@ -1,28 +1,30 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The canary Pod, the nodes that it may be sent to, and the Pods that an earlier run left behind. Pure.
+"""The canary Pod, snapshots of nodes, and Pods that an earlier run left behind. Pure.
 
-A Pod says itself how long its run may need it, and the API server says how old it is: as a table it gives the age by its
-own clock. The clock of the machine where the task runs has no part in it.
+A Pod carries the time that its run may need it, and the API server reports its age: a table has the age by the server's clock.
+The clock of the machine where the task runs does not matter.
 """
 
 from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from secrets import token_hex
 
 from .._cluster.objects import Seen
 from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL
 from .._credentials.redact import foreign_text
+from .._diagnosis.snapshot import pull_secret_names
 from .._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-# Label or taint key -> values, None for any: what stands behind such a node is no kubelet that pulls images for it. KWOK
-# even reports Pods as running of which it has pulled nothing.
+# Label or taint key -> values, None for any: behind such a node is no kubelet that pulls images. KWOK even reports Pods as
+# running without a pull.
 VIRTUAL: Mapping[str, Sequence[str] | None] = {
     "type": ("virtual-kubelet", "kwok"),
     "virtual-kubelet.io/provider": None,
@@ -30,19 +32,54 @@ VIRTUAL: Mapping[str, Sequence[str] | None] = {
     "liqo.io/type": ("virtual-node",),
 }
 OS = "kubernetes.io/os"
+# the value is the id of the run
+LABEL = "pullpass.registry/canary"
+# seconds after its creation from which any run may remove it
+DEADLINE = "pullpass.registry/canary-deadline"
+CONTAINER = "canary"
+POLICY = "Always"
+# Seconds that a run may need in addition to its timeout, before its Pods count as leftovers
+SLACK = 30
+_COMMAND = "/.pullpass-canary-does-not-exist"
+# A quota may demand requests and limits; equal ones satisfy any ratio of limit to request
+_SMALL = {"cpu": "10m", "memory": "16Mi"}
+# a sidecar would pull its own image first, and keep the Pod running
+_NO_MESH_LABELS = {
+    "sidecar.istio.io/inject": "false",
+    "istio.io/dataplane-mode": "none",
+    "kuma.io/sidecar-injection": "disabled",
+}
+_NO_MESH_ANNOTATIONS = {
+    "sidecar.istio.io/inject": "false",
+    "linkerd.io/inject": "disabled",
+    "consul.hashicorp.com/connect-inject": "false",
+    "vault.hashicorp.com/agent-inject": "false",
+}
+Resources = t.Mapping[str, t.Mapping[str, str]]
+SMALL: Resources = {"requests": _SMALL, "limits": _SMALL}
+TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
+# apimachinery pkg/util/duration HumanDuration: one or two of these, rounded down
+_AGE = re.compile(r"(?:(\d+)y)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SECONDS = (365 * 86400, 86400, 3600, 60, 1)
+_LIFETIME = re.compile(r"[0-9]{1,6}")
+
+
+class CanaryAction:
+    """Actions of the result."""
+
+    PULLED, NOT_PULLED, UNPROVEN, SKIPPED, FAILED = ALL = ("pulled", "not_pulled", "unproven", "skipped", "failed")
 
 
 @dataclass(frozen=True)
-class FoundNode:
-    """``unfit`` says why no Pod is sent there, or is empty."""
+class NodeSnapshot:
+    """``unfit``: why no Pod is sent there, or an empty text."""
 
     name: str
     unfit: str
 
 
-def found_node(item: Mapping[str, t.Any]) -> FoundNode:
-    """The FoundNode of a Node object as the API server sends it."""
-    return FoundNode(item["metadata"]["name"], _unfit(item))
+def node_snapshot(item: Mapping[str, t.Any]) -> NodeSnapshot:
+    return NodeSnapshot(item["metadata"]["name"], _unfit(item))
 
 
 def _unfit(item: Mapping[str, t.Any]) -> str:
@@ -52,10 +89,10 @@ def _unfit(item: Mapping[str, t.Any]) -> str:
         return "is being deleted"
     mark = _virtual_mark(labels, taints)
     if mark:
-        return f"is virtual ({mark}): no kubelet pulls images there"
+        return f"is virtual ({mark}): it has no kubelet that pulls images"
     system = labels.get(OS) or (status.get("nodeInfo") or {}).get("operatingSystem") or "linux"
     if system != "linux":
-        return f"runs {shown(system, 40)}, and a canary needs Linux"
+        return f"runs {shown(system, 40)}, but a canary needs Linux"
     if spec.get("unschedulable"):
         return "is cordoned"
     not_ready = _not_ready(status)
@@ -88,43 +125,16 @@ def _shown_taint(taint: Mapping[str, t.Any]) -> str:
     return shown(f"{taint.get('key')}{value}:{taint.get('effect')}", 120)
 
 
-# its value is the id of the run
-LABEL = "pullpass.registry/canary"
-# seconds after its creation from which any run may remove it
-DEADLINE = "pullpass.registry/canary-deadline"
-CONTAINER = "canary"
-POLICY = "Always"
-# what a run may take longer than it waits for a Pod, before others take it for dead
-SLACK = 30
-_COMMAND = "/.pullpass-canary-does-not-exist"
-# a quota that counts these refuses a Pod without them; a ratio of limit to request is kept by their being the same
-_SMALL = {"cpu": "10m", "memory": "16Mi"}
-# sidecars would pull images of their own first, and keep the Pod from ending
-_NO_MESH_LABELS = {
-    "sidecar.istio.io/inject": "false",
-    "istio.io/dataplane-mode": "none",
-    "kuma.io/sidecar-injection": "disabled",
-}
-_NO_MESH_ANNOTATIONS = {
-    "sidecar.istio.io/inject": "false",
-    "linkerd.io/inject": "disabled",
-    "consul.hashicorp.com/connect-inject": "false",
-    "vault.hashicorp.com/agent-inject": "false",
-}
-Resources = t.Mapping[str, t.Mapping[str, str]]
-SMALL: Resources = {"requests": _SMALL, "limits": _SMALL}
-
-
 @dataclass(frozen=True)
 class Canary:
-    """What every Pod of a run has. ``secrets`` empty leaves the choice to the ServiceAccount, ``resources`` None to us."""
+    """What all Pods of a run have. Without ``secrets`` they get those of the ServiceAccount, without ``resources`` SMALL."""
 
-    run: str
     image: str
     account: str
     secrets: Sequence[str]
     resources: Resources | None
     timeout: int
+    run: str = field(default_factory=lambda: token_hex(5))
 
     @property
     def lifetime(self) -> int:
@@ -132,15 +142,38 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where one Pod goes, and its name; without ``node`` the scheduler chooses."""
+class CanaryTarget:
+    """The place and name of one Pod. Without ``node`` the scheduler chooses."""
 
     namespace: str
     name: str
     node: str | None = None
 
 
-def manifest(canary: Canary, target: Target, resources: Resources) -> dict[str, t.Any]:
+@dataclass(frozen=True)
+class AdmittedPod:
+    """The Pod after admission. ``run``: its label."""
+
+    image: str
+    policy: str
+    account: str
+    secrets: tuple[str, ...]
+    run: str
+
+
+def admitted_pod(item: Mapping[str, t.Any]) -> AdmittedPod:
+    spec = item["spec"]
+    container: Mapping[str, t.Any] = next((one for one in spec.get("containers") or () if one["name"] == CONTAINER), {})
+    return AdmittedPod(
+        image=container.get("image") or "",
+        policy=container.get("imagePullPolicy") or "",
+        account=spec.get("serviceAccountName") or "",
+        secrets=pull_secret_names(spec),
+        run=(item["metadata"].get("labels") or {}).get(LABEL, ""),
+    )
+
+
+def manifest(canary: Canary, target: CanaryTarget, resources: Resources) -> dict[str, t.Any]:
     """The Pod. It satisfies PodSecurity restricted, and has no runAsUser, which OpenShift's restricted-v2 would refuse."""
     spec: dict[str, t.Any] = {
         "serviceAccountName": canary.account,
@@ -179,23 +212,18 @@ def _container(image: str, resources: Resources) -> dict[str, t.Any]:
 
 
 def _where(node: str | None) -> dict[str, t.Any]:
-    """A selector of nodes. Not spec.nodeName, which would go past the scheduler: no resources counted, no taint heeded."""
+    """A node selector. spec.nodeName would bypass the scheduler, so that resources and taints would not count."""
     if node is not None:
-        return {"nodeSelectorTerms": [{"matchFields": [_one("metadata.name", "In", [node])]}]}
-    linux = _one(OS, "In", ["linux"])
-    real = [_one(key, "DoesNotExist" if values is None else "NotIn", values or ()) for key, values in VIRTUAL.items()]
-    return {"nodeSelectorTerms": [{"matchExpressions": [linux, *real]}]}
+        return {"nodeSelectorTerms": [{"matchFields": [_expression("metadata.name", "In", [node])]}]}
+    linux = _expression(OS, "In", ["linux"])
+    not_virtual = [
+        _expression(key, "DoesNotExist" if values is None else "NotIn", values or ()) for key, values in VIRTUAL.items()
+    ]
+    return {"nodeSelectorTerms": [{"matchExpressions": [linux, *not_virtual]}]}
 
 
-def _one(key: str, operator: str, values: Sequence[str]) -> Mapping[str, t.Any]:
+def _expression(key: str, operator: str, values: Sequence[str]) -> Mapping[str, t.Any]:
     return {"key": key, "operator": operator, "values": list(values)}
-
-
-TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-# apimachinery pkg/util/duration HumanDuration: one or two of these, rounded down
-_AGE = re.compile(r"(?:(\d+)y)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_SECONDS = (365 * 86400, 86400, 3600, 60, 1)
-_LIFETIME = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
@@ -206,7 +234,7 @@ class Leftover:
 
 
 def leftovers(table: Mapping[str, t.Any]) -> list[Leftover]:
-    """The canary Pods of a table of Pods that are past their own deadline."""
+    """The canary Pods in a table of Pods that are past their own deadline."""
     return [
         Leftover(metadata["namespace"], metadata["name"], Seen(metadata["uid"], metadata["resourceVersion"]))
         for age, metadata in _rows(table)
@@ -231,7 +259,7 @@ def _is_past_its_deadline(age: str, metadata: Mapping[str, t.Any]) -> bool:
 
 
 def _age(text: str) -> int | None:
-    """Seconds, at least; None for what is no age, such as that of an object that was made later than now."""
+    """Seconds, rounded down; None for an invalid age, such as that of an object from the future."""
     match = _AGE.fullmatch(text)
     if not text or match is None:
         return None

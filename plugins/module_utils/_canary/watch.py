@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Canary Pods are created, watched until each pull is decided, and removed, also when the run is interrupted."""
+"""Creates canary Pods, watches them until each pull is decided, and removes them, also when the run is interrupted."""
 
 from __future__ import annotations
 
@@ -15,271 +15,272 @@ from dataclasses import dataclass, field
 from .._concurrency import for_each
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .cluster import CanaryCluster, seen_in
-from .report import FAILED, Admitted, Attempt, admitted_pod, decided, refused, useless
-from .verdict import Judgement, at_time_out, judge, judge_lost
+from .model import AdmittedPod, CanaryAction, admitted_pod
+from .report import CanaryOutcome, decided_outcome, proof_obstacle, refused_outcome
+from .verdict import PullStatus, deleted_pod_status, pull_status, status_at_timeout
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .._cluster.objects import Seen
-    from .model import Canary, Target
+    from .model import Canary, CanaryTarget
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Pods of one run that exist at a time: other Pods need room in the cluster too
+_MOST_PODS = 100
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 2.0, 1.3
+# Seconds until a quota counts a deleted Pod
+_RECOUNT = 15.0
 
 
 class Interrupted(PullpassError):
-    """Whoever runs the task wants it to end."""
+    """A signal ended the run."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"ended by {signal.Signals(number).name} before all was decided. The canary Pods of this run were taken away first, "
-            "but for those that a warning names."
+            f"ended by {signal.Signals(number).name} before all was decided. The canary Pods of this run were removed first, "
+            "except those that a warning names."
         )
 
 
-class Interruption:
-    """While it is entered these signals end nothing, but for the first one in a ``with heard()``: Interrupted is raised there.
+class SignalGuard:
+    """While it is entered, signals end nothing, except that the first one raises Interrupted inside ``interruptible()``.
 
-    Those that came before are told at its beginning. Only in the main thread, and no signal that the caller has ignored (nohup).
+    A signal that came before raises it at the beginning. Only in the main thread; a signal that the caller ignores (nohup) stays
+    ignored.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
-        self._open = False
-        self._before: dict[signal.Signals, t.Any] = {}
+        self._interruptible = False
+        self._handlers: dict[signal.Signals, t.Any] = {}
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> SignalGuard:
         if threading.current_thread() is threading.main_thread():
-            minded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._hear) for number in minded}
+            handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._handlers = {number: signal.signal(number, self._receive) for number in handled}
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     @contextlib.contextmanager
-    def heard(self) -> Iterator[None]:
-        """What happens in here is broken off; what comes after, such as a ``finally`` around it, is not."""
-        self._open = True
+    def interruptible(self) -> Iterator[None]:
+        self._interruptible = True
         try:
             if self._number is not None:
                 raise Interrupted(self._number)
             yield
         finally:
-            self._open = False
+            self._interruptible = False
 
-    def _hear(self, number: int, _frame: object) -> None:
+    def _receive(self, number: int, _frame: object) -> None:
         first, self._number = self._number is None, number
-        if first and self._open:
+        if first and self._interruptible:
             raise Interrupted(number)
 
 
-# Pods of one run that are there at a time: the cluster needs its room for other things
-_MOST_PODS = 100
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 2.0, 1.3
-# a quota is counted anew only a while after a Pod has gone (seconds)
-_RECOUNT = 15.0
-
-
 @dataclass(frozen=True)
-class Alive:
-    """A Pod that is there. ``since`` is the moment (monotonic) of its creation."""
+class WatchedPod:
+    """``since``: the moment (monotonic) of its creation."""
 
-    target: Target
+    target: CanaryTarget
     seen: Seen
-    admitted: Admitted
+    admitted: AdmittedPod
     since: float
 
 
 @dataclass(frozen=True)
-class Full:
-    """Stands for a Pod that a quota does not take, perhaps only because of others of this run."""
+class QuotaFull:
+    """A quota refused the Pod, perhaps because of other Pods of this run."""
 
     error: RequestError
 
 
 @dataclass
-class CanaryRun:
-    """One run. ``troubles`` tells of Pods that could not be removed.
+class CanaryWatch:
+    """``not_removed``: Pods that could not be removed, and why.
 
-    ``freed``: namespace -> the moment (monotonic) at which the last canary Pod went from it, one of a dead run perhaps.
+    ``freed``: namespace -> the moment (monotonic) at which the last canary Pod was removed, perhaps a leftover.
     """
 
     cluster: CanaryCluster
     canary: Canary
     workers: int
     freed: dict[str, float] = field(default_factory=dict)
-    troubles: list[str] = field(default_factory=list)
-    _done: list[Attempt] = field(default_factory=list)
-    _alive: dict[str, Alive] = field(default_factory=dict)
-    # name -> each Pod that is there, or may be
-    _begun: dict[str, Target] = field(default_factory=dict)
-    # namespaces whose quota was full once -> Pods of ours that went since
+    not_removed: list[str] = field(default_factory=list)
+    _outcomes: list[CanaryOutcome] = field(default_factory=list)
+    _watched: dict[str, WatchedPod] = field(default_factory=dict)
+    # name -> each Pod that exists, or may exist
+    _created: dict[str, CanaryTarget] = field(default_factory=dict)
+    # namespaces whose quota was full -> Pods of this run that were removed since
     _full: dict[str, int] = field(default_factory=dict)
     _lost: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, targets: Sequence[Target]) -> list[Attempt]:
-        """An attempt for each target. Raises Interrupted; no Pod stays that can be removed."""
-        with Interruption() as interruption:
+    def run(self, targets: Sequence[CanaryTarget]) -> list[CanaryOutcome]:
+        """An outcome for each target. Raises Interrupted. All Pods are removed first."""
+        with SignalGuard() as guard:
             try:
-                with interruption.heard():
+                with guard.interruptible():
                     self._watch(targets)
             finally:
-                self._clear()
-        return self._done
+                self._remove_all()
+        return self._outcomes
 
-    def _watch(self, targets: Sequence[Target]) -> None:
+    def _watch(self, targets: Sequence[CanaryTarget]) -> None:
         waiting = list(targets)
         pause = _FIRST_PAUSE
-        while waiting or self._alive:
-            left = self._send(waiting)
+        while waiting or self._watched:
+            left = self._create_some(waiting)
             pause = _FIRST_PAUSE if len(left) < len(waiting) else min(_LONGEST_PAUSE, pause * _GROWTH)
             waiting = left
-            if waiting or self._alive:
+            if waiting or self._watched:
                 time.sleep(pause)
-            if self._alive:
-                self._look()
+            if self._watched:
+                self._update()
 
-    def _send(self, waiting: Sequence[Target]) -> list[Target]:
-        """Creates as many Pods as may be there at a time; gives the targets that are left."""
-        free = self._free(waiting)
-        self._begun.update((target.name, target) for target in free)
+    def _create_some(self, waiting: Sequence[CanaryTarget]) -> list[CanaryTarget]:
+        """Creates as many Pods as may exist at a time; returns the targets that are left."""
+        chosen = self._next_targets(waiting)
+        self._created.update((target.name, target) for target in chosen)
         left = {target.name: target for target in waiting}
-        held: list[tuple[Target, RequestError]] = []
-        for target, begun in zip(free, for_each(free, self._begin, self.workers)):
-            if isinstance(begun, Full):
-                held.append((target, begun.error))
+        refused: list[tuple[CanaryTarget, RequestError]] = []
+        for target, result in zip(chosen, for_each(chosen, self._create, self.workers)):
+            if isinstance(result, QuotaFull):
+                refused.append((target, result.error))
                 continue
             left.pop(target.name)
-            if isinstance(begun, Alive):
-                self._alive[target.name] = begun
+            if isinstance(result, WatchedPod):
+                self._watched[target.name] = result
             else:
-                self._done.append(begun)
-        for target, error in held:
-            self._begun.pop(target.name)
-            if self._makes_room(target.namespace):
+                self._outcomes.append(result)
+        for target, error in refused:
+            self._created.pop(target.name)
+            if self._may_free_quota(target.namespace):
                 self._full[target.namespace] = 0
             else:
-                self._done.append(refused(left.pop(target.name), error, check_mode=False))
+                self._outcomes.append(refused_outcome(left.pop(target.name), error, check_mode=False))
         return list(left.values())
 
-    def _free(self, waiting: Sequence[Target]) -> list[Target]:
-        """Those whose turn it is. Where a quota is full, as many as have gone; one at least, to see whether it still is."""
-        free: list[Target] = []
-        asked: Counter[str] = Counter()
+    def _next_targets(self, waiting: Sequence[CanaryTarget]) -> list[CanaryTarget]:
+        """Where a quota is full, as many as Pods were removed there, and one at least, to try whether it is still full."""
+        chosen: list[CanaryTarget] = []
+        per_namespace: Counter[str] = Counter()
         for target in waiting:
-            if len(free) + len(self._alive) >= _MOST_PODS:
+            if len(chosen) + len(self._watched) >= _MOST_PODS:
                 break
             room = self._full.get(target.namespace)
-            if room is None or asked[target.namespace] < max(1, room):
-                free.append(target)
-                asked[target.namespace] += 1
-        for namespace in self._full.keys() & asked.keys():
+            if room is None or per_namespace[target.namespace] < max(1, room):
+                chosen.append(target)
+                per_namespace[target.namespace] += 1
+        for namespace in self._full.keys() & per_namespace.keys():
             self._full[namespace] = 0
-        return free
+        return chosen
 
-    def _makes_room(self, namespace: str) -> bool:
-        """Whether the end of a Pod of this run can help a quota, or has just done so."""
-        there = any(one.target.namespace == namespace for one in self._alive.values())
-        return there or time.monotonic() - self.freed.get(namespace, -_RECOUNT) < _RECOUNT
+    def _may_free_quota(self, namespace: str) -> bool:
+        """Whether Pods of this run use the quota, or used it a moment ago."""
+        watched = any(one.target.namespace == namespace for one in self._watched.values())
+        return watched or time.monotonic() - self.freed.get(namespace, -_RECOUNT) < _RECOUNT
 
-    def _begin(self, target: Target) -> Alive | Attempt | Full:
+    def _create(self, target: CanaryTarget) -> WatchedPod | CanaryOutcome | QuotaFull:
+        place = (target.namespace, target.node)
         if self._lost.is_set():
-            self._begun.pop(target.name)
-            return Attempt(target.namespace, target.node, FAILED, "not tried, because the cluster stopped answering")
+            self._created.pop(target.name)
+            return CanaryOutcome(*place, CanaryAction.FAILED, "not tried, because the cluster stopped answering")
         try:
             item = self.cluster.create(target)
         except ClusterError as error:
             self._lost.set()
-            return refused(target, error, check_mode=False)
+            return refused_outcome(target, error, check_mode=False)
         except RequestError as error:
             if error.kind == FailureKind.QUOTA:
-                return Full(error)
+                return QuotaFull(error)
             if error.kind not in (FailureKind.UNCERTAIN, FailureKind.MALFORMED):
-                self._begun.pop(target.name)
-            return refused(target, error, check_mode=False)
+                self._created.pop(target.name)
+            return refused_outcome(target, error, check_mode=False)
         admitted = admitted_pod(item)
-        why = useless(self.canary, admitted)
-        if why:
-            # now: without its label it could not be found again
-            self.troubles += self._remove([(target, seen_in(item))])
-            return Attempt(target.namespace, target.node, FAILED, why)
-        return Alive(target, seen_in(item), admitted, time.monotonic())
+        obstacle = proof_obstacle(self.canary, admitted)
+        if obstacle:
+            # at once, because no list finds a Pod without its label
+            self.not_removed += self._remove([(target, seen_in(item))])
+            return CanaryOutcome(*place, CanaryAction.FAILED, obstacle)
+        return WatchedPod(target, seen_in(item), admitted, time.monotonic())
 
-    def _look(self) -> None:
-        """Judges all Pods by one look, and takes away those whose pull is decided."""
-        alive = list(self._alive.values())
-        pods, refusals = self._pods(one.target.namespace for one in alive)
+    def _update(self) -> None:
+        """Lists all Pods, and removes those whose pull is decided."""
+        watched = list(self._watched.values())
+        pods, errors = self._list(one.target.namespace for one in watched)
 
-        def attempt(one: Alive) -> Attempt | None:
-            trouble = refusals.get(one.target.namespace)
-            if trouble is not None:
-                return self._told(one, None, Judgement(FAILED, f"the Pod cannot be watched: {trouble}"))
-            return self._attempt(one, pods.get(one.target.name))
+        def outcome(one: WatchedPod) -> CanaryOutcome | None:
+            error = errors.get(one.target.namespace)
+            if error is not None:
+                return self._outcome(one, None, PullStatus(CanaryAction.FAILED, f"the Pod cannot be watched: {error}"))
+            return self._decide(one, pods.get(one.target.name))
 
-        gone = []
-        for one, told in zip(alive, for_each(alive, attempt, self.workers)):
-            if told is not None:
-                self._done.append(told)
-                del self._alive[one.target.name]
+        decided = []
+        for one, found in zip(watched, for_each(watched, outcome, self.workers)):
+            if found is not None:
+                self._outcomes.append(found)
+                del self._watched[one.target.name]
                 pod = pods.get(one.target.name)
-                gone.append((one.target, one.seen if pod is None else seen_in(pod)))
-        if self._lost.is_set():  # each removal would wait for the cluster in vain: once, at the end, is enough
+                decided.append((one.target, one.seen if pod is None else seen_in(pod)))
+        if self._lost.is_set():  # each removal would wait for the cluster: one try at the end is enough
             return
-        self._remove(gone)
-        for target, _seen in gone:
+        self._remove(decided)
+        for target, _seen in decided:
             if target.namespace in self._full:
                 self._full[target.namespace] += 1
 
-    def _pods(self, namespaces: Iterable[str]) -> tuple[Mapping[str, Mapping[str, t.Any]], Mapping[str, Exception]]:
-        """The Pods of this run by name, and why they cannot be seen in a namespace."""
+    def _list(self, namespaces: Iterable[str]) -> tuple[Mapping[str, Mapping[str, t.Any]], Mapping[str, Exception]]:
+        """The Pods of this run by name, and namespace -> why its Pods cannot be listed."""
         unique = sorted(set(namespaces))
         try:
-            return self.cluster.look(unique)
+            return self.cluster.list_pods(unique)
         except (ClusterError, RequestError) as error:
             self._lost.set()
             return {}, dict.fromkeys(unique, error)
 
-    def _attempt(self, one: Alive, pod: Mapping[str, t.Any] | None) -> Attempt | None:
+    def _decide(self, one: WatchedPod, pod: Mapping[str, t.Any] | None) -> CanaryOutcome | None:
         """None while nothing is decided."""
         seconds = time.monotonic() - one.since
         late = seconds > self.canary.timeout
         if pod is None:
-            return self._told(one, None, judge_lost(self._events(one)))
-        judgement = judge(pod)
-        if judgement.unsure or (late and judgement.action is None):
-            judgement = judge(pod, self._events(one))
-        if late or (judgement.patience is not None and seconds > judgement.patience):
-            judgement = at_time_out(judgement, self.canary.timeout)
-        return None if judgement.action is None else self._told(one, pod["spec"].get("nodeName"), judgement)
+            return self._outcome(one, None, deleted_pod_status(self._events(one)))
+        status = pull_status(pod)
+        if status.needs_events or (late and status.action is None):
+            status = pull_status(pod, self._events(one))
+        if late or (status.retry_seconds is not None and seconds > status.retry_seconds):
+            status = status_at_timeout(status, self.canary.timeout)
+        return None if status.action is None else self._outcome(one, pod["spec"].get("nodeName"), status)
 
-    def _events(self, one: Alive) -> t.Any:
+    def _events(self, one: WatchedPod) -> t.Any:
         return self.cluster.events(one.target.namespace, one.seen.uid)
 
-    def _told(self, one: Alive, node: str | None, judgement: Judgement) -> Attempt:
-        return decided(self.canary, one.target, one.admitted, node, judgement, time.monotonic() - one.since)
+    def _outcome(self, one: WatchedPod, node: str | None, status: PullStatus) -> CanaryOutcome:
+        return decided_outcome(self.canary, one.target, one.admitted, node, status, time.monotonic() - one.since)
 
-    def _remove(self, pods: Sequence[tuple[Target, Seen]]) -> list[str]:
-        """What was in the way of each that could not be removed."""
+    def _remove(self, pods: Sequence[tuple[CanaryTarget, Seen]]) -> list[str]:
+        """Why some of them could not be removed."""
 
-        def remove(pod: tuple[Target, Seen]) -> str:
+        def remove(pod: tuple[CanaryTarget, Seen]) -> str:
             target, seen = pod
-            trouble = self.cluster.remove(target.namespace, target.name, seen)
-            if trouble:
-                return f"{target.namespace}/{target.name}: {trouble}"
-            self._begun.pop(target.name, None)
+            error = self.cluster.remove(target.namespace, target.name, seen)
+            if error:
+                return f"{target.namespace}/{target.name}: {error}"
+            self._created.pop(target.name, None)
             self.freed[target.namespace] = time.monotonic()
             return ""
 
-        return [trouble for trouble in for_each(pods, remove, self.workers) if trouble]
+        return [error for error in for_each(pods, remove, self.workers) if error]
 
-    def _clear(self) -> None:
-        """Takes away what is still there, also Pods of which it is not known whether they were made."""
-        if not self._begun:
+    def _remove_all(self) -> None:
+        """Removes the Pods that still exist, also those whose creation was not confirmed."""
+        if not self._created:
             return
-        pods, refusals = self._pods(target.namespace for target in self._begun.values())
-        self.troubles += [f"{namespace}: {error}" for namespace, error in refusals.items()]
-        left = [(self._begun[name], seen_in(pod)) for name, pod in pods.items() if name in self._begun]
-        self.troubles += self._remove(left)
+        pods, errors = self._list(target.namespace for target in self._created.values())
+        self.not_removed += [f"{namespace}: {error}" for namespace, error in errors.items()]
+        self.not_removed += self._remove(
+            [(self._created[name], seen_in(pod)) for name, pod in pods.items() if name in self._created]
+        )

@@ -54,8 +54,8 @@ def test_each_namespace_has_its_own_answer_and_no_pod_stays(
     assert rows[good]["seconds"] > 0
     assert (rows[wrong]["action"], rows[wrong]["pulled"]) == ("not_pulled", False)
     assert "401 Unauthorized" in rows[wrong]["message"]
-    assert "could not get pull Secret regcred" not in rows[wrong]["message"]
-    assert "could not get pull Secret regcred: create it" in rows[missing]["message"]
+    assert "could not get pull secret regcred" not in rows[wrong]["message"]
+    assert "could not get pull secret regcred: create it" in rows[missing]["message"]
     assert result["summary"] == {"pulled": 1, "not_pulled": 2, "unproven": 0, "skipped": 0, "failed": 0}
     assert f"{wrong}/{node}: denied" in result["msg"]
     assert "Zauberwort" not in json.dumps(result)
@@ -65,7 +65,7 @@ def test_each_namespace_has_its_own_answer_and_no_pod_stays(
 
     by_account = canary(ansible, c1.connection, [account], lab.images["basic"])
     assert only(by_account)["node"] == node
-    assert only(by_account)["message"] == "a Pod of ServiceAccount default with pull Secret regcred can pull it"
+    assert only(by_account)["message"] == "a Pod of ServiceAccount default with pull secret regcred can pull it"
     assert canaries(c1, account) == []
 
 
@@ -127,9 +127,9 @@ def test_an_image_that_the_cluster_rewrites_is_what_is_proven(
 
     row = only(result)
     assert row["pulled"] is True
-    assert f"changed the image into {lab.images['basic']}, and only that is proven" in row["message"]
+    assert f"changed the image to {lab.images['basic']}, and only this is proven" in row["message"]
     assert only(checked)["pulled"] is None
-    assert f"changed the image into {lab.images['basic']}" in only(checked)["message"]
+    assert f"changed the image to {lab.images['basic']}" in only(checked)["message"]
 
 
 def test_a_pull_policy_that_the_cluster_changes_leaves_nothing_to_prove(

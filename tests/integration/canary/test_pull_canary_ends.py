@@ -108,4 +108,4 @@ def test_a_pod_that_somebody_else_removes_is_told(lab: Lab, c1: Access, node: st
     row = finished(process, process.communicate(timeout=LOADED)[0], results).of("pull_canary")["nodes"][0]
 
     assert (row["action"], row["pulled"]) == ("failed", None)
-    assert "removed by somebody else" in row["message"]
+    assert "somebody else removed the Pod" in row["message"]

@@ -34,7 +34,7 @@ def test_each_refusal_is_told_in_its_own_words_and_stops_no_other(c2: Access, an
     messages = {name: row["message"] for name, row in by_namespace(result).items()}
     assert "exceeded quota: small" in messages[full]
     assert "Raise the quota" in messages[full]
-    assert messages[wants].startswith("a quota of the namespace wants resources")
+    assert messages[wants].startswith("a quota of the namespace demands resources")
     assert "must specify limits.cpu for: canary" in messages[wants]
     assert messages[open_] == "not decided within 2 s: unschedulable: no scheduler has looked at the Pod."
     assert "create it first" in messages[f"{prefix}-nowhere"]
@@ -60,8 +60,8 @@ def test_pull_secrets_that_the_cluster_replaces_leave_nothing_to_prove(c2: Acces
         checked = canary(ansible, c2.connection, [prefix], IMAGE, "--check", secrets=["regcred"])
 
     assert (row["action"], row["pulled"]) == ("failed", None)
-    assert "changed the pull Secrets of the Pod into robbed, so that nothing would be proven of regcred" in row["message"]
-    assert "changed the pull Secrets of the Pod into robbed" in only(checked)["message"]
+    assert "changed the pull secrets of the Pod to robbed, so a pull would prove nothing about regcred" in row["message"]
+    assert "changed the pull secrets of the Pod to robbed" in only(checked)["message"]
     assert canaries(c2, prefix) == []
 
 
@@ -244,6 +244,6 @@ def test_a_selector_that_matches_no_node_and_one_that_only_skips(
 
     assert "no node matches 'worker-1'" in none["msg"]
     assert "kubernetes.io/hostname=" in none["msg"]
-    assert "'a in b' is no label selector" in broken["msg"]
+    assert "'a in b' as a label selector" in broken["msg"]
     assert skips["summary"]["failed"] == 1
-    assert "every node was skipped, so that nothing is proven" in json.dumps(skips["nodes"])
+    assert "every node was skipped, so nothing is proven" in json.dumps(skips["nodes"])

@@ -7,36 +7,36 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._canary import verdict
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import obeyed, refusal_told
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import limit_range_resources, refusal_message
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import (
     SMALL,
     VIRTUAL,
+    AdmittedPod,
     Canary,
-    Target,
-    found_node,
+    CanaryAction,
+    CanaryTarget,
+    admitted_pod,
     leftovers,
     manifest,
+    node_snapshot,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.report import (
-    Admitted,
-    Attempt,
-    accepted,
-    admitted_pod,
-    decided,
-    in_order,
+    CanaryOutcome,
+    canary_result,
+    decided_outcome,
+    dry_run_outcome,
     proof,
-    refused,
-    told,
-    useless,
+    proof_obstacle,
+    refused_outcome,
+    sorted_outcomes,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import (
-    Event,
-    Judgement,
-    at_time_out,
-    found_event,
-    judge,
-    judge_lost,
+    PodEvent,
+    PullStatus,
+    deleted_pod_status,
+    pod_event,
+    pull_status,
+    status_at_timeout,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, InputError, RequestError
@@ -44,9 +44,9 @@ from ansible_collections.pullpass.registry.plugins.modules import pull_canary
 
 IMAGE = "registry.example.com/team/app:1.0"
 DENIED = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference "{IMAGE}": 401 Unauthorized'
-CANARY = Canary("0123456789", IMAGE, "default", ["regcred"], None, 20)
-ANYWHERE = Target("team-a", "pullpass-canary-0123456789-1")
-PINNED = Target("team-a", "pullpass-canary-0123456789-2", "worker-1")
+CANARY = Canary(IMAGE, "default", ["regcred"], None, 20, run="0123456789")
+ANYWHERE = CanaryTarget("team-a", "pullpass-canary-0123456789-1")
+PINNED = CanaryTarget("team-a", "pullpass-canary-0123456789-2", "worker-1")
 
 
 def request_error(message: str, kind: FailureKind = FailureKind.REFUSED, status: int = 403) -> RequestError:
@@ -85,12 +85,12 @@ def test_the_pod_tells_its_run_and_its_deadline() -> None:
 
 
 def test_without_secrets_the_list_of_the_service_account_is_left_to_the_server() -> None:
-    without = Canary("0123456789", IMAGE, "builder", [], None, 20)
+    without = Canary(IMAGE, "builder", [], None, 20, run="0123456789")
     assert "imagePullSecrets" not in manifest(without, ANYWHERE, SMALL)["spec"]
 
 
 def test_a_node_is_pinned_by_its_name_and_else_linux_is_asked_for() -> None:
-    def terms(target: Target) -> Any:
+    def terms(target: CanaryTarget) -> Any:
         affinity = manifest(CANARY, target, SMALL)["spec"]["affinity"]["nodeAffinity"]
         (only,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
         return only
@@ -140,7 +140,7 @@ def taint(key: str, effect: str, **rest: str) -> dict[str, Any]:
     ],
 )
 def test_a_node_is_fit_or_skipped_with_the_reason(item: dict[str, Any], unfit: str) -> None:
-    found = found_node(item)
+    found = node_snapshot(item)
     assert found.unfit.startswith(unfit)
     assert bool(found.unfit) is bool(unfit)
 
@@ -148,14 +148,14 @@ def test_a_node_is_fit_or_skipped_with_the_reason(item: dict[str, Any], unfit: s
 def test_a_node_that_is_being_deleted_or_runs_windows_by_its_own_word_is_skipped() -> None:
     leaving = node()
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert found_node(leaving).unfit == "is being deleted"
+    assert node_snapshot(leaving).unfit == "is being deleted"
     unlabelled = node()
     unlabelled["metadata"]["labels"] = {}
     unlabelled["status"]["nodeInfo"] = {"operatingSystem": "windows"}
-    assert found_node(unlabelled).unfit.startswith("runs windows")
+    assert node_snapshot(unlabelled).unfit.startswith("runs windows")
 
 
-# the judgement of a status
+# the status of a status
 
 
 def pod(
@@ -174,8 +174,8 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
 
-def event(reason: str, message: str, warning: bool = True, ours: bool = True, when: str = "2026-01-01T00:00:00Z") -> Event:
-    return Event(reason, message, warning, ours, when)
+def event(reason: str, message: str, warning: bool = True, ours: bool = True, when: str = "2026-01-01T00:00:00Z") -> PodEvent:
+    return PodEvent(reason, message, warning, ours, when)
 
 
 PULLED = event("Pulled", f'Successfully pulled image "{IMAGE}" in 1s', warning=False)
@@ -196,7 +196,7 @@ START_ERROR = {"terminated": {"reason": "StartError", "exitCode": 128}}
     ],
 )
 def test_a_container_that_got_past_the_pull_has_its_image(item: dict[str, Any]) -> None:
-    assert judge(item) == Judgement(verdict.PULLED)
+    assert pull_status(item) == PullStatus(CanaryAction.PULLED)
 
 
 def test_the_end_of_a_pod_is_no_proof_and_its_events_are_asked() -> None:
@@ -204,29 +204,29 @@ def test_the_end_of_a_pod_is_no_proof_and_its_events_are_asked() -> None:
     unknown = {"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137}}
     ended = pod(unknown, "Failed", imageID="", containerID="containerd://1", status={"reason": "DeadlineExceeded"})
 
-    assert judge(ended).action == verdict.FAILED
-    assert judge(ended).unsure
-    assert "DeadlineExceeded" in judge(ended).message
-    assert judge(ended, [PULLED]).action == verdict.PULLED
-    assert not judge(ended, [event("Evicted", "the node is full")]).unsure
+    assert pull_status(ended).action == CanaryAction.FAILED
+    assert pull_status(ended).needs_events
+    assert "DeadlineExceeded" in pull_status(ended).message
+    assert pull_status(ended, [PULLED]).action == CanaryAction.PULLED
+    assert not pull_status(ended, [event("Evicted", "the node is full")]).needs_events
 
 
 def test_what_runs_by_the_word_of_no_runtime_is_no_proof() -> None:
-    assert judge(pod({"running": {"startedAt": "x"}}, "Running")).action is None
+    assert pull_status(pod({"running": {"startedAt": "x"}}, "Running")).action is None
 
 
 def test_another_container_proves_nothing() -> None:
     beside = event("Pulled", 'Successfully pulled image "mesh/proxy"', warning=False, ours=False)
-    assert judge(pod(waiting("ContainerCreating")), [beside]).action is None
+    assert pull_status(pod(waiting("ContainerCreating")), [beside]).action is None
     there_already = event("Pulled", f'Container image "{IMAGE}" already present on machine', warning=False)
-    assert judge(pod(waiting("ContainerCreating")), [there_already]).action is None
+    assert pull_status(pod(waiting("ContainerCreating")), [there_already]).action is None
 
 
 def test_events_are_told_apart_by_the_container_they_are_about() -> None:
     item = {"reason": "Pulled", "message": "x", "type": "Normal", "metadata": {}, "lastTimestamp": "t"}
-    assert found_event({**item, "involvedObject": {"fieldPath": "spec.containers{canary}"}}).ours
-    assert not found_event({**item, "involvedObject": {"fieldPath": "spec.initContainers{canary}"}}).ours
-    assert not found_event(item).ours
+    assert pod_event({**item, "involvedObject": {"fieldPath": "spec.containers{canary}"}}).ours
+    assert not pod_event({**item, "involvedObject": {"fieldPath": "spec.initContainers{canary}"}}).ours
+    assert not pod_event(item).ours
 
 
 @pytest.mark.parametrize(
@@ -234,14 +234,14 @@ def test_events_are_told_apart_by_the_container_they_are_about() -> None:
     [
         ("InvalidImageName", "cannot parse", "the image's name is not valid. "),
         ("SignatureValidationFailed", "no signature", "SignatureValidationFailed. "),
-        ("unable to parse auth field", "", "a pull Secret of the Pod cannot be read"),
+        ("unable to parse auth field", "", "a pull secret of the Pod cannot be read"),
     ],
 )
 def test_a_certain_cause_decides_at_once_in_the_kubelets_words(reason: str, message: str, words: str) -> None:
-    judgement = judge(pod(waiting(reason, message)))
-    assert judgement.action == verdict.NOT_PULLED
-    assert judgement.message.startswith(words)
-    assert f"The kubelet says: {(message or reason)[:20]}"[:30] in judgement.message
+    status = pull_status(pod(waiting(reason, message)))
+    assert status.action == CanaryAction.NOT_PULLED
+    assert status.message.startswith(words)
+    assert f"The kubelet says: {(message or reason)[:20]}"[:30] in status.message
 
 
 @pytest.mark.parametrize(
@@ -262,18 +262,18 @@ def test_an_answer_of_the_registry_is_the_last_word_once_the_kubelet_had_the_sec
     sent = event("Failed", f'Failed to pull image "{IMAGE}": {message}')
     lacking = event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (regcred); x", ours=False)
 
-    for judgement in (judge(without), judge(named, [sent])):
-        assert judgement.action == verdict.NOT_PULLED
-        assert judgement.message.startswith(words)
-        assert message[-20:] in judgement.message
+    for status in (pull_status(without), pull_status(named, [sent])):
+        assert status.action == CanaryAction.NOT_PULLED
+        assert status.message.startswith(words)
+        assert message[-20:] in status.message
     # it may have pulled without, because it had no Secret yet: the next try tells
-    for judgement in (judge(named), judge(named, [lacking]), judge(named, [sent, lacking])):
-        assert (judgement.action, judgement.patience) == (None, 20)
-    assert judge(named).unsure
-    late = at_time_out(judge(named, [sent, lacking]), 20)
-    assert late.action == verdict.NOT_PULLED
+    for status in (pull_status(named), pull_status(named, [lacking]), pull_status(named, [sent, lacking])):
+        assert (status.action, status.retry_seconds) == (None, 20)
+    assert pull_status(named).needs_events
+    late = status_at_timeout(pull_status(named, [sent, lacking]), 20)
+    assert late.action == CanaryAction.NOT_PULLED
     assert late.message.startswith(words)
-    assert "could not get pull Secret regcred: create it" in late.message
+    assert "could not get pull secret regcred: create it" in late.message
 
 
 @pytest.mark.parametrize(
@@ -287,19 +287,19 @@ def test_an_answer_of_the_registry_is_the_last_word_once_the_kubelet_had_the_sec
     ],
 )
 def test_what_may_pass_is_waited_for_and_has_failed_at_the_time_out(message: str) -> None:
-    judgement = judge(pod(waiting("ErrImagePull", message)))
-    assert judgement.action is None
-    assert not judgement.unsure
-    late = at_time_out(judgement, 20)
-    assert late.action == verdict.NOT_PULLED
+    status = pull_status(pod(waiting("ErrImagePull", message)))
+    assert status.action is None
+    assert not status.needs_events
+    late = status_at_timeout(status, 20)
+    assert late.action == CanaryAction.NOT_PULLED
     assert late.message.startswith("still failing after 20 s. ")
     assert message in late.message
 
 
 def test_a_pull_that_is_only_held_back_has_not_failed() -> None:
-    held = judge(pod(waiting("ErrImagePull", "pull QPS exceeded")))
+    held = pull_status(pod(waiting("ErrImagePull", "pull QPS exceeded")))
     assert (held.action, held.failing) == (None, False)
-    assert at_time_out(held, 20).action == verdict.FAILED
+    assert status_at_timeout(held, 20).action == CanaryAction.FAILED
 
 
 def test_a_back_off_without_a_cause_is_looked_up_in_the_events() -> None:
@@ -307,9 +307,9 @@ def test_a_back_off_without_a_cause_is_looked_up_in_the_events() -> None:
     old = event("Failed", f'Failed to pull image "{IMAGE}": connection refused', when="2026-01-01T00:00:00Z")
     new = event("Failed", f'Failed to pull image "{IMAGE}": {DENIED}', when="2026-01-01T00:00:09Z")
 
-    assert (judge(bare).action, judge(bare).unsure) == (None, True)
-    assert judge(bare, [new, old]).action == verdict.NOT_PULLED
-    assert "401 Unauthorized" in judge(bare, [new, old]).message
+    assert (pull_status(bare).action, pull_status(bare).needs_events) == (None, True)
+    assert pull_status(bare, [new, old]).action == CanaryAction.NOT_PULLED
+    assert "401 Unauthorized" in pull_status(bare, [new, old]).message
 
 
 @pytest.mark.parametrize(
@@ -320,104 +320,104 @@ def test_a_back_off_without_a_cause_is_looked_up_in_the_events() -> None:
     ],
 )
 def test_an_image_for_other_machines_is_no_failure_of_a_credential(message: str) -> None:
-    judgement = judge(pod(waiting("ErrImagePull", message)))
-    assert judgement.action == verdict.OTHER_PLATFORM
-    skipped = decided(CANARY, PINNED, ASKED, "worker-1", judgement, 1.0)
+    status = pull_status(pod(waiting("ErrImagePull", message)))
+    assert (status.action, status.other_platform) == (CanaryAction.NOT_PULLED, True)
+    skipped = decided_outcome(CANARY, PINNED, ASKED, "worker-1", status, 1.0)
     assert (skipped.action, skipped.node) == ("skipped", "worker-1")
-    chosen = decided(CANARY, ANYWHERE, ASKED, "worker-1", judgement, 1.0)
+    chosen = decided_outcome(CANARY, ANYWHERE, ASKED, "worker-1", status, 1.0)
     assert chosen.action == "not_pulled"
     assert "kubernetes.io/arch=amd64" in chosen.message
 
 
 def test_the_time_out_tells_how_far_the_pod_has_come() -> None:
     condition = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient cpu."}
-    unscheduled = judge(pod(node_name=None, status={"conditions": [condition]}))
-    creating = judge(pod(waiting("ContainerCreating")), [event("FailedCreatePodSandBox", "no network", ours=False)])
+    unscheduled = pull_status(pod(node_name=None, status={"conditions": [condition]}))
+    creating = pull_status(pod(waiting("ContainerCreating")), [event("FailedCreatePodSandBox", "no network", ours=False)])
 
-    assert at_time_out(unscheduled, 20).action == verdict.FAILED
-    assert "unschedulable. The scheduler says: 0/3 nodes are available" in at_time_out(unscheduled, 20).message
-    assert "The last warning is FailedCreatePodSandBox: no network" in at_time_out(creating, 20).message
-    assert "no scheduler has looked" in judge(pod(node_name=None)).message
-    assert at_time_out(Judgement(verdict.PULLED), 20) == Judgement(verdict.PULLED)
+    assert status_at_timeout(unscheduled, 20).action == CanaryAction.FAILED
+    assert "unschedulable. The scheduler says: 0/3 nodes are available" in status_at_timeout(unscheduled, 20).message
+    assert "The last warning is FailedCreatePodSandBox: no network" in status_at_timeout(creating, 20).message
+    assert "no scheduler has looked" in pull_status(pod(node_name=None)).message
+    assert status_at_timeout(PullStatus(CanaryAction.PULLED), 20) == PullStatus(CanaryAction.PULLED)
 
 
 def test_init_containers_that_were_put_in_are_named() -> None:
     item = pod(waiting("PodInitializing"))
     item["spec"]["initContainers"] = [{"name": "mesh-init"}]
-    assert "mesh-init" in judge(item).message
+    assert "mesh-init" in pull_status(item).message
 
 
 def test_a_pod_that_is_gone_or_going_is_decided() -> None:
     going = pod(waiting("ContainerCreating"))
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert judge(going, [PULLED]).action == verdict.PULLED
-    assert judge(going).action == verdict.FAILED
-    assert judge_lost([]).action == verdict.FAILED
-    assert judge_lost([PULLED]).action == verdict.PULLED
+    assert pull_status(going, [PULLED]).action == CanaryAction.PULLED
+    assert pull_status(going).action == CanaryAction.FAILED
+    assert deleted_pod_status([]).action == CanaryAction.FAILED
+    assert deleted_pod_status([PULLED]).action == CanaryAction.PULLED
 
 
 # what was admitted
 
-ASKED = Admitted(IMAGE, "Always", "default", ("regcred",), CANARY.run)
+ASKED = AdmittedPod(IMAGE, "Always", "default", ("regcred",), CANARY.run)
 
 
 def test_a_pod_that_was_admitted_as_it_was_sent_proves_its_image() -> None:
     item = manifest(CANARY, PINNED, SMALL)
     assert admitted_pod(item) == ASKED
-    assert useless(CANARY, ASKED) == ""
-    assert proof(CANARY, ASKED) == "a Pod of ServiceAccount default with pull Secret regcred can pull it"
-    assert not decided(CANARY, PINNED, ASKED, "worker-1", Judgement(verdict.PULLED), 1.0).notable
+    assert proof_obstacle(CANARY, ASKED) == ""
+    assert proof(CANARY, ASKED) == "a Pod of ServiceAccount default with pull secret regcred can pull it"
+    assert not decided_outcome(CANARY, PINNED, ASKED, "worker-1", PullStatus(CanaryAction.PULLED), 1.0).notable
 
 
 def test_of_several_secrets_it_is_not_known_which_did_it() -> None:
-    two = Canary("0", IMAGE, "default", ["a", "b"], None, 20)
-    assert "which of them did it is not known" in proof(two, Admitted(IMAGE, "Always", "default", ("a", "b"), "0"))
-    none = Canary("0", IMAGE, "default", [], None, 20)
-    assert "without a pull Secret" in proof(none, Admitted(IMAGE, "Always", "default", (), "0"))
+    two = Canary(IMAGE, "default", ["a", "b"], None, 20, run="0")
+    assert "it is not known which of them was used" in proof(two, AdmittedPod(IMAGE, "Always", "default", ("a", "b"), "0"))
+    none = Canary(IMAGE, "default", [], None, 20, run="0")
+    assert "without a pull secret" in proof(none, AdmittedPod(IMAGE, "Always", "default", (), "0"))
 
 
 @pytest.mark.parametrize(
     ("admitted", "words"),
     [
         (
-            Admitted("mirror.example.com/app:1", "Always", "default", ("regcred",), CANARY.run),
-            "the image into mirror.example.com/app:1",
+            AdmittedPod("mirror.example.com/app:1", "Always", "default", ("regcred",), CANARY.run),
+            "the image to mirror.example.com/app:1",
         ),
-        (Admitted(IMAGE, "Always", "default", ("other", "regcred"), CANARY.run), "its pull Secrets into other, regcred"),
-        (Admitted(IMAGE, "Always", "robot", ("regcred",), CANARY.run), "its ServiceAccount into robot"),
+        (AdmittedPod(IMAGE, "Always", "default", ("other", "regcred"), CANARY.run), "its pull secrets to other, regcred"),
+        (AdmittedPod(IMAGE, "Always", "robot", ("regcred",), CANARY.run), "its ServiceAccount to robot"),
     ],
 )
-def test_what_something_changed_on_the_way_is_told(admitted: Admitted, words: str) -> None:
-    attempt = decided(CANARY, PINNED, admitted, "worker-1", Judgement(verdict.PULLED), 1.0)
-    assert (attempt.action, attempt.notable) == ("pulled", True)
-    assert words in attempt.message
-    assert words in decided(CANARY, PINNED, admitted, "worker-1", Judgement(verdict.NOT_PULLED, "x"), 1.0).message
-    assert words in accepted(CANARY, PINNED, admitted).message
+def test_what_something_changed_on_the_way_is_told(admitted: AdmittedPod, words: str) -> None:
+    result = decided_outcome(CANARY, PINNED, admitted, "worker-1", PullStatus(CanaryAction.PULLED), 1.0)
+    assert (result.action, result.notable) == ("pulled", True)
+    assert words in result.message
+    assert words in decided_outcome(CANARY, PINNED, admitted, "worker-1", PullStatus(CanaryAction.NOT_PULLED, "x"), 1.0).message
+    assert words in dry_run_outcome(CANARY, PINNED, admitted).message
 
 
 def test_secrets_of_the_service_account_are_no_change() -> None:
-    none = Canary("0", IMAGE, "default", [], None, 20)
+    none = Canary(IMAGE, "default", [], None, 20, run="0")
     assert "changed" not in proof(none, ASKED)
 
 
 def test_another_pull_policy_or_node_proves_nothing() -> None:
-    never_asks = Admitted(IMAGE, "IfNotPresent", "default", ("regcred",), CANARY.run)
-    assert "from Always to IfNotPresent" in useless(CANARY, never_asks)
-    checked = accepted(CANARY, PINNED, never_asks)
+    never_asks = AdmittedPod(IMAGE, "IfNotPresent", "default", ("regcred",), CANARY.run)
+    assert "from Always to IfNotPresent" in proof_obstacle(CANARY, never_asks)
+    checked = dry_run_outcome(CANARY, PINNED, never_asks)
     assert "from Always to IfNotPresent" in checked.message
     assert checked.notable
-    elsewhere = decided(CANARY, PINNED, ASKED, "worker-2", Judgement(verdict.PULLED), 1.0)
+    elsewhere = decided_outcome(CANARY, PINNED, ASKED, "worker-2", PullStatus(CanaryAction.PULLED), 1.0)
     assert (elsewhere.action, elsewhere.node) == ("failed", "worker-1")
     assert "worker-2" in elsewhere.message
 
 
 def test_a_pod_without_its_secrets_or_its_label_proves_nothing() -> None:
-    rewritten = Admitted(IMAGE, "Always", "default", ("other",), CANARY.run)
-    assert "changed the pull Secrets of the Pod into other, so that nothing would be proven of regcred" in useless(
+    rewritten = AdmittedPod(IMAGE, "Always", "default", ("other",), CANARY.run)
+    assert "changed the pull secrets of the Pod to other, so a pull would prove nothing about regcred" in proof_obstacle(
         CANARY, rewritten
     )
-    unlabelled = Admitted(IMAGE, "Always", "default", ("regcred",), "")
-    assert "label pullpass.registry/canary" in useless(CANARY, unlabelled)
+    unlabelled = AdmittedPod(IMAGE, "Always", "default", ("regcred",), "")
+    assert "label pullpass.registry/canary" in proof_obstacle(CANARY, unlabelled)
 
 
 # refusals
@@ -431,49 +431,51 @@ LIMITS = (
 
 def test_a_limit_range_is_obeyed_by_what_it_says() -> None:
     amounts = {"cpu": "50m", "memory": "8Mi", "ephemeral-storage": "1.5Gi"}
-    assert obeyed(SMALL, request_error(LIMITS)) == {"requests": amounts, "limits": amounts}
-    assert obeyed({"requests": amounts, "limits": amounts}, request_error(LIMITS)) is None
-    assert obeyed(SMALL, request_error('pods "x" is forbidden: violates PodSecurity')) is None
+    assert limit_range_resources(SMALL, request_error(LIMITS)) == {"requests": amounts, "limits": amounts}
+    assert limit_range_resources({"requests": amounts, "limits": amounts}, request_error(LIMITS)) is None
+    assert limit_range_resources(SMALL, request_error('pods "x" is forbidden: violates PodSecurity')) is None
 
 
 @pytest.mark.parametrize(
     ("message", "words"),
     [
         (LIMITS, "a LimitRange of the namespace"),
-        ('pods "x" is forbidden: failed quota: q: must specify limits.cpu for: canary', "a quota of the namespace wants"),
+        ('pods "x" is forbidden: failed quota: q: must specify limits.cpu for: canary', "a quota of the namespace demands"),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces', "PodSecurity of the namespace"),
         ('admission webhook "v.example.com" denied the request: no', "admission webhook 'v.example.com' refuses the Pod"),
         ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "admission policy 'p' refuses the Pod"),
         ('error looking up service account team-a/nope: serviceaccount "nope" not found', "its ServiceAccount does not exist"),
         ("unable to validate against any security context constraint: []", "none of the SecurityContextConstraints"),
-        ('failed calling webhook "m.example.com": connection refused', "an admission webhook of the cluster does not work"),
+        ('failed calling webhook "m.example.com": connection refused', "an admission webhook of the cluster fails"),
     ],
 )
 def test_each_refusal_has_its_own_sentence_and_the_servers_words(message: str, words: str) -> None:
     body = json.dumps({"kind": "Status", "reason": "Forbidden", "message": message}).encode()
     error = refusal(Request("create", "pods", "team-a"), "https://api.example.com", 403, body)
     assert isinstance(error, RequestError)
-    sentence = refusal_told(error)
+    sentence = refusal_message(error)
     assert sentence.startswith(words)
     assert message[:40] in sentence
 
 
 def test_a_full_quota_and_a_namespace_that_went_are_told() -> None:
-    full = refused(ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", FailureKind.QUOTA), False)
+    full = refused_outcome(
+        ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", FailureKind.QUOTA), False
+    )
     assert full.action == "failed"
     assert "Raise the quota" in full.message
-    assert refused(ANYWHERE, request_error("is being deleted", FailureKind.TERMINATING), False).action == "skipped"
-    assert refused(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), False).action == "failed"
-    assert refused(ANYWHERE, ClusterError("gone"), False).message == "gone"
+    assert refused_outcome(ANYWHERE, request_error("is being deleted", FailureKind.TERMINATING), False).action == "skipped"
+    assert refused_outcome(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), False).action == "failed"
+    assert refused_outcome(ANYWHERE, ClusterError("gone"), False).message == "gone"
 
 
 def test_check_mode_passes_over_what_an_earlier_task_may_mend() -> None:
-    assert refused(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), True).action == "unproven"
-    assert refused(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), False).action == "failed"
-    assert refused(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), True).action == "skipped"
+    assert refused_outcome(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), True).action == "unproven"
+    assert refused_outcome(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), False).action == "failed"
+    assert refused_outcome(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), True).action == "skipped"
     account = request_error("error looking up service account team-a/new: not found")
-    assert refused(ANYWHERE, account, True).action == "skipped"
-    assert refused(ANYWHERE, account, False).action == "failed"
+    assert refused_outcome(ANYWHERE, account, True).action == "skipped"
+    assert refused_outcome(ANYWHERE, account, False).action == "failed"
 
 
 # leftovers
@@ -526,15 +528,15 @@ def test_a_table_without_ages_has_no_leftovers() -> None:
 # the result
 
 ATTEMPTS = [
-    Attempt("team-b", "worker-1", "not_pulled", "denied\x1b[31m", 2.04),
-    Attempt(None, "worker-9", "skipped", "the node is cordoned"),
-    Attempt("team-a", "worker-1", "pulled", "can pull it", 1.26),
-    Attempt("team-c", None, "failed", "the namespace does not exist"),
+    CanaryOutcome("team-b", "worker-1", "not_pulled", "denied\x1b[31m", 2.04),
+    CanaryOutcome(None, "worker-9", "skipped", "the node is cordoned"),
+    CanaryOutcome("team-a", "worker-1", "pulled", "can pull it", 1.26),
+    CanaryOutcome("team-c", None, "failed", "the namespace does not exist"),
 ]
 
 
 def test_the_result_has_a_row_a_count_and_a_reason_for_each() -> None:
-    result = told(IMAGE, in_order(ATTEMPTS), show_all=True)
+    result = canary_result(IMAGE, sorted_outcomes(ATTEMPTS), show_all=True)
 
     assert (result["changed"], result["failed"]) == (False, True)
     assert [(row["namespace"], row["node"], row["pulled"], row["seconds"]) for row in result["nodes"]] == [
@@ -549,18 +551,18 @@ def test_the_result_has_a_row_a_count_and_a_reason_for_each() -> None:
 
 
 def test_the_short_result_leaves_out_what_pulled_unless_something_changed_it() -> None:
-    rewritten = Attempt("team-d", "worker-1", "pulled", "rewritten", 1.0, notable=True)
-    result = told(IMAGE, [*ATTEMPTS, rewritten], show_all=False)
+    rewritten = CanaryOutcome("team-d", "worker-1", "pulled", "rewritten", 1.0, notable=True)
+    result = canary_result(IMAGE, [*ATTEMPTS, rewritten], show_all=False)
     assert [row["namespace"] for row in result["nodes"]] == ["team-b", None, "team-c", "team-d"]
     assert result["summary"]["pulled"] == 2
 
 
 def test_no_more_than_ten_failures_are_told_in_words() -> None:
-    many = [Attempt(f"n{number:02}", None, "failed", "x") for number in range(12)]
-    message = told(IMAGE, many, show_all=True)["msg"]
+    many = [CanaryOutcome(f"n{number:02}", None, "failed", "x") for number in range(12)]
+    message = canary_result(IMAGE, many, show_all=True)["msg"]
     assert message.endswith("n08, n09 and 2 more: x")
     assert "n10" not in message
-    assert told(IMAGE, [], show_all=True)["msg"] == f"{IMAGE}: nothing is selected"
+    assert canary_result(IMAGE, [], show_all=True)["msg"] == f"{IMAGE}: nothing is selected"
 
 
 # the options

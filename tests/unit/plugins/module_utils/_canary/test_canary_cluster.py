@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, Target
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, CanaryTarget
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
 
-CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
-TARGET = Target("team-a", "pullpass-canary-run-1")
+CANARY = Canary("registry.example.com/app", "default", [], None, 20, run="run")
+TARGET = CanaryTarget("team-a", "pullpass-canary-run-1")
 MADE: dict[str, Any] = {
     "kind": "Pod",
     "metadata": {"name": TARGET.name, "namespace": "team-a", "uid": "u", "resourceVersion": "2"},
@@ -68,7 +68,7 @@ def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> Non
 def test_whether_a_pod_is_there_stays_open_where_it_cannot_be_looked_for() -> None:
     """Whoever takes it for one that was refused would leave it behind."""
     throttled = RequestError("throttling", FailureKind.THROTTLED, 429)
-    with pytest.raises(RequestError, match="whether the Pod was created is not known: throttling") as raised:
+    with pytest.raises(RequestError, match="it is not known whether the Pod was created: throttling") as raised:
         cluster(Answers(BROKEN, throttled)).create(TARGET)
     assert raised.value.kind == FailureKind.UNCERTAIN
 

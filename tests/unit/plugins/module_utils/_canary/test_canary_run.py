@@ -14,16 +14,16 @@ from typing import Any, cast
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._canary import watch as room
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import SMALL, Canary, Target, manifest
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.run import CanaryTask
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import Event
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.watch import CanaryRun, Interrupted, Interruption
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import SMALL, Canary, CanaryTarget, manifest
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.run import CanaryRun
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import PodEvent
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.watch import CanaryWatch, Interrupted, SignalGuard
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
 
-CANARY = Canary("run", "registry.example.com/app", "default", [], None, 20)
+CANARY = Canary("registry.example.com/app", "default", [], None, 20, run="run")
 STUCK = {"waiting": {"reason": "ErrImagePull", "message": "connection refused"}}
 THROUGH = {"waiting": {"reason": "CreateContainerConfigError"}}
 
@@ -53,11 +53,11 @@ class Cluster:
         self.labels: dict[str, str] | None = None
         self.stays = ""
         self.secrets: list[dict[str, str]] = []
-        self.told_events: list[Event] = []
+        self.told_events: list[PodEvent] = []
         self._lock = threading.Lock()
         self._versions = itertools.count(1)
 
-    def create(self, target: Target) -> dict[str, Any]:
+    def create(self, target: CanaryTarget) -> dict[str, Any]:
         self.on_create(self, target.name)
         with self._lock:
             if self.most is not None and len(self.pods) >= self.most:
@@ -75,12 +75,12 @@ class Cluster:
             raise RequestError("the connection broke", self.kind, 0)
         return pod
 
-    def look(self, namespaces: Sequence[str]) -> tuple[dict[str, Any], dict[str, RequestError]]:
+    def list_pods(self, namespaces: Sequence[str]) -> tuple[dict[str, Any], dict[str, RequestError]]:
         self.on_look(self, "")
         with self._lock:
             return {name: pod for name, pod in self.pods.items() if pod["metadata"]["namespace"] in namespaces}, {}
 
-    def events(self, _namespace: str, _uid: str) -> list[Event]:
+    def events(self, _namespace: str, _uid: str) -> list[PodEvent]:
         return self.told_events
 
     def remove(self, _namespace: str, name: str, seen: Seen) -> str:
@@ -106,13 +106,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def targets(number: int, namespace: str = "team-a") -> list[Target]:
-    return [Target(namespace, f"pod-{index}", "worker-1") for index in range(number)]
+def targets(number: int, namespace: str = "team-a") -> list[CanaryTarget]:
+    return [CanaryTarget(namespace, f"pod-{index}", "worker-1") for index in range(number)]
 
 
-def ran(cluster: Cluster, places: Sequence[Target], workers: int = 4) -> tuple[list[str], CanaryRun]:
-    run = CanaryRun(cast(CanaryCluster, cluster), CANARY, workers)
-    return [attempt.action for attempt in run.run(places)], run
+def ran(cluster: Cluster, places: Sequence[CanaryTarget], workers: int = 4) -> tuple[list[str], CanaryWatch]:
+    run = CanaryWatch(cast(CanaryCluster, cluster), CANARY, workers)
+    return [result.action for result in run.run(places)], run
 
 
 def test_every_pod_is_judged_and_taken_away() -> None:
@@ -123,7 +123,7 @@ def test_every_pod_is_judged_and_taken_away() -> None:
     assert actions == ["pulled"] * 7
     assert len(looks) == 1
     assert cluster.pods == {}
-    assert run.troubles == []
+    assert run.not_removed == []
 
 
 @pytest.mark.parametrize("labels", [{}, {"pullpass.registry/canary": "another"}])
@@ -132,8 +132,8 @@ def test_a_pod_that_lost_its_label_is_removed_at_once_since_no_look_would_find_i
     cluster.labels = labels
     actions, run = ran(cluster, targets(3))
     assert actions == ["failed"] * 3
-    assert all("label pullpass.registry/canary" in attempt.message for attempt in run._done)
-    assert (cluster.pods, run.troubles) == ({}, [])
+    assert all("label pullpass.registry/canary" in result.message for result in run._outcomes)
+    assert (cluster.pods, run.not_removed) == ({}, [])
 
 
 def test_an_answer_that_is_no_pod_leaves_none_behind() -> None:
@@ -142,7 +142,7 @@ def test_an_answer_that_is_no_pod_leaves_none_behind() -> None:
     cluster.lose_answers, cluster.kind = True, FailureKind.MALFORMED
     actions, run = ran(cluster, targets(2))
     assert actions == ["failed"] * 2
-    assert (cluster.pods, run.troubles) == ({}, [])
+    assert (cluster.pods, run.not_removed) == ({}, [])
 
 
 def test_no_more_than_a_hundred_are_there_at_a_time() -> None:
@@ -167,14 +167,14 @@ def test_a_denial_without_the_secrets_is_given_a_second_try(clock: list[float]) 
     denied = {"waiting": {"reason": "ErrImagePull", "message": "401 Unauthorized"}}
     cluster = Cluster(denied)
     cluster.secrets = [{"name": "regcred"}]
-    run = CanaryRun(cast(CanaryCluster, cluster), replace(CANARY, timeout=100), 1)
-    assert [attempt.action for attempt in run.run(targets(1))] == ["not_pulled"]
+    run = CanaryWatch(cast(CanaryCluster, cluster), replace(CANARY, timeout=100), 1)
+    assert [result.action for result in run.run(targets(1))] == ["not_pulled"]
     assert 20 < clock[0] < 23
 
-    cluster.told_events = [Event("Failed", "Failed to pull image: 401 Unauthorized", True, True, "")]
+    cluster.told_events = [PodEvent("Failed", "Failed to pull image: 401 Unauthorized", True, True, "")]
     clock[0] = 0.0
-    run = CanaryRun(cast(CanaryCluster, cluster), replace(CANARY, timeout=100), 1)
-    assert [attempt.action for attempt in run.run(targets(1))] == ["not_pulled"]
+    run = CanaryWatch(cast(CanaryCluster, cluster), replace(CANARY, timeout=100), 1)
+    assert [result.action for result in run.run(targets(1))] == ["not_pulled"]
     assert clock[0] == 0.5
 
 
@@ -218,8 +218,8 @@ def test_a_quota_that_the_pod_of_a_dead_run_filled_is_given_the_same_while(clock
             raise RequestError("exceeded quota", FailureKind.QUOTA, 403)
 
     cluster.on_create = late
-    run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 1, freed={"team-a": 0.0})
-    assert [attempt.action for attempt in run.run(targets(1))] == ["pulled"]
+    run = CanaryWatch(cast(CanaryCluster, cluster), CANARY, 1, freed={"team-a": 0.0})
+    assert [result.action for result in run.run(targets(1))] == ["pulled"]
     assert 5 <= clock[0] < 15
 
 
@@ -237,7 +237,7 @@ def test_a_pod_whose_creation_was_not_answered_is_taken_away() -> None:
     assert actions == ["failed", "failed"]
     assert len(cluster.made) == 2
     assert cluster.pods == {}
-    assert run.troubles == []
+    assert run.not_removed == []
 
 
 def test_a_pod_that_vanishes_is_told() -> None:
@@ -250,9 +250,9 @@ def test_a_pod_that_vanishes_is_told() -> None:
         cluster.pods.setdefault(name, {"metadata": {"uid": name}})
 
     cluster.on_look, cluster.on_remove = take, already_gone
-    run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 1)
-    messages = [attempt.message for attempt in run.run(targets(2))]
-    assert "removed by somebody else" in messages[0]
+    run = CanaryWatch(cast(CanaryCluster, cluster), CANARY, 1)
+    messages = [result.message for result in run.run(targets(2))]
+    assert "somebody else removed the Pod" in messages[0]
     assert "connection refused" in messages[1]
 
 
@@ -266,13 +266,13 @@ def test_a_cluster_that_stops_answering_ends_the_run_and_what_stays_is_told() ->
     cluster.stays = "the server is gone"
     tried: list[str] = []
     cluster.on_remove = lambda _cluster, name: tried.append(name)
-    run = CanaryRun(cast(CanaryCluster, cluster), CANARY, 2)
-    messages = [attempt.message for attempt in run.run(targets(120))]
+    run = CanaryWatch(cast(CanaryCluster, cluster), CANARY, 2)
+    messages = [result.message for result in run.run(targets(120))]
     assert messages == ["the Pod cannot be watched: the server is gone"] * 100 + [NOT_TRIED] * 20
     # a hundred removals would each wait for it
     assert tried == []
     assert len(cluster.made) == 100
-    assert run.troubles == ["team-a: the server is gone"]
+    assert run.not_removed == ["team-a: the server is gone"]
 
 
 def test_a_cluster_that_answers_again_in_the_end_keeps_no_pod() -> None:
@@ -289,18 +289,19 @@ def test_a_cluster_that_answers_again_in_the_end_keeps_no_pod() -> None:
     assert actions == ["failed"] * 3
     assert len(cluster.made) == 3
     assert cluster.pods == {}
-    assert run.troubles == []
+    assert run.not_removed == []
 
 
 def test_what_stays_of_a_run_that_is_told_to_end_is_a_warning() -> None:
     cluster = Cluster(STUCK)
     cluster.stays = "no right to delete it"
     cluster.on_look = lambda _cluster, _name: os.kill(os.getpid(), signal.SIGTERM)
-    task = CanaryTask(cast(Api, None), Chosen((), (), False), CANARY, "one", 1, check_mode=False)
-    with pytest.raises(Interrupted, match="but for those that a warning names"):
-        task._run(cast(CanaryCluster, cluster), targets(1))
-    (warning,) = task.warnings
-    assert "a run after 50 s will try again: team-a/pod-0: no right to delete it" in warning
+    warnings: list[str] = []
+    run = CanaryRun(cast(Api, None), Chosen((), (), False), CANARY, "one", 1, check_mode=False, warn=warnings.append)
+    with pytest.raises(Interrupted, match="except those that a warning names"):
+        run.watch(cast(CanaryCluster, cluster), targets(1))
+    (warning,) = warnings
+    assert "A run after 50 s tries again to remove them: team-a/pod-0: no right to delete it" in warning
 
 
 def test_a_pod_that_cannot_be_removed_is_tried_again_and_told_once() -> None:
@@ -311,7 +312,7 @@ def test_a_pod_that_cannot_be_removed_is_tried_again_and_told_once() -> None:
     actions, run = ran(cluster, targets(1))
     assert actions == ["pulled"]
     assert tried == ["pod-0", "pod-0"]
-    assert run.troubles == ["team-a/pod-0: no right to delete it"]
+    assert run.not_removed == ["team-a/pod-0: no right to delete it"]
 
 
 @pytest.fixture(autouse=True)
@@ -371,17 +372,17 @@ def test_a_signal_while_pods_are_taken_away_does_not_break_that_off() -> None:
 
 
 def test_only_the_first_signal_is_heard_and_none_after_the_work() -> None:
-    with Interruption() as interruption:
-        with pytest.raises(Interrupted, match="SIGTERM"), interruption.heard():
+    with SignalGuard() as guard:
+        with pytest.raises(Interrupted, match="SIGTERM"), guard.interruptible():
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_signal_before_the_work_is_told_at_its_beginning() -> None:
     begun = False
-    with Interruption() as interruption:
+    with SignalGuard() as guard:
         os.kill(os.getpid(), signal.SIGHUP)
-        with pytest.raises(Interrupted, match="SIGHUP"), interruption.heard():
+        with pytest.raises(Interrupted, match="SIGHUP"), guard.interruptible():
             begun = True
     assert not begun
 
@@ -389,7 +390,7 @@ def test_a_signal_before_the_work_is_told_at_its_beginning() -> None:
 def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        with Interruption() as interruption, interruption.heard():
+        with SignalGuard() as guard, guard.interruptible():
             os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
@@ -401,7 +402,7 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
     seen: list[Any] = []
 
     def enter() -> None:
-        with Interruption():
+        with SignalGuard():
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=enter)

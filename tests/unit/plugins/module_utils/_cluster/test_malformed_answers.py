@@ -13,9 +13,8 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import AuditQuery
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster import CanaryCluster
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, found_node
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.report import admitted_pod
-from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import found_event, judge
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, admitted_pod, node_snapshot
+from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import pod_event, pull_status
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, WORKLOAD_RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import (
@@ -169,9 +168,9 @@ def workload_readers(resource: str) -> list[Callable[[Json], Any]]:
 READERS: dict[str, list[Callable[[Json], Any]]] = {
     "secrets": [stored_secret, SecretReader()],
     "serviceaccounts": [stored_service_account, account_snapshot],
-    "pods": [pod_snapshot, suspected_pod, pod_state, admitted_pod, judge, partial(stored_workload, "Pod")],
-    "nodes": [found_node],
-    "events": [found_event],
+    "pods": [pod_snapshot, suspected_pod, pod_state, admitted_pod, pull_status, partial(stored_workload, "Pod")],
+    "nodes": [node_snapshot],
+    "events": [pod_event],
     "poddisruptionbudgets": [lambda item: permanent_block([budget_snapshot(item)], {"a": "b"}, [{"a": "b"}])],
     **{resource: workload_readers(resource) for resource in WORKLOAD_RESOURCES.values() if resource != "pods"},
 }
