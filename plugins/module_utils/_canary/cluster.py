@@ -21,7 +21,7 @@ from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._credentials.redact import foreign_text
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
-from .model import LABEL, SMALL, TABLE, Leftover, leftovers, manifest
+from .model import LABEL, SMALL, TABLE_FORMAT, Leftover, leftovers, manifest
 from .verdict import PodEvent, pod_event
 
 if t.TYPE_CHECKING:
@@ -112,7 +112,7 @@ class CanaryCluster:
 
         def read(namespace: str | None) -> list[Leftover]:
             path = resource_path("pods", namespace)
-            table = self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE)
+            table = self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE_FORMAT)
             return leftovers(checked_table(table, "pods", namespace))
 
         found, refused = self._per_namespace(read, namespaces)

@@ -57,7 +57,7 @@ _NO_MESH_ANNOTATIONS = {
 }
 Resources = t.Mapping[str, t.Mapping[str, str]]
 SMALL: Resources = {"requests": _SMALL, "limits": _SMALL}
-TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
+TABLE_FORMAT = "application/json;as=Table;g=meta.k8s.io;v=v1"
 # apimachinery pkg/util/duration HumanDuration: one or two of these, rounded down
 _AGE = re.compile(r"(?:(\d+)y)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SECONDS = (365 * 86400, 86400, 3600, 60, 1)

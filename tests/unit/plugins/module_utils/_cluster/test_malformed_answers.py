@@ -342,7 +342,7 @@ TABLES: list[Any] = [
 
 @pytest.mark.parametrize("table", TABLES, ids=range(len(TABLES)))
 def test_a_table_that_is_none_bars_its_namespaces_and_ends_no_run(server: RecordingServer, table: Any) -> None:
-    canary = Canary("run", "reg.io/app", "default", [], None, 20)
+    canary = Canary("reg.io/app", "default", [], None, 20, run="run")
     server.override = lambda _method, path, _body: table if "labelSelector" in path else None
     cluster = CanaryCluster(server.api(), canary, whole=True, workers=2, check_mode=False)
     found, refused = cluster.leftovers(list(PLACES))
