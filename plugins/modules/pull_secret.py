@@ -34,8 +34,8 @@ attributes:
       - O(verify) asks the registries in check mode, too.
       - Uses a server-side dry run, so admission, quotas and permissions are checked. Without the permission to write, the
         module reports its plan and says that the server did not check it.
-      - A dry run does not add up quotas. It cannot write to a namespace that an earlier task of the same check run would
-        create.
+      - A dry run checks the quota for each object alone. It cannot write to a namespace that an earlier task of the same check
+        run would create.
   diff_mode:
     support: full
     details:
@@ -236,7 +236,7 @@ registries:
   elements: str
   sample: ["https://index.docker.io/v1/", "registry.example.com:5000"]
 purged:
-  description: Keys that were removed from a Secret, or with a Secret, sorted.
+  description: Keys of the registries that were removed from a Secret or deleted with it, sorted.
   returned: when a plan was made
   type: list
   elements: str

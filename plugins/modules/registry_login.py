@@ -48,8 +48,8 @@ options:
       - The module keeps a list of these logins next to the file, in a file with the suffix C(.pullpass-logins) and mode 0600.
         The list contains registries, user names, O(store) and O(purge_owner), but never a password or a hash of one.
       - A login is removed only if the file or the helper still contains it with the same user name. Logins of other users stay,
-        and so do logins that already existed. A login that somebody else stored later for the same user cannot be told apart
-        and is removed.
+        and so do logins that already existed. If another account stored the login later for the same user, the module cannot
+        detect this and removes it.
       - A login that is already in the desired state is not added to the list until its password changes.
       - A login is not added, and never removed, if its user name looks like a token. This gives a warning.
       - Without this option, the module only keeps an existing list up to date.
@@ -65,8 +65,8 @@ options:
     description:
       - The file, as an absolute path or a path that starts with C(~/). C(~) is the home directory of O(user).
       - With O(format=docker), the default is C(config.json) in the directory C(DOCKER_CONFIG), else in C(~/.docker).
-      - With O(format=containers), the default is C(REGISTRY_AUTH_FILE), else C(containers/auth.json) in C(XDG_RUNTIME_DIR),
-        C(/run/user/<uid>) or C(/run/containers/<uid>).
+      - With O(format=containers), the default is the file that C(REGISTRY_AUTH_FILE) names, else C(containers/auth.json) in
+        C(XDG_RUNTIME_DIR), C(/run/user/<uid>) or C(/run/containers/<uid>).
       - These environment variables apply only if the task runs as O(user) itself.
       - If the path is a link, the link stays and its target is replaced. A link without a target is an error.
     type: str
