@@ -32,6 +32,7 @@ _INTEGRATION = {
     "cluster": 120,
     "links": 80,
     "registry": 80,
+    "docs": 90,
     "audit": 30,
 }
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from documented_rights import documented_rules
 from meddler import Answer, Asked, meddler
 from stuck_pods import (
     create,
@@ -305,22 +306,14 @@ def reader(access: Access, namespace: str, name: str, rules: list[dict[str, Any]
     return {"kubeconfig": None, "context": None, **access.connection_as(access.token_of(namespace, name))}
 
 
-def right(group: str, resources: str, *verbs: str, **more: Any) -> dict[str, Any]:
-    return {"apiGroups": [group], "resources": resources.split(), "verbs": list(verbs), **more}
-
-
-# as README.md gives it
+EVICTION = ["pods/eviction"]
 LOOKING = [
-    right("", "pods serviceaccounts", "get", "list"),
-    right("", "secrets", "get", resourceNames=["regcred"]),
-    right("apps", "replicasets statefulsets daemonsets deployments", "get"),
-    right("", "replicationcontrollers", "get"),
-    right("batch", "jobs cronjobs", "get"),
-    right("", "events", "list"),
-    right("policy", "poddisruptionbudgets", "list"),
+    rule
+    for rule in documented_rules("pullpass", "pullpass-recovery-report", "pullpass-recovery-evict")
+    if rule["resources"] != EVICTION
 ]
-EVICTING = [right("", "pods/eviction", "create")]
-REPLACING = [right("", "pods", "create", "delete"), right("batch", "jobs", "create", "delete")]
+EVICTING = [rule for rule in documented_rules("pullpass-recovery-evict") if rule["resources"] == EVICTION]
+REPLACING = documented_rules("pullpass-recovery-replace")
 
 
 def test_rights_that_are_missing_and_those_that_are_enough(c2: Access, ansible: Ansible, prefix: str) -> None:

@@ -1,28 +1,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the README promises of rights is enough, and nothing in it is more than needed."""
+"""The rights of docs/rbac.yml are enough, and none of the first role is more than needed."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
+from documented_rights import NAMES, documented_role, documented_rules
+from stuck_pods import create
 
 from ansible_run import Ansible, Run
 from cluster_access import Access
-
-README = Path(__file__).parents[3] / "README.md"
+from lab import Lab
 
 
 def least_role() -> dict[str, Any]:
-    text = README.read_text().partition("## Least rights")[2]
-    found = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert found, "the README has no role any more"
-    role: dict[str, Any] = yaml.safe_load(found[1])
-    return role
+    return documented_role("pullpass")
 
 
 def there_and_back(access: Access, ansible: Ansible, prefix: str, rules: list[Any], registry: dict[str, Any]) -> list[Run]:
@@ -61,7 +55,7 @@ def without(rules: list[dict[str, Any]], resource: str, verb: str) -> list[dict[
     for rule in rules:
         verbs = [one for one in rule["verbs"] if rule["resources"] != [resource] or one != verb]
         kept += [{**rule, "verbs": verbs}] if verbs else []
-    assert kept != rules, f"the README no longer grants {verb} on {resource}"
+    assert kept != rules, f"docs/rbac.yml does not grant {verb} on {resource}"
     return kept
 
 
@@ -146,3 +140,92 @@ def test_nothing_in_it_can_be_left_out(c2: Access, ansible: Ansible, prefix: str
     ((left_out, case),) = TOLD_BETTER.items()
     assert case.told in results[-1]["msg"]
     assert case.told not in found[left_out]["msg"]
+
+
+# what test_pull_recovery_guards.py tries with the rights of one namespace
+OF_RECOVERY = {"pullpass-recovery-report", "pullpass-recovery-evict", "pullpass-recovery-replace"}
+
+
+def account_with(access: Access, namespace: str, name: str, *roles: str) -> str:
+    """A token of an account that has the first role and these, everywhere."""
+    access.kubectl("create", "serviceaccount", "-n", namespace, name)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{namespace}-{name}"}
+    role = {**least_role(), "metadata": {"name": reference["name"]}, "rules": documented_rules("pullpass", *roles)}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    binding = {**role, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": reference}
+    access.apply(role, {key: value for key, value in binding.items() if key != "rules"})
+    return access.token_of(namespace, name)
+
+
+def test_each_further_role_has_a_test() -> None:
+    assert {*OF_RECOVERY, "pullpass", "pullpass-workloads", "pullpass-prune", "pullpass-canary"} == NAMES
+
+
+def test_the_roles_for_workloads_and_prune_are_enough(c2: Access, ansible: Ansible, prefix: str) -> None:
+    names = [f"{prefix}-kept", f"{prefix}-left"]
+    c2.make_namespaces(names)
+    c2.wait_for_accounts(names)
+    pod = {"containers": [{"name": "app", "image": "registry.example.com/app"}], "imagePullSecrets": [{"name": "other"}]}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": pod}
+    kinds = {
+        "Deployment": ("apps/v1", {"selector": {"matchLabels": {"app": "web"}}, "replicas": 0, "template": template}),
+        "ReplicationController": ("v1", {"selector": {"app": "web"}, "replicas": 0, "template": template}),
+        "CronJob": (
+            "batch/v1",
+            {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}},
+        ),
+    }
+    create(
+        c2,
+        *(
+            {"apiVersion": version, "kind": kind, "metadata": {"name": "web", "namespace": names[0]}, "spec": spec}
+            for kind, (version, spec) in kinds.items()
+        ),
+    )
+    secret = {**SECRET, "owner": prefix, "namespaces": [f"{prefix}-*"]}
+    link = {"secrets": ["regcred"], "namespaces": [f"{prefix}-*"]}
+    every_kind = [{"kind": kind} for kind in (*kinds, "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod")]
+    workloads = c2.connection_as(account_with(c2, names[0], "workloads", "pullpass-workloads"))
+    prune = c2.connection_as(account_with(c2, names[0], "prune", "pullpass-prune"))
+
+    run = ansible.tasks(
+        [
+            {"pullpass.registry.pull_secret": {**c2.connection, **secret}},
+            {"pullpass.registry.pull_secret_link": {**c2.connection, **link}},
+            {"pullpass.registry.pull_secret_link": {**workloads, **link, "workloads": every_kind}},
+            {
+                "pullpass.registry.pull_secret": {
+                    **prune,
+                    **secret,
+                    "namespaces": [f"{prefix}-kept*"],
+                    "prune": True,
+                    "prune_links": True,
+                }
+            },
+        ]
+    )
+
+    assert run.exit_code == 0, run.output
+    _made, _linked, of_workloads, pruned = [line["result"] for line in run.results]
+    assert (of_workloads["summary"]["linked"], of_workloads["summary"]["failed"]) == (len(kinds), 0)
+    assert (pruned["summary"]["deleted"], pruned["summary"]["unchanged"]) == (1, 1)
+    assert c2.pull_secrets(names[1]) == []
+
+
+def test_the_role_for_canaries_is_enough(c1: Access, ansible: Ansible, prefix: str, node: str, lab: Lab) -> None:
+    c1.make_namespaces([prefix])
+    c1.wait_for_accounts([prefix])
+    login = {"registry": lab.registry("basic").host, "username": "puller", "password": lab.users["puller"]}
+    connection = c1.connection_as(account_with(c1, prefix, "canary", "pullpass-canary"))
+    chosen = {**connection, "namespaces": [prefix]}
+
+    run = ansible.tasks(
+        [
+            {"pullpass.registry.pull_secret": {**chosen, "name": "regcred", "registries": [login]}},
+            {"pullpass.registry.pull_secret_link": {**chosen, "secrets": ["regcred"]}},
+            {"pullpass.registry.pull_canary": {**chosen, "image": lab.images["basic"], "nodes": "all"}},
+        ]
+    )
+
+    assert run.exit_code == 0, run.output
+    assert {row["node"] for row in run.of("pull_canary")["nodes"] if row["pulled"]} == {node}
