@@ -4,12 +4,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._credentials.redact import foreign_text, remember_secrets
-from ..plugin_utils._last_resort import guarded
-from ..plugin_utils._registry_answers import Answers, failure, judged, login_rows, obstacles, secrets_in, together
+from ..plugin_utils._controller_action import ControllerAction
+from ..plugin_utils._registry_answers import Answers, batches, conclusion, failure, login_rows, obstacles, secrets_in
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,54 +16,48 @@ if t.TYPE_CHECKING:
 MODULE = "pullpass.registry.image_access_info"
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Documented in modules/ask_registries.py.
 
-    The answers are no ansible_facts: a fact cache would write those to a disk, with the credentials in them.
+    The answers are not ansible_facts: a fact cache would write them to a disk, with the credentials.
     """
 
     _VALID_ARGS = frozenset(("asks", "answers", "undecided"))
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        return guarded(lambda: self._answers(result, task_vars))
-
-    def _answers(self, result: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        self._variables = task_vars
+    def facts(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        self._variables = variables
         asks, undecided = self._task.args["asks"], self._task.args.get("undecided", "warn")
         answers = Answers(self._task.args.get("answers") or {})
         known = len(answers.rows)
-        for units in together(asks):
-            self._ask_together(answers, units)
+        for units in batches(asks):
+            self._ask_batch(answers, units)
         for ask in asks:
-            # one that is no good stops only the hosts that are to get it
+            # one by one: an error in one unit stops only the hosts that use it
             for unit in ask["units"]:
                 if answers.of(unit) is None:
                     reply = self._ask(ask["kind"], [unit])
-                    answers.note(unit, reply.get("logins") or failure(reply))
+                    answers.record(unit, reply.get("logins") or failure(reply))
         for ask in asks:
             self._ask_for_images(answers, ask)
-        result["results"] = [judged(ask, answers, undecided) for ask in asks]
-        if len(answers.rows) > known:
-            result["answers"] = answers.rows
-        return result
+        results = {"results": [conclusion(ask, answers, undecided) for ask in asks]}
+        return {**results, "answers": answers.rows} if len(answers.rows) > known else results
 
-    def _ask_together(self, answers: Answers, units: Sequence[t.Any]) -> None:
+    def _ask_batch(self, answers: Answers, units: Sequence[t.Any]) -> None:
         units = [unit for unit in units if answers.of(unit) is None]
         rows = self._ask("registries", units).get("logins") if units else None
-        # else one of them is no good, and each is asked about by itself
+        # otherwise one of them has an error, and each gets its own request
         if rows and len(rows) == len(units):
             for unit, row in zip(units, rows):
-                answers.note(unit, [row])
+                answers.record(unit, [row])
 
     def _ask_for_images(self, answers: Answers, ask: t.Any) -> None:
         # a login that was rejected is not sent again
         if ask["images"] and ask["units"] and answers.of(ask) is None and not obstacles(login_rows(ask, answers)):
             reply = self._ask(ask["kind"], ask["units"], images=ask["images"])
-            answers.note_images(ask, reply.get("images") or failure(reply))
+            answers.record_images(ask, reply.get("images") or failure(reply))
 
     def _ask(self, kind: str, units: Sequence[t.Any], **options: t.Any) -> dict[str, t.Any]:
-        """What the module returns; ``msg`` alone where it could not be run."""
+        """The result of the module; only ``msg`` where the module could not run."""
         how, document = units[0]
         if kind == "registries":
             options["registries"] = [entry for _how, entry in units]
@@ -85,8 +78,8 @@ class ActionModule(ActionBase):
             reply = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._variables)
         except AnsibleError as error:
             remember_secrets(secrets_in(arguments))
-            return {"msg": f"the registries cannot be asked on the controller: {foreign_text(str(error))}"}
+            return {"msg": f"no request can be sent to the registries on the controller: {foreign_text(str(error))}"}
         for warning in reply.get("warnings") or ():
-            # a text, or from ansible-core 2.19 on what holds one
+            # a text, or from ansible-core 2.19 on an object with a text
             Display().warning(str(getattr(getattr(warning, "event", None), "msg", warning)))
         return t.cast("dict[str, t.Any]", reply)

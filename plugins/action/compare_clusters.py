@@ -3,39 +3,30 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
 from ..plugin_utils._cluster_claim import collisions
+from ..plugin_utils._controller_action import ControllerAction, checked
 
 CHECKED = "__cluster_pull_access_checked"
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Documented in modules/compare_clusters.py."""
 
     _VALID_ARGS = frozenset(("claim",))
-    TRANSFERS_FILES = False
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def facts(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         own = variables["inventory_hostname"]
         claims = {host: _claim(variables["hostvars"], host) for host in variables["ansible_play_hosts_all"] if host != own}
         others = {host: claim for host, claim in claims.items() if claim}
-        errors, warnings = collisions(own, self._task.args["claim"], others)
-        if errors:
-            result.update(failed=True, msg="\n".join(errors))
-        if warnings:
-            result["warnings"] = warnings
-        return result
+        return checked(*collisions(own, self._task.args["claim"], others))
 
 
 def _claim(hostvars: t.Any, host: str) -> dict[str, t.Any]:
-    """What check_variables returned for another host of the play, if it has come to that.
+    """The result of check_variables for another host of the play; empty without one.
 
-    All variables of a host take milliseconds, and of all hosts for each host minutes: only what tasks have registered is read.
+    Reading all variables of a host takes milliseconds, and of all hosts for each host minutes: only registered results are read.
     """
     registered = getattr(hostvars._variable_manager, "_nonpersistent_fact_cache", None)
     variables = hostvars.raw_get(host) if registered is None else registered.get(host) or {}
-    checked = variables.get(CHECKED)
-    return dict(checked["claim"]) if isinstance(checked, dict) and checked.get("claim") else {}
+    result = variables.get(CHECKED)
+    return dict(result["claim"]) if isinstance(result, dict) and result.get("claim") else {}

@@ -3,27 +3,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
+from ..plugin_utils._controller_action import ControllerAction, checked
 from ..plugin_utils._masked_result import left_out
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Documented in modules/left_out.py."""
 
     _VALID_ARGS = frozenset(("module", "result"))
-    TRANSFERS_FILES = False
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        found = left_out(self._task.args["module"], self._task.args["result"])
-        if found is None:
-            result.update(
-                failed=True,
-                msg=f"{self._task.args['module']} failed in some namespaces, and Ansible masks their names or its words, because "
-                "they hold the text of a password. The parts that follow are not done on this cluster, since these namespaces "
-                "cannot be left out of them. Correct what failed, or use a password that is not part of such a name.",
-            )
-        else:
-            result["namespaces"] = found
-        return result
+    def facts(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        module = self._task.args["module"]
+        namespaces = left_out(module, self._task.args["result"])
+        if namespaces is not None:
+            return {"namespaces": namespaces}
+        error = (
+            f"{module} failed in some namespaces, and Ansible masks their names or actions, because they contain the text of a "
+            "password. The next parts cannot exclude these namespaces, so they are not done on this cluster. Correct the "
+            "failure, or use a password that is not part of such a name."
+        )
+        return checked([error], [])

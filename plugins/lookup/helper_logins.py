@@ -42,30 +42,16 @@ _list:
 import typing as t
 
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.basic import AnsibleModule
 from ansible.plugins.lookup import LookupBase
 from ansible.release import __version__
 
 from ..module_utils._credentials.registry_key import canonical_registry
 from ..module_utils._errors import InputError, PullpassError
 from ..module_utils._host.credential_helper import CredentialHelpers
-from ..module_utils._module.base import core_problem, unexpected_words
+from ..module_utils._module.base import ProgramRunner, core_problem, unexpected_message
 
 # seconds
 TOGETHER = 600.0
-
-
-class Runner(AnsibleModule):
-    """Runs programs as a module does. A lookup has no options of a module, and must not end as one."""
-
-    def __init__(self) -> None:
-        self.run_command_environ_update: dict[str, str] = {}
-        self.no_log_values: set[str] = set()
-        self._debug = False
-        self._shell = None
-
-    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
-        """ansible-core 2.17 logs each exception of a program, which the caller of ours gets anyway."""
 
 
 class LookupModule(LookupBase):
@@ -76,27 +62,27 @@ class LookupModule(LookupBase):
                 return self._logins(terms)
         except AnsibleLookupError:
             raise
-        except Exception as error:  # the last resort: its text may hold a password, and Ansible would show it
-            problem = unexpected_words(error)
+        except Exception as error:  # the last resort: its text may contain a password, and Ansible would show it
+            problem = unexpected_message(error)
         raise AnsibleLookupError(f"helper_logins: {problem}")
 
     def _logins(self, terms: list[t.Any]) -> list[dict[str, str]]:
-        helpers = CredentialHelpers(Runner(), together=TOGETHER)
-        answers: dict[tuple[str, str], dict[str, str]] = {}
-        told = []
+        helpers = CredentialHelpers(ProgramRunner(), together=TOGETHER)
+        by_helper: dict[tuple[str, str], dict[str, str]] = {}
+        logins = []
         for term in terms:
             if not isinstance(term, dict) or not {"registry", "credential_helper"} <= term.keys():
-                raise AnsibleLookupError("helper_logins: an entry is no mapping with registry and credential_helper.")
+                raise AnsibleLookupError("helper_logins: an entry is not a mapping with registry and credential_helper.")
             suffix, registry = str(term["credential_helper"]), str(term["registry"])
             try:
                 key = canonical_registry(registry)
             except InputError as error:
-                told.append({"username": "", "password": "", "problem": str(error)})
+                logins.append({"username": "", "password": "", "problem": str(error)})
                 continue
-            if (suffix, key) not in answers:
-                answers[suffix, key] = answer(helpers, suffix, key)
-            told.append(answers[suffix, key])
-        return told
+            if (suffix, key) not in by_helper:
+                by_helper[suffix, key] = answer(helpers, suffix, key)
+            logins.append(by_helper[suffix, key])
+        return logins
 
 
 def answer(helpers: CredentialHelpers, suffix: str, key: str) -> dict[str, str]:

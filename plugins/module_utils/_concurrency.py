@@ -11,14 +11,14 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-Item = t.TypeVar("Item")
-Result = t.TypeVar("Result")
+_Item = t.TypeVar("_Item")
+_Result = t.TypeVar("_Result")
 
 
-def for_each(items: Sequence[Item], work: Callable[[Item], Result], workers: int) -> list[Result]:
+def for_each(items: Sequence[_Item], work: Callable[[_Item], _Result], workers: int) -> list[_Result]:
     """``work(item)`` for each item, at most ``workers`` at a time; results in the order of the items.
 
-    The first exception of ``work`` is raised once those already begun have ended; what was not begun is not.
+    The first exception of ``work`` is raised after the running calls have ended. Calls that have not started are cancelled.
     """
     if len(items) < 2 or workers == 1:
         return [work(item) for item in items]

@@ -238,11 +238,9 @@ from ..module_utils._errors import InputError
 from ..module_utils._module.base import PullpassModule, mark_secrets, run
 from ..module_utils._module.cluster_options import CONNECTION_OPTIONS, check_workers, open_api
 from ..module_utils._module.credential_options import CREDENTIAL_OPTIONS, SOURCES, announce, credentials_as_given
-from ..module_utils._module.registry_options import REGISTRY_OPTIONS, open_registries, unverified
+from ..module_utils._module.registry_options import REGISTRY_OPTIONS, open_registries, tls_warnings
 from ..module_utils._module.text_options import text, texts
-from ..module_utils._registry.image_access import check_images, pushers
-from ..module_utils._registry.verdict import ACCEPTED
-from ..module_utils._registry.verification import Verification, verify_images, verify_logins
+from ..module_utils._registry.image_access import ImageVerification, check_images, verify_images
 from ..module_utils._text import counted, in_words, listed
 
 if t.TYPE_CHECKING:
@@ -253,7 +251,6 @@ if t.TYPE_CHECKING:
     from ..module_utils._registry.client import Registries
 
 POD_OPTIONS = ("service_account", "pod", "secrets")
-
 OPTIONS: dict[str, t.Any] = {
     "images": texts(default=[]),
     "namespace": text(),
@@ -271,7 +268,7 @@ def check_options(params: dict[str, t.Any]) -> None:
     if not params["namespace"]:
         return
     if not params["images"]:
-        raise InputError("images is empty. With namespace it is for images that the credentials of a Pod are tried.")
+        raise InputError("images is empty, and namespace is given. Name the images that the credentials of a Pod are tried for.")
     check_object_name("namespace", params["namespace"], "namespaces")
     for option in POD_OPTIONS:
         names = params[option] if option == "secrets" else [params[option]]
@@ -290,71 +287,70 @@ def secrets_in_cluster(module: PullpassModule, api: Api) -> PodSecrets:
     return secrets_of_account(api, namespace, params["service_account"] or "default", workers)
 
 
-def registries_of(module: PullpassModule, named: Sequence[str]) -> Registries:
+def opened_registries(module: PullpassModule, named: Sequence[str]) -> Registries:
     registries = open_registries(module.params, named)
-    for warning in unverified(registries):
+    for warning in tls_warnings(registries):
         module.warn(warning)
     return registries
 
 
 def passwords_for(keyring: Keyring, images: list[ImageReference]) -> Iterator[str]:
     for image in images:
-        # of those the kubelet uses none, and nor do we
+        # the kubelet uses no credential of an unreadable Secret, and neither does this module
         with contextlib.suppress(UnreadableSecrets):
             yield from (match.password for match in keyring.lookup(image))
 
 
-def ask_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[Verification, dict[str, t.Any]]:
+def verify_as_pod(module: PullpassModule, images: list[ImageReference]) -> tuple[ImageVerification, dict[str, t.Any]]:
+    """With the Secrets that a Pod in the cluster would have, and the results that describe the cluster."""
     api = open_api(module)
     found = secrets_in_cluster(module, api)
     if found.missing:
-        module.warn(f"the kubelet passes over {listed(found.missing)}: no such Secret in namespace {module.params['namespace']}.")
+        module.warn(f"the kubelet ignores {listed(found.missing)}: no such Secret in namespace {module.params['namespace']}.")
     keyring = found.keyring
-    # the registries that tenants name in their Secrets are not those that the caller named
-    registries = registries_of(module, ())
-    # before anybody is asked who could repeat them
+    # the registries in the Secrets of tenants are not named by the caller
+    registries = opened_registries(module, ())
+    # before any request, since a registry may repeat them
     remember_secrets(passwords_for(keyring, images))
     accesses = check_images(registries, keyring, images, module.params["workers"])
     mark_secrets(module, (attempt.match.password for access in accesses for attempt in access.attempts))
-    return Verification(images=accesses), {"cluster": api.identity, "api_requests": api.requests}
+    return ImageVerification(images=accesses), {"cluster": api.identity, "api_requests": api.requests}
 
 
-def ask_with_given(module: PullpassModule, images: list[ImageReference]) -> Verification:
+def verify_given(module: PullpassModule, images: list[ImageReference]) -> ImageVerification:
     credentials = credentials_as_given(module)
     announce(module, credentials)
-    registries = registries_of(module, [one.registry for one in credentials])
-    if not images:
-        return verify_logins(registries, credentials, module.params["workers"])
+    registries = opened_registries(module, [one.registry for one in credentials])
     return verify_images(registries, credentials, images, module.params["workers"])
 
 
-def told(found: Verification) -> str:
-    """What can be pulled, and the first ten reasons of what cannot."""
+def summary_of(verification: ImageVerification) -> str:
+    """The numbers of good images and logins, and the first ten reasons of the others."""
+    images, accepted = verification.images, verification.accepted
     parts = []
-    if found.images:
-        parts.append(f"{sum(one.pullable for one in found.images)} of {counted(len(found.images), 'image')} can be pulled")
-    if found.logins:
-        good = sum(finding.verdict == ACCEPTED for _credential, finding in found.logins)
-        parts.append(f"{good} of {counted(len(found.logins), 'login is', 'logins are')} accepted")
-    return f"{', '.join(parts)}. {in_words([*found.obstacles(), *(doubt.message for doubt in found.doubts())])}".rstrip()
+    if images:
+        parts.append(f"{sum(one.pullable for one in images)} of {counted(len(images), 'image')} can be pulled")
+    if accepted:
+        parts.append(f"{sum(accepted)} of {counted(len(accepted), 'login is', 'logins are')} accepted")
+    reasons = [*verification.obstacles(), *(doubt.message for doubt in verification.doubts())]
+    return f"{', '.join(parts)}. {in_words(reasons)}".rstrip()
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
     check_options(module.params)
-    images = [parse_image(text) for text in dict.fromkeys(module.params["images"])]
-    about: dict[str, t.Any] = {}
+    images = [parse_image(name) for name in dict.fromkeys(module.params["images"])]
+    about_cluster: dict[str, t.Any] = {}
     if module.params["namespace"]:
-        found, about = ask_as_pod(module, images)
+        verification, about_cluster = verify_as_pod(module, images)
     else:
-        found = ask_with_given(module, images)
-    for warning in pushers(found.images):
+        verification = verify_given(module, images)
+    for warning in verification.push_warnings():
         module.warn(warning)
-    message = told(found)
-    if about:
-        message += " What a node itself holds (files, credential providers) is not seen from here."
-    logins = [finding.verdict == ACCEPTED for _credential, finding in found.logins]
-    pullable = all(logins) and all(access.pullable for access in found.images)
-    return {"changed": False, "msg": message, "pullable": pullable, **found.rows(), **about}
+    message = summary_of(verification)
+    if about_cluster:
+        message += " Credentials of a node itself (files, credential providers) are not included."
+    pullable = all(verification.accepted) and all(access.pullable for access in verification.images)
+    return {"changed": False, "msg": message, "pullable": pullable, **verification.rows(), **about_cluster}
 
 
 def main() -> None:

@@ -293,6 +293,7 @@ from datetime import timedelta
 
 from ..module_utils._cluster.ownership import OWNER_LABEL, reserved_marks
 from ..module_utils._cluster.validation import check_annotations, check_labels, check_object_name
+from ..module_utils._credentials.image_reference import parse_image
 from ..module_utils._errors import InputError
 from ..module_utils._module.base import PullpassModule, mark_secrets, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
@@ -308,21 +309,21 @@ from ..module_utils._module.registry_options import (
     REGISTRY_OPTIONS,
     UNVERIFIED_OPTION,
     VERIFY_OPTIONS,
-    Verified,
-    accepted,
+    VerifiedCredentials,
     check_verify_options,
-    doubts_option,
     open_registries,
+    verified_by_caller,
     verify,
-    warn_of_doubts,
 )
 from ..module_utils._module.text_options import mapping, text
 from ..module_utils._pull_secret.model import WantedSecret, credentials_from_secret
 from ..module_utils._pull_secret.run import FleetSecret
 from ..module_utils._reconcile.change import CHANGED, FAILED
 from ..module_utils._reconcile.report import diffs, told, warnings
+from ..module_utils._registry.client import Verification, verify_logins
+from ..module_utils._registry.image_access import verify_images
 from ..module_utils._registry.origin import registry_host
-from ..module_utils._registry.verdict import REJECTED
+from ..module_utils._registry.verdict import Verdict
 from ..module_utils._text import listed
 
 if t.TYPE_CHECKING:
@@ -398,22 +399,30 @@ def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> Wante
     )
 
 
-def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, Verified]:
-    """``wanted``, once the registries have been asked, and what they said."""
+def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, VerifiedCredentials]:
+    """``wanted`` after the check of its credentials, and the result of the check."""
     params = module.params
     if not wanted.present:
-        return wanted, Verified()
-    found = accepted(Verified(doubts=doubts_option(params["unverified"], wanted.credentials)), params["verify_undecided"])
+        return wanted, VerifiedCredentials()
+    found = verified_by_caller(params, wanted.credentials)
     if params["verify"] != "none":
-        # what a Secret in the cluster names is not what the caller named
+        # the caller did not name the registries that a Secret in the cluster contains
         named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
         registries = open_registries(params, named)
-        found = verify(module, registries, wanted.credentials, params["workers"])
+        workers = params["workers"]
+
+        def check() -> Verification:
+            if params["verify"] == "login":
+                return verify_logins(registries, wanted.credentials, workers)
+            images = [parse_image(text) for text in dict.fromkeys(params["images"])]
+            return verify_images(registries, wanted.credentials, images, workers)
+
+        found = verify(module, registries, check)
 
         def still_accepted(registry: str, username: str, password: str) -> bool:
-            return registries.check_login(registry_host(registry), (username, password)).verdict != REJECTED
+            return registries.check_login(registry_host(registry), (username, password)).verdict != Verdict.REJECTED
 
-        wanted = replace(wanted, still_accepted=still_accepted)
+        return replace(wanted, still_accepted=still_accepted, undecided=found.undecided(params["verify_undecided"])), found
     return replace(wanted, undecided=found.undecided(params["verify_undecided"])), found
 
 
@@ -437,7 +446,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     for warning in warnings(outcomes):
         module.warn(f"Secret {wanted.name} {warning}")
     if any(outcome.step.action in (*CHANGED, *FAILED) for outcome in outcomes):
-        warn_of_doubts(module, verification.doubts)
+        verification.warn(module)
     if module._diff:
         answer["diff"] = diffs(outcomes, "Secret")
     return {

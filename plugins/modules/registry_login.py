@@ -276,7 +276,7 @@ from ..module_utils._module.login_options import (
     path_of_config_file,
 )
 from ..module_utils._module.login_requests import LOGIN_CREDENTIAL_OPTIONS, requested_logins, requested_logouts
-from ..module_utils._module.registry_options import REGISTRY_OPTIONS, UNVERIFIED_OPTION, Verified, warn_of_doubts
+from ..module_utils._module.registry_options import REGISTRY_OPTIONS, UNVERIFIED_OPTION, VerifiedCredentials
 from ..module_utils._module.text_options import text
 
 OPTIONS: dict[str, t.Any] = {
@@ -314,7 +314,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     store = LoginStore(place.kind, CredentialHelpers(module), params["store"], module.check_mode)
     purge_list = PurgeList(place.file, params["purge_registries"], params["purge_owner"])
     if params["state"] == "absent":
-        requests, answers = requested_logouts(module, place), Verified()
+        requests, answers = requested_logouts(module, place), VerifiedCredentials()
     else:
         requests, answers = requested_logins(module, place, store)
     done = place.as_account(lambda: asdict(change_logins(place.file, store, requests, attributes, params["backup"], purge_list)))
@@ -322,7 +322,7 @@ def flow(module: PullpassModule) -> dict[str, t.Any]:
     for warning in login_warnings(place, requests, change, attributes):
         module.warn(warning)
     if any(one.action in (STORED, REFUSED) for one in change.results):
-        warn_of_doubts(module, answers.doubts)
+        answers.warn(module)
     return {
         "changed": change.changed,
         "path": place.file.path,

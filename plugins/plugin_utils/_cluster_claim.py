@@ -1,13 +1,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What an inventory host claims of a cluster: server, Secret, namespaces and credentials, and where two hosts' claims collide.
+"""The claim of an inventory host: its server, Secret, namespaces and credentials, and the collisions of two claims.
 
-A claim holds no secret. Credentials are compared by HMAC, whose key is made when this is imported, which Ansible does before it
-forks: it is one key in a run, and nobody outside it can try passwords.
+A claim contains no secret. Credentials are compared by HMAC. Its key is made at the import of this file, which Ansible does
+before it forks: there is one key in a run, and nobody outside of the run can test passwords with a claim.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import hmac
 import json
@@ -22,30 +23,39 @@ from ..module_utils._credentials.registry_key import canonical_registry
 from ..module_utils._errors import InputError
 from ..module_utils._text import listed, shown, shown_url
 from ._kubeconfig_server import server_of
-from ._namespace_overlap import NONE, SURE, Choice, overlap
+from ._namespace_overlap import Choice, Overlap, overlap
 from ._registry_answers import key_of
 
 Claim = dict[str, t.Any]
 Values = Mapping[str, t.Any]
+# the only key of credentials that are compared as a whole
+WHOLE = "*"
 _KEY = secrets.token_bytes(32)
 _NAMING = ("kubeconfig", "context", "host", "in_cluster")
 _CONNECTION = (*_NAMING, "api_key", "client_cert", "client_key")
-WHOLE = "*"
-_ENVIRONMENT, _DIFFERENT, _UNDECIDED, _ALIKE, _APART = "environment", "different", "undecided", "alike", "apart"
-_SENTENCES = {
-    _ENVIRONMENT: "{hosts} take their cluster from the environment, which names one cluster. Give each its own "
-    "cluster_pull_access_context (or _kubeconfig, _host).",
-    _DIFFERENT: "{found} in the same namespaces, with other credentials or another state. Is the context of one wrong? Else "
-    "give them other namespaces or another cluster_pull_access_secret_name.",
-    _UNDECIDED: "{found} with other credentials or another state, in namespaces that other label selectors choose. Where a "
-    "namespace has the labels of both, the last one wins.",
-    _ALIKE: "{found} with the same credentials. One host is enough.",
-    _APART: "{found}, in other namespaces. Each reports the other's Secrets as orphaned, and prune removes them.",
-}
+
+
+class Collision(enum.Enum):
+    """How two claims collide, with its sentence."""
+
+    ENVIRONMENT = (
+        "{hosts} take their cluster from the environment, which names one cluster. Give each its own cluster_pull_access_context "
+        "(or _kubeconfig, _host)."
+    )
+    DIFFERENT = (
+        "{found} in the same namespaces, with different credentials or another state. Check the context of both. If it is "
+        "correct, give them other namespaces or another cluster_pull_access_secret_name."
+    )
+    UNDECIDED = (
+        "{found} with different credentials or another state, in namespaces of different label selectors. In a namespace with "
+        "the labels of both, the last host wins."
+    )
+    EQUAL = "{found} with the same credentials. Remove one of the hosts."
+    SEPARATE = "{found} in different namespaces. Each reports the Secrets of the other as orphaned, and prune deletes them."
 
 
 def no_cluster(values: Values) -> list[str]:
-    """Why the host may not be served: it names no cluster. Another's would be written, or the one of the shell or of AWX."""
+    """A sentence for a host that names no cluster: the role would change the cluster of the shell or of AWX instead."""
     if _is_named(values) or is_true(values.get("from_environment")):
         return []
     return [
@@ -55,7 +65,7 @@ def no_cluster(values: Values) -> list[str]:
 
 
 def claim_of(values: Values, entry_point: str, environment: Mapping[str, str], machine: str) -> Claim:
-    """What compare_clusters needs to know of a host."""
+    """The claim of a host, for compare_clusters."""
     part = entry_point if entry_point in ("recovery", "canary") else ""
     file = str(values.get("config_file") or "")
     if not file and not values.get("registries"):
@@ -75,7 +85,7 @@ def claim_of(values: Values, entry_point: str, environment: Mapping[str, str], m
 
 
 def is_true(value: t.Any) -> bool:
-    """Also of a text, as a survey of AWX sends it."""
+    """Also for text, which a survey of AWX sends."""
     return str(value).strip().lower() in ("true", "yes", "on", "1", "t", "y")
 
 
@@ -86,10 +96,10 @@ def _is_named(values: Values) -> bool:
 
 
 def cluster_of(values: Values, environment: Mapping[str, str], machine: str) -> dict[str, str]:
-    """``server`` and ``context`` as the modules resolve them, and ``where`` to compare them by.
+    """``server`` and ``context`` as the modules resolve them, and ``where``, which is equal for equal clusters.
 
-    ``machine`` is empty where the modules run on this one. On another one its files cannot be read from here, and of a cluster
-    that cannot be resolved the module says why: those are compared by what names them.
+    ``machine`` is empty where the modules run on this machine. Files of another machine cannot be read here, and for a cluster
+    that cannot be resolved the module reports the reason: those are compared by the options that name them.
     """
     given = {name: values.get(name) for name in _CONNECTION}
     files = given["kubeconfig"]
@@ -119,14 +129,14 @@ def choice_of(values: Values) -> Choice:
 
 
 def texts(value: t.Any) -> list[str]:
-    """A list as it is, or from a text with commas or line breaks, as a survey of AWX sends it."""
+    """From a list, or from a text with commas or line breaks, which a survey of AWX sends."""
     if isinstance(value, str):
         return re.findall(r"[^\s,]+", value)
     return [str(one) for one in value or []]
 
 
 def credentials_of(values: Values, source: str, file: str) -> dict[str, str]:
-    """Registry -> HMAC of its credential; WHOLE for a source that is taken as it is."""
+    """Registry -> HMAC of its credential; WHOLE -> HMAC of another source."""
     if values.get("state") != "present":
         return {}
     if source == "registries":
@@ -134,42 +144,42 @@ def credentials_of(values: Values, source: str, file: str) -> dict[str, str]:
     document: t.Any = values.get(source)
     if source == "config_file":
         document = _content(file)
-    return {WHOLE: _mark([source, document, sorted(texts(values.get("config_registries")))])}
+    return {WHOLE: _digest([source, document, sorted(texts(values.get("config_registries")))])}
 
 
 def collisions(host: str, mine: Claim, others: Mapping[str, Claim]) -> tuple[list[str], list[str]]:
-    """Errors and warnings, in sentences, of a host's claim beside those of the other hosts of the play.
+    """Errors and warnings, in sentences, for a host's claim and those of the other hosts of the play.
 
-    Each host of an error gets it. A warning is the first host's alone: fifty hosts of one cluster need no fifty of them.
+    Each host of an error gets it. Only the first host gets a warning, since fifty hosts of one cluster do not need fifty.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[Collision, list[str]] = {}
     for name, other in others.items():
-        found.setdefault(_collision(mine, other), []).append(name)
-    said = {kind: _sentence(kind, mine, names) for kind, names in found.items() if kind}
-    errors = [text for kind, text in said.items() if kind in (_ENVIRONMENT, _DIFFERENT)]
-    return errors, [text for kind, text in said.items() if text not in errors and host < min(found[kind])]
+        kind = _collision(mine, other)
+        if kind:
+            found.setdefault(kind, []).append(name)
+    is_error = (Collision.ENVIRONMENT, Collision.DIFFERENT)
+    errors = [_sentence(kind, mine, names) for kind, names in found.items() if kind in is_error]
+    return errors, [_sentence(kind, mine, names) for kind, names in found.items() if kind not in is_error and host < min(names)]
 
 
-def _collision(mine: Claim, other: Claim) -> str:
+def _collision(mine: Claim, other: Claim) -> Collision | None:
     if mine["from_environment"] and other["from_environment"]:
-        return _ENVIRONMENT
+        return Collision.ENVIRONMENT
     if not mine["secret_name"] or (mine["where"], mine["secret_name"]) != (other["where"], other["secret_name"]):
-        return ""
-    meeting = overlap(Choice(*map(tuple, mine["choice"])), Choice(*map(tuple, other["choice"])))
-    if meeting == NONE:
-        return _APART
+        return None
+    common = overlap(Choice(*map(tuple, mine["choice"])), Choice(*map(tuple, other["choice"])))
+    if common is Overlap.EMPTY:
+        return Collision.SEPARATE
     if not _differ(mine, other):
-        return _ALIKE
-    return _DIFFERENT if meeting == SURE else _UNDECIDED
+        return Collision.EQUAL
+    return Collision.DIFFERENT if common is Overlap.CERTAIN else Collision.UNDECIDED
 
 
-def _sentence(kind: str, mine: Claim, hosts: list[str]) -> str:
+def _sentence(kind: Collision, mine: Claim, hosts: list[str]) -> str:
     cluster = f" ({mine['server']})" if mine["server"] else ""
-    return _SENTENCES[kind].format(
-        found=f"this host and {listed(sorted(hosts))} reach the same cluster{cluster} and write the same Secret "
-        f"{shown(str(mine['secret_name']))}",
-        hosts=f"this host and {listed(sorted(hosts))}",
-    )
+    names = f"this host and {listed(sorted(hosts))}"
+    secret = f"the same Secret {shown(str(mine['secret_name']))}"
+    return kind.value.format(hosts=names, found=f"{names} reach the same cluster{cluster} and write {secret}")
 
 
 def _differ(mine: Claim, other: Claim) -> bool:
@@ -183,12 +193,12 @@ def _differ(mine: Claim, other: Claim) -> bool:
 
 def _of_entry(entry: t.Any) -> tuple[str, str]:
     if not isinstance(entry, Mapping):
-        return WHOLE, _mark(entry)
+        return WHOLE, _digest(entry)
     try:
         key = canonical_registry(str(entry.get("registry")))
     except InputError:
         key = str(entry.get("registry"))
-    return key, _mark([str(entry.get(name) or "") for name in ("username", "password", "credential_helper", "email")])
+    return key, _digest([str(entry.get(name) or "") for name in ("username", "password", "credential_helper", "email")])
 
 
 def _content(path: str) -> str:
@@ -199,5 +209,5 @@ def _content(path: str) -> str:
         return path
 
 
-def _mark(value: t.Any) -> str:
+def _digest(value: t.Any) -> str:
     return hmac.new(_KEY, key_of(value).encode(), hashlib.sha256).hexdigest()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The server that a context of kubeconfig files leads to. Nothing else of them is used."""
+"""The server of a context in kubeconfig files. Nothing else in them is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOADER: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def server_of(paths: Sequence[str], context: str | None) -> tuple[str, str]:
-    """Server and context, the current one if none is given; of what is in several files the first counts, as for kubectl."""
+    """Server and context, by default the current context. The first of several files counts, as for kubectl."""
     documents = [_document(path) for path in paths]
     chosen = context or next((str(one["current-context"]) for one in documents if one.get("current-context")), "")
     for entry in _entries(documents, "contexts"):

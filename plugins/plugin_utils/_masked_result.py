@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Which namespaces a part of the work leaves out, from the result of the part before it. Pure.
+"""The namespaces that a part of the work excludes, by the result of the part before it. Pure.
 
-Ansible masks secrets in all results: with the password ``team`` the namespace ``team-a`` comes back as ``********-a``, with the
-password ``failed`` or ``1`` an action or a count is another word. What was masked is never used as data.
+Ansible masks secrets in all results: with the password ``team`` the namespace ``team-a`` becomes ``********-a``, with the
+password ``failed`` or ``1`` an action or a count is changed. Masked text is never used as data.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Part:
-    """``rows`` is the result key of its rows, ``bad`` are the actions after which a namespace is left out."""
+    """``rows`` is the result key of its rows, ``failures`` are the actions that exclude a namespace."""
 
     rows: str
     actions: tuple[str, ...]
-    bad: tuple[str, ...]
+    failures: tuple[str, ...]
 
 
 PARTS = {
@@ -40,7 +40,7 @@ PARTS = {
 
 
 def left_out(module: str, result: Mapping[str, t.Any]) -> list[str] | None:
-    """The namespaces; None where something that decides it was masked or is not there, so that nothing may be concluded."""
+    """The namespaces; null where a part of the result that decides them is masked or missing."""
     part = PARTS[module]
     rows, summary = result.get(part.rows), result.get("summary")
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not isinstance(summary, Mapping):
@@ -49,8 +49,8 @@ def left_out(module: str, result: Mapping[str, t.Any]) -> list[str] | None:
         return None
     if any(not isinstance(row, Mapping) or row.get("action") not in part.actions for row in rows):
         return None
-    bad = [row for row in rows if row["action"] in part.bad]
-    names = list(dict.fromkeys(str(row.get("namespace")) for row in bad))
-    if len(bad) < sum(summary.get(action, 0) for action in part.bad):
+    failed = [row for row in rows if row["action"] in part.failures]
+    names = list(dict.fromkeys(str(row.get("namespace")) for row in failed))
+    if len(failed) < sum(summary.get(action, 0) for action in part.failures):
         return None
     return names if all(_NAMESPACE.fullmatch(name) for name in names) else None

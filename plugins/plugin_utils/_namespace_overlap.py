@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Whether two choices of namespaces can hold the same namespace, judged without the cluster. Pure."""
+"""Whether two choices of namespaces can contain the same namespace, without a request to the cluster. Pure."""
 
 from __future__ import annotations
 
+import enum
 import fnmatch
 import re
 import typing as t
@@ -14,8 +15,13 @@ from ..module_utils._cluster.namespaces import SYSTEM, is_glob
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-SURE, POSSIBLE, NONE = "sure", "possible", "none"
 _TOKEN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+class Overlap(enum.Enum):
+    CERTAIN = "certain"
+    POSSIBLE = "label selectors decide, which only the cluster knows"
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,11 @@ class Choice:
     exclude: tuple[str, ...]
 
 
-def overlap(one: Choice, other: Choice) -> str:
-    """SURE, POSSIBLE (label selectors decide, which only the cluster knows) or NONE."""
+def overlap(one: Choice, other: Choice) -> Overlap:
     if not _names_overlap(one, other):
-        return NONE
+        return Overlap.EMPTY
     alike = set(one.selectors) == set(other.selectors) or not one.selectors or not other.selectors
-    return SURE if alike else POSSIBLE
+    return Overlap.CERTAIN if alike else Overlap.POSSIBLE
 
 
 def _names_overlap(one: Choice, other: Choice) -> bool:
@@ -53,12 +58,12 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _covers(pattern: str, glob: str) -> bool:
-    """Whether everything that ``glob`` matches is matched by ``pattern``; False where that is not sure."""
+    """Whether ``pattern`` certainly matches every text that ``glob`` matches."""
     return pattern == glob or (not any(char in pattern for char in "?[") and fnmatch.fnmatchcase(glob, pattern))
 
 
 def _globs_meet(first: str, second: str) -> bool:
-    """Whether a text exists that both match. A set of characters counts as any character."""
+    """Whether some text matches both. A set of characters is treated as any character."""
     one, other = _TOKEN.findall(first), _TOKEN.findall(second)
     reached = {(0, 0)}
     pending = [(0, 0)]

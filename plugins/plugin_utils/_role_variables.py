@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The variables of one host for a role of this collection: evaluated, and checked before anything else looks at them."""
+"""The variables of one host for a role of this collection: evaluated and checked before anything uses them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATES = ("cluster_pull_access_state", "host_registry_login_state")
 
 
 class RoleVariables:
-    """``defaults`` are the role's as they are written, ``variables`` all of the host, not evaluated."""
+    """``defaults`` are those of the role, ``variables`` all variables of the host; neither is evaluated."""
 
     def __init__(
         self, role: str, path: str, defaults: Mapping[str, t.Any], variables: Mapping[str, t.Any], evaluate: Evaluate
@@ -58,13 +58,13 @@ class RoleVariables:
             return t.cast("dict[str, t.Any]", yaml.load(file, Loader=_LOADER)["argument_specs"][entry_point]["options"])
 
     def _written_as(self) -> dict[str, str]:
-        """The registries of a role are those of pullpass_registries where its user did not set its own variable."""
+        """The registries of a role are those of pullpass_registries where the role's own variable is not set."""
         own, shared = f"{self.role}_registries", "pullpass_registries"
         is_default = shared in self._variables and self._variables.get(own) == self._defaults.get(own)
         return {own: shared} if is_default else {}
 
     def _state_of_the_other_role(self) -> list[str]:
-        """``-e cluster_pull_access_state=absent`` for everything would log the container hosts in, and the other way round."""
+        """``-e cluster_pull_access_state=absent`` for all hosts would log container hosts in, and vice versa."""
         own, (other,) = f"{self.role}_state", [name for name in _STATES if not name.startswith(self.role)]
         is_default = self._variables.get(own) == self._defaults.get(own)
         if other not in self._variables or not is_default or self.values.get("state") != "present":

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Names and credentials in variables of a role that YAML or a template did not leave as text. Pure.
+"""Names and credentials in variables of a role that YAML or a template converted to another type. Pure.
 
-YAML reads ``0123456`` as 42798, ``yes`` as true and ``12:30:45`` as 45045. What was written is lost, and a text of the number
+YAML reads ``0123456`` as 42798, ``yes`` as true and ``12:30:45`` as 45045. The original text is lost, and the text of the number
 would be another name or password.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-TEXTS: dict[str, tuple[str, ...]] = {
+TEXT_VARIABLES: dict[str, tuple[str, ...]] = {
     "cluster_pull_access": (
         *("secret_name", "owner", "config_file", "verify_namespace", "context", "host", "api_key", "cluster_ca_cert"),
         *("client_cert", "client_key", "proxy", "no_proxy", "impersonate_user", "registry_ca_cert", "canary_image"),
@@ -20,14 +20,14 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "host_registry_login": ("store", "owner", "group", "purge_owner", "registry_ca_cert"),
 }
 # a list of texts, or a text
-LISTS: dict[str, tuple[str, ...]] = {
+LIST_VARIABLES: dict[str, tuple[str, ...]] = {
     "cluster_pull_access": (
         *("namespaces", "exclude_namespaces", "namespace_selectors", "service_accounts", "images", "realms", "allow_addresses"),
         *("config_registries", "kubeconfig", "impersonate_groups", "pods", "replace", "canary_secrets"),
     ),
     "host_registry_login": ("realms", "allow_addresses"),
 }
-ENTRIES: dict[str, dict[str, tuple[str, ...]]] = {
+ENTRY_VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "cluster_pull_access": {
         "registries": ("registry", "username", "password", "credential_helper", "email", "endpoint", "ca_cert"),
         "from_secret": ("namespace", "name"),
@@ -42,19 +42,19 @@ _REMEDY = "Quote a literal in YAML; use the filter string for a value from a tem
 
 
 def not_text(role: str, values: Mapping[str, t.Any], written_as: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each value that has to be text and is not, without the value.
+    """A sentence for each value that must be text and is not, without the value.
 
-    ``written_as`` names the variable that the user wrote, for a role variable that only takes its value.
+    ``written_as`` names the variable of the user, for a role variable that has its value from it.
     """
     written = written_as or {}
     found: list[str] = []
-    for name in TEXTS[role]:
+    for name in TEXT_VARIABLES[role]:
         found += _problem(f"{role}_{name}", values.get(f"{role}_{name}"))
-    for name in LISTS[role]:
+    for name in LIST_VARIABLES[role]:
         place, value = f"{role}_{name}", values.get(f"{role}_{name}")
         for inner_place, inner in _listed(place, value):
             found += _problem(inner_place, inner)
-    for name, keys in ENTRIES[role].items():
+    for name, keys in ENTRY_VARIABLES[role].items():
         full = f"{role}_{name}"
         for place, entry in _listed(written.get(full, full), values.get(full)):
             if isinstance(entry, Mapping):

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Variables that cannot be evaluated, by their place and by the name that is missing.
+"""Variables that cannot be evaluated: the place of the error, and the missing name.
 
-The texts of ansible-core's own exceptions are never shown: up to 2.18 they repeat the value around the missing name, with the
-passwords beside it. ``default(x, true)`` hides a nested undefined variable there, so every value is evaluated by itself.
+The texts of ansible-core's own exceptions are never shown: up to 2.18 they contain the value around the missing name, with its
+passwords. ``default(x, true)`` hides a nested undefined variable, so every value is evaluated separately.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def evaluated(name: str, variables: Mapping[str, t.Any], evaluate: Evaluate) -> 
 
 
 def whole(value: t.Any) -> t.Any:
-    """The value with everything inside it evaluated, which ansible-core 2.19 and newer put off until it is used."""
+    """The value with all its parts evaluated, which ansible-core 2.19 and newer do at their first use."""
     if isinstance(value, Mapping):
         return {key: whole(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [whole(inner) for inner in value]
-    # up to ansible-core 2.18 the value of a vault is an object that is decrypted when it is made a text
+    # up to ansible-core 2.18 the value of a vault is an object that str() decrypts
     return str(value) if getattr(value, "__ENCRYPTED__", False) else value
 
 
@@ -57,7 +57,7 @@ class _Search:
         self._evaluate = evaluate
 
     def sentence(self, place: str, value: t.Any, error: Exception, depth: int) -> str:
-        """Goes down to the innermost part that fails."""
+        """For the innermost part that fails."""
         for inner_place, inner in _parts(place, value):
             inner_error = _failure(inner, self._evaluate)
             if inner_error is not None and depth < _DEEPEST:
@@ -116,14 +116,14 @@ def _names(tree: nodes.Template | None) -> list[str]:
 
 
 def _defaulted(tree: nodes.Template | None) -> list[str]:
-    """Names of variables that are handed to the filter default."""
+    """Names of variables that the filter default gets."""
     filters = [] if tree is None else list(tree.find_all(nodes.Filter))
     found = [one.node for one in filters if one.name.rpartition(".")[2] in ("default", "d")]
     return [node.name for node in found if isinstance(node, nodes.Name)]
 
 
 def _worded(place: str, tree: nodes.Template | None, missing: list[str], error: Exception) -> str:
-    # of several, those that the exception is about; only names that the template itself holds are taken from its text
+    # of several, those in the exception's text; only names in the template itself are searched there
     named = [name for name in missing if f"'{name}' is undefined" in str(error)] or missing
     if named:
         return f"{place} uses the undefined variable {' or '.join(map(shown, named))}."
@@ -132,7 +132,7 @@ def _worded(place: str, tree: nodes.Template | None, missing: list[str], error: 
         return f"{place} uses an undefined attribute of a variable: {' or '.join(map(shown, chains))}."
     lookups = _lookups(tree)
     through = f" in lookup {' or '.join(map(shown, lookups))}" if lookups else ""
-    return f"{place} cannot be evaluated: {type(error).__name__}{through}. Its text is not shown, since it may hold a secret."
+    return f"{place} cannot be evaluated: {type(error).__name__}{through}. The text is not shown, since it may contain a secret."
 
 
 def _attributes(tree: nodes.Template | None) -> list[str]:
@@ -141,7 +141,7 @@ def _attributes(tree: nodes.Template | None) -> list[str]:
 
 
 def _chain(node: t.Any) -> str:
-    """``a.b.c``; empty for what is not made of names alone."""
+    """``a.b.c``; empty for an expression with other parts than names."""
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, nodes.Getattr):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Misspelt variables of a role. Ansible ignores them without a word, and the role does not do what its user wrote. Pure."""
+"""Misspelt variables of a role, which Ansible ignores without a message. Pure."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if t.TYPE_CHECKING:
 # variables of all roles and playbooks; other names with this prefix belong to the user (pullpass_vault_password)
 SHARED_PREFIX = "pullpass_"
 SHARED = frozenset(SHARED_PREFIX + name for name in ("registries", "registry_ca_cert", "realms", "state", "clusters", "hosts"))
-_SHARED_MEANT = {"registry": ("registries",), "ca_cert": ("registry_ca_cert",)}
+_SHARED_INTENDED = {"registry": ("registries",), "ca_cert": ("registry_ca_cert",)}
 _NEAR = 0.85
 
 
 @dataclass(frozen=True)
 class RoleNames:
-    """``known`` are the role's variables, ``own`` what it sets itself, ``meant`` what a word without its prefix stands for."""
+    """``known``: variables of the role, ``own``: those that it sets itself, ``intended``: word without prefix -> variables."""
 
     prefix: str
     known: frozenset[str]
     own: frozenset[str]
-    meant: Mapping[str, tuple[str, ...]]
+    intended: Mapping[str, tuple[str, ...]]
 
 
-MEANT: dict[str, dict[str, tuple[str, ...]]] = {
+INTENDED: dict[str, dict[str, tuple[str, ...]]] = {
     "cluster_pull_access": {
         "token": ("api_key",),
         "ca_cert": ("cluster_ca_cert", "registry_ca_cert"),
@@ -60,19 +60,19 @@ MEANT: dict[str, dict[str, tuple[str, ...]]] = {
 
 def role_names(role: str, variables: Iterable[str]) -> RoleNames:
     prefix = f"{role}_"
-    return RoleNames(prefix, frozenset(variables), frozenset({f"{prefix}result"}), MEANT.get(role, {}))
+    return RoleNames(prefix, frozenset(variables), frozenset({f"{prefix}result"}), INTENDED.get(role, {}))
 
 
 def misspelt(present: Iterable[str], names: RoleNames) -> tuple[list[str], list[str]]:
-    """Sentences on the names of a host's variables: errors for those that are nearly a known one, one warning for the others."""
+    """Sentences on the names of a host's variables: an error for each near miss, one warning for all other unknown names."""
     errors: list[str] = []
     unknown: list[str] = []
     for name in sorted(present):
         if name in names.known or name in names.own or name in SHARED:
             continue
-        meant = _meant(name, names)
-        if meant:
-            errors.append(f"variable {shown(name)} does not exist. Use {' or '.join(meant)}.")
+        intended = _intended(name, names)
+        if intended:
+            errors.append(f"variable {shown(name)} does not exist. Use {' or '.join(intended)}.")
         elif name.startswith(names.prefix):
             unknown.append(name)
     if not unknown:
@@ -83,13 +83,13 @@ def misspelt(present: Iterable[str], names: RoleNames) -> tuple[list[str], list[
     ]
 
 
-def _meant(name: str, names: RoleNames) -> list[str]:
-    for prefix, known, meant in ((names.prefix, names.known, names.meant), (SHARED_PREFIX, SHARED, _SHARED_MEANT)):
+def _intended(name: str, names: RoleNames) -> list[str]:
+    for prefix, known, intended in ((names.prefix, names.known, names.intended), (SHARED_PREFIX, SHARED, _SHARED_INTENDED)):
         words = [full[len(prefix) :] for full in sorted(known) if full.startswith(prefix)]
         if name.startswith(prefix):
             word = name[len(prefix) :]
-            if word in meant:
-                return [prefix + one for one in meant[word]]
+            if word in intended:
+                return [prefix + one for one in intended[word]]
             near = difflib.get_close_matches(word, words, 1, _NEAR)
         else:
             near = list(_with_misspelt_prefix(name, prefix, words))
@@ -99,7 +99,7 @@ def _meant(name: str, names: RoleNames) -> list[str]:
 
 
 def _with_misspelt_prefix(name: str, prefix: str, words: Iterable[str]) -> Iterator[str]:
-    """``cluster_pull_acess_context``: one of the words after what is nearly the prefix."""
+    """``cluster_pull_acess_context``: one of the words after a near miss of the prefix."""
     if name.startswith("_"):
         return
     for word in sorted(words, key=len, reverse=True):

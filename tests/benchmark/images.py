@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import ImageReference
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries, RegistryOptions
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import verify_images
 
 from lab import Lab
 
@@ -33,7 +33,7 @@ def measure(ground: Lab) -> Iterator[Row]:
     ]
     realm = registry.token_server.split("/")[2]
     for workers in WORKERS:
-        asking = Asking(ca_cert=str(ground.ca))
+        asking = RegistryOptions(ca_cert=str(ground.ca))
         registries = Registries({registry.host: asking}, asking, timeout=20, realms=frozenset((realm,)))
         before = (registry.log.stat().st_size, registry.token_server_log.stat().st_size)
         start = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries, RegistryOptions
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import realms_option
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
@@ -37,11 +37,12 @@ class Client:
         plain_http: bool = False,
         named: bool = True,
     ) -> Registries:
-        asking = Asking(endpoint, ca_cert or str(self.ca), validate_certs, plain_http)
+        asking = RegistryOptions(endpoint, ca_cert or str(self.ca), validate_certs, plain_http)
         return Registries(
             {host: asking} if named else {}, asking, timeout, realms_option(realms), networks_option("allow_addresses", allow)
         )
 
 
 def image(registries: Registries, host: str, name: str = "team/app:1.0", login: tuple[str, str] | None = LOGIN) -> Finding:
-    return registries.check_image(parse_image(f"{host}/{name}"), login)
+    reference = parse_image(f"{host}/{name}")
+    return registries.check_image(reference.registry, reference.repository, reference.reference, login)

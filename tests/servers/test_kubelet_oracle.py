@@ -51,7 +51,7 @@ LEAST = {
     "error base64": 0.02,
     "error colon": 0.01,
 }
-_ERRORS = {"is not JSON (": "syntax", "is not base64": "base64", "holds no colon": "colon"}
+_ERRORS = {"is not JSON (": "syntax", "is not base64": "base64", "contains no colon": "colon"}
 
 
 @pytest.fixture(scope="module")

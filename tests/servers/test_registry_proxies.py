@@ -8,7 +8,7 @@ import time
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoAnswer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoResponse
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import parse_address
 
 from registry_servers import Names, RecordingProxy, Registry, Reply, Request, TokenServer, Wire, basic, login
@@ -142,8 +142,8 @@ def test_a_host_that_others_read_in_another_way_is_not_asked_for(
     server = serve(Registry(None, script={MANIFEST: away}))
     registries = client(server.authority)
     assert image(registries, server.authority).verdict in ("unverifiable", "unreachable")
-    with pytest.raises(NoAnswer) as caught:
-        registries.server(server.authority).exchange.send("GET", url, CREDENTIAL)
+    with pytest.raises(NoResponse) as caught:
+        registries.server(server.authority).client.send("GET", url, CREDENTIAL)
     assert caught.value.refused
     with contextlib.suppress(ValueError):
         # what a caller gives as endpoint may be an address, in a form that everybody reads alike

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoAnswer
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import Exchange, Settings
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoResponse
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import HttpClient, RequestSettings
 
 from registry_servers import Answer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest
 from registry_servers.client import LOGIN, USER, Client, image
@@ -30,21 +30,21 @@ CREDENTIAL = login(*LOGIN)
 WORKERS = 16
 
 
-def settings(ca_cert: str | None = None, validate_certs: bool = True) -> Settings:
-    return Settings(10, ca_cert, validate_certs, given=frozenset({"127.0.0.1"}))
+def settings(ca_cert: str | None = None, validate_certs: bool = True) -> RequestSettings:
+    return RequestSettings(10, ca_cert, validate_certs, named_hosts=frozenset({"127.0.0.1"}))
 
 
 def test_verification_on_and_off_do_not_mix(serve: Serving, client: Client) -> None:
     """With open_url of ansible.module_utils.urls some of the verifying requests deliver their header."""
     server = serve(lambda _request: Reply())
-    unverified, verified = Exchange(settings(validate_certs=False)), Exchange(settings())
+    unverified, verified = HttpClient(settings(validate_certs=False)), HttpClient(settings())
 
     def ask(number: int) -> str:
         try:
             if number % 2:
                 return str(unverified.send("GET", f"{server.origin}/off", "off").status)
             return str(verified.send("GET", f"{server.origin}/on", "on").status)
-        except NoAnswer as trouble:
+        except NoResponse as trouble:
             return "not trusted" if "not trusted" in str(trouble) else str(trouble)
 
     assert Counter(for_each(range(6000), ask, WORKERS)) == {"200": 3000, "not trusted": 3000}
@@ -178,11 +178,11 @@ def test_nothing_is_left_open(serve: Serving, client: Client, kind: str) -> None
         return manifest()
 
     server = serve(answer)
-    exchange = Exchange(settings(None if kind == "untrusted" else str(client.ca)))
+    exchange = HttpClient(settings(None if kind == "untrusted" else str(client.ca)))
     origin = "https://127.0.0.1:1" if kind == "refused" else server.origin
 
     def ask(_number: int) -> None:
-        with suppress(NoAnswer):
+        with suppress(NoResponse):
             exchange.send("GET", f"{origin}/x", CREDENTIAL)
 
     ask(0)
@@ -208,14 +208,14 @@ def descriptors() -> int:
 
 PROGRAM = """
 import gc, sys
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.exchange import Exchange, Settings
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.no_answer import NoAnswer
-trusting, blind = (Exchange(Settings(5, ca, given=frozenset({"127.0.0.1"}))) for ca in (sys.argv[1], None))
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import HttpClient, RequestSettings
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import NoResponse
+trusting, blind = (HttpClient(RequestSettings(5, ca, named_hosts=frozenset({"127.0.0.1"}))) for ca in (sys.argv[1], None))
 for url in sys.argv[2:] * 20:
     for exchange in (trusting, blind):
         try:
             exchange.send("GET", url, "x")
-        except NoAnswer as trouble:
+        except NoResponse as trouble:
             pass
 gc.collect()
 """
@@ -247,8 +247,8 @@ def test_no_resource_warning(serve: Serving, client: Client) -> None:
 def test_the_same_image_at_two_registries_is_two_questions(serve: Serving, client: Client) -> None:
     first, second = (serve(Registry(basic(), lambda one: one == CREDENTIAL)) for _number in range(2))
     registries = client(first.authority)
-    registries.asking = {**registries.asking, second.authority: registries.otherwise}
+    registries.options = {**registries.options, second.authority: registries.defaults}
     wanted = [parse_image(f"{server.authority}/team/app:1.0") for server in (first, second)] * 20
-    found = for_each(wanted, lambda one: registries.check_image(one, LOGIN), WORKERS)
+    found = for_each(wanted, lambda one: registries.check_image(one.registry, one.repository, one.reference, LOGIN), WORKERS)
     assert Counter(one.verdict for one in found) == {"pullable": 40}
     assert len(first.requests) == len(second.requests) == 22

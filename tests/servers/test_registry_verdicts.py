@@ -13,9 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries, RegistryOptions
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 
 from registry_servers import DIGEST, Names, Registry, Reply, Request, TokenServer, basic, error, granting, jwt, login, manifest
@@ -148,7 +147,7 @@ def test_absent_repository_and_absent_tag(serve: Serving, client: Client) -> Non
 
 def test_nobody_at_a_registry_that_wants_a_login(serve: Serving, client: Client) -> None:
     server = serve(basic_registry())
-    said(image(client(server.authority), server.authority, login=None), "no_credentials", server.authority, "Give one")
+    said(image(client(server.authority), server.authority, login=None), "no_credentials", server.authority, "Give a credential")
     assert server.with_credentials == []
 
 
@@ -420,7 +419,7 @@ def test_the_systems_authorities_are_those_of_the_environment(
     server = serve(basic_registry())
 
     def found() -> Finding:
-        return image(Registries({server.authority: Asking()}, Asking(), 5), server.authority)
+        return image(Registries({server.authority: RegistryOptions()}, RegistryOptions(), 5), server.authority)
 
     said(found(), "unreachable", "not trusted")
     monkeypatch.setenv("SSL_CERT_FILE", str(client.ca))
@@ -615,7 +614,7 @@ def test_a_door_that_is_none(serve: Serving, client: Client, status: int) -> Non
 
 def test_no_registry_at_all(serve: Serving, client: Client) -> None:
     server = serve(lambda _request: Reply(404, body=b"<html>"))
-    said(image(client(server.authority), server.authority), "unreachable", server.authority, "no registry")
+    said(image(client(server.authority), server.authority), "unreachable", server.authority, "not the address of a registry")
 
 
 def test_a_web_site_that_answers_200_to_everything_is_no_registry(serve: Serving, client: Client) -> None:
@@ -676,7 +675,7 @@ def test_docker_hub_goes_by_other_names(serve: Serving, client: Client, names: N
     names.point("auth.docker.io", ("127.0.0.1", token_server.port))
     registries = client("docker.io", allow=["127.0.0.1"])
     said(registries.check_login("docker.io", LOGIN), "accepted", "docker.io")
-    said(registries.check_image(parse_image("busybox"), LOGIN), "pullable")
+    said(registries.check_image("docker.io", "library/busybox", "latest", LOGIN), "pullable")
     assert {one.headers["Host"] for one in hub.requests} == {"registry-1.docker.io"}
     assert {one.headers["Host"] for one in token_server.requests} == {"auth.docker.io"}
 

@@ -8,13 +8,13 @@ import json
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential, make_credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import PullSecret, kubelet_keyring
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import verify_logins
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import (
     ImageAccess,
+    ImageVerification,
     check_images,
-    image_row,
-    pushers,
+    verify_images,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import verify_images, verify_logins
 
 from registry_servers import RecordingServer, Registry, Reply, Request, TokenServer, basic, error, granting, login, manifest
 from registry_servers.client import LOGIN, PASSWORD, USER, Client
@@ -48,7 +48,7 @@ def test_the_first_that_works_ends_it_as_in_the_kubelet(serve: Serving, client: 
     [access] = checked(client, server, secrets)
     assert [(one.match.secret, one.finding.verdict) for one in access.attempts] == [("a", "rejected"), ("b", "pullable")]
     assert access.pullable
-    assert "Before it the kubelet tries 1" in access.finding.message
+    assert "The kubelet tries 1 other credential before it" in access.finding.message
     assert login(*unused) not in [one.authorization for one in server.requests]
 
 
@@ -100,7 +100,7 @@ def credential(host: str, user: str = USER, password: str = PASSWORD) -> Credent
 def test_images_and_the_credentials_that_none_of_them_needs(serve: Serving, client: Client) -> None:
     asked, other = serve(basic_registry()), serve(basic_registry())
     registries = client(asked.authority)
-    registries.asking = {**registries.asking, other.authority: registries.otherwise}
+    registries.options = {**registries.options, other.authority: registries.defaults}
     credentials = [credential(asked.authority), credential(other.authority, *OTHER)]
     verified = verify_images(registries, credentials, [parse_image(f"{asked.authority}/team/app:1.0")], 4)
     assert (verified.obstacles(), verified.doubts()) == ([], [])
@@ -162,9 +162,9 @@ def test_who_may_push_is_warned_of_once(serve: Serving, client: Client) -> None:
     registries = client(server.authority, realms=[token_server.authority])
     keyring = kubelet_keyring([secret("a", {server.authority: LOGIN})])
     accesses = check_images(registries, keyring, [parse_image(f"{server.authority}/{name}") for name in images], 4)
-    [warning] = pushers(accesses)
+    [warning] = ImageVerification(images=accesses).push_warnings()
     assert all(word in warning for word in (USER, server.authority, "team/app and others", "only pull"))
-    assert [image_row(one)["can_push"] for one in accesses] == [True, True]
+    assert [one.row()["can_push"] for one in accesses] == [True, True]
 
 
 def test_host_names_in_upper_case_are_the_same_registry(serve: Serving, client: Client) -> None:

@@ -9,13 +9,13 @@ import typing as t
 
 from .._cluster.namespaces import is_glob
 from .._cluster.validation import is_name
+from .._credentials.credential import shown_username
 from .._credentials.image_reference import ImageReference, parse_image
 from .._credentials.keyring import Match, UnreadableSecrets
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import shown_image, shown_username
 from .._diagnosis.causes import cause
 from .._diagnosis.pod_secrets import SecretLookup, expired_at
-from .._text import counted, in_groups, in_words, listed, shown
+from .._text import counted, in_groups, in_words, listed, shown, shown_image
 from .model import NOTE, PROBLEM, AuditProblem, NamespaceReport, SecretReport
 from .secrets import DocumentReviewer, secret_report
 

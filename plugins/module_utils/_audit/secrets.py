@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 
-from .._credentials.credential import expiry, lifetime_words, timestamp
+from .._credentials.credential import expiry, lifetime_words, shown_username, timestamp
 from .._credentials.dockerconfigjson import LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
 from .._credentials.lint import Examined, examine
 from .._credentials.lint_keys import KUBELET, Problem
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import shown_username
 from .._text import listed, shown
 from .model import AuditProblem, SecretReport
 

@@ -8,9 +8,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from .._credentials.shown import shown_image
 from .._errors import FailureKind, RequestError
-from .._text import in_groups, listed, shown
+from .._text import in_groups, listed, shown, shown_image
 from .cluster import lacks_account, refusal_message
 from .model import LABEL, POLICY, CanaryAction
 

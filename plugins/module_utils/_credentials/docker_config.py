@@ -15,8 +15,8 @@ import typing as t
 from .._errors import HostError, InputError
 from .._text import listed, shown
 from .credential import HELPER_USERNAME, Credential, make_credential, username_for_identity_token, without_repeats
-from .json_text import JsonError, Node, parse
-from .kubelet_document import UnreadableDocument, decode_auth, fields, string_fields
+from .dockerconfigjson import UnreadableDocument, decode_auth, string_fields
+from .json_text import JsonError, Node, fields, parse
 from .registry_key import canonical_registry, shown_key
 
 if t.TYPE_CHECKING:

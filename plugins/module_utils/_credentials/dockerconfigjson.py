@@ -1,16 +1,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The document of a pull secret: written as kubectl writes it, edited by registry, and compared by what the kubelet reads."""
+"""The document of a pull secret: read as the kubelet does, written as kubectl does, edited, and compared.
+
+The kubelet's rules are those of kubernetes pkg/credentialprovider/config.go and secrets. One value of a wrong type, or one `auth`
+that cannot be decoded, makes all Secrets of the Pod unusable.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 import typing as t
 from dataclasses import dataclass, field
 
 from .json_edit import COMPACT, Within, edited, json_of
-from .json_text import parse
-from .kubelet_document import Entry, UnreadableDocument, fields, kubelet_entries
-from .registry_key import comparison_key
+from .json_text import JsonError, Node, fields, go_text, parse
+from .registry_key import comparison_key, shown_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +28,31 @@ PULL_SECRET_TYPE = "kubernetes.io/dockerconfigjson"
 PULL_SECRET_KEY = ".dockerconfigjson"
 LEGACY_SECRET_TYPE = "kubernetes.io/dockercfg"
 LEGACY_SECRET_KEY = ".dockercfg"
+_PADDED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_UNPADDED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3})?")
+_ENTRY_FIELDS = ("username", "password", "email", "auth")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The credential that the kubelet finds in one entry. With an empty one it pulls without a credential."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    email: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.username and self.password)
+
+
+class UnreadableDocument(ValueError):
+    """The kubelet cannot read the document. The message begins with a verb, and names an entry by its key."""
 
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """A document found in a cluster: entries by their key as it stands there, or why the kubelet can read none."""
+    """A document of a cluster: entries by their unchanged key, or why the kubelet cannot read it."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     problem: str | None = None
@@ -34,9 +60,9 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class DocumentChange:
-    """Registries whose credential is new or differs, and keys that go. Both empty: the kubelet gets the same from both.
+    """Registries with a new or different credential, and keys to remove. Both are empty if the kubelet reads the same from both.
 
-    ``kept`` are the entries that differ and stay all the same, by the registry that was asked for.
+    ``kept``: entries that differ and stay, by the requested registry.
     """
 
     written: tuple[str, ...]
@@ -47,8 +73,70 @@ class DocumentChange:
         return bool(self.written or self.purged)
 
 
+def decode_auth(auth: str) -> tuple[str, str]:
+    """``(username, password)``, bytes that are not UTF-8 as lone surrogates. Raises ValueError, without any part of ``auth``.
+
+    Line breaks inside are ignored; other white space and the URL-safe alphabet are errors, as in Go.
+    """
+    try:
+        encoded = auth.encode("ascii").replace(b"\r", b"").replace(b"\n", b"")
+    except UnicodeEncodeError:
+        raise ValueError("'auth' is not base64") from None
+    pattern = _PADDED if auth.strip().endswith("=") else _UNPADDED
+    if not pattern.fullmatch(encoded):
+        raise ValueError("'auth' is not base64")
+    try:
+        decoded = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        raise ValueError("'auth' is not base64") from None
+    username, colon, password = decoded.partition(b":")
+    if not colon:
+        raise ValueError("'auth' contains no colon between user name and password")
+    return username.decode("utf-8", "surrogateescape"), password.decode("utf-8", "surrogateescape")
+
+
+def kubelet_entries(document: bytes) -> dict[str, Entry]:
+    """Key of `auths` -> Entry. Raises UnreadableDocument for a document that the kubelet cannot read.
+
+    As with encoding/json, an error in an entry is reported before a wrong type of `auths` or `HttpHeaders`.
+    """
+    entries: dict[str, Entry] = {}
+    wrong: list[UnreadableDocument] = []
+    for name, value in fields(_root(document), ("auths", "httpheaders")):
+        try:
+            if name == "httpheaders":
+                _check_headers(value)
+            elif value.kind == "null":
+                entries.clear()
+            else:
+                _require(value, "object", "has an 'auths' that is not an object")
+        except UnreadableDocument as error:
+            wrong.append(error)
+            continue
+        if name == "auths":
+            entries.update({key: _entry(key, entry) for key, entry in value.members})
+    if wrong:
+        raise wrong[0]
+    return entries
+
+
+def legacy_kubelet_entries(document: bytes) -> dict[str, Entry]:
+    """The same for a .dockercfg, whose members are all entries."""
+    return {key: _entry(key, entry) for key, entry in _root(document).members}
+
+
+def string_fields(node: Node, names: Sequence[str]) -> Mapping[str, str]:
+    """Text of each field, empty for a missing one; a `null` changes nothing. Raises UnreadableDocument."""
+    found = dict.fromkeys(names, "")
+    for name, value in fields(node, names):
+        if value.kind != "null":
+            _require(value, "string", f"'{name}' is not text")
+            found[name] = value.string
+    return found
+
+
 def kubectl_document(credentials: Sequence[Credential]) -> bytes:
-    """The bytes that ``kubectl create secret docker-registry`` puts into ``.dockerconfigjson`` for these credentials."""
+    """The bytes that ``kubectl create secret docker-registry`` writes for these credentials."""
     auths = {one.registry: entry_of(one) for one in sorted(credentials, key=lambda one: one.registry.encode())}
     return json_of({"auths": auths}).encode("utf-8")
 
@@ -64,7 +152,7 @@ def entry_of(credential: Credential) -> dict[str, str]:
 
 
 def read_stored_document(document: bytes) -> StoredDocument:
-    """What a document in a cluster says. Never raises: the document is a stranger's, and its faults are told."""
+    """The content of a document in a cluster. Never raises: a problem of the document is a part of the result."""
     try:
         return StoredDocument(kubelet_entries(document))
     except UnreadableDocument as error:
@@ -77,12 +165,12 @@ def changes(
     keep_others: bool = False,
     good_enough: Callable[[Entry, Credential], bool] | None = None,
 ) -> DocumentChange:
-    """What has to change for the document to hold these credentials, and no others unless ``keep_others``.
+    """The changes after which the document has these credentials, and no others unless ``keep_others``.
 
-    An entry that differs stays all the same where ``good_enough`` says so.
+    An entry that differs stays if ``good_enough`` is true for it.
 
-    Order, white space and ``auth`` beside or instead of username and password make no difference; an e-mail address
-    only where we ask for one, since no registry looks at it.
+    Order, white space and ``auth`` beside or instead of username and password make no difference. An e-mail address makes a
+    difference only if the credential has one, since no registry uses it.
     """
     found: dict[str, list[str]] = {}
     for key in stored.entries:
@@ -92,7 +180,7 @@ def changes(
     for credential in credentials:
         keys = found.pop(comparison_key(credential.registry), [])
         kept = credential.registry if credential.registry in keys or not keys else keys[0]
-        # a second key for the same registry gives the kubelet a second credential to try
+        # with a second key for the same registry the kubelet tries two credentials
         purged += [key for key in keys if key != kept]
         entry = stored.entries.get(kept)
         if entry is not None and _same(entry, credential):
@@ -134,3 +222,43 @@ def _edited(document: bytes, registries: Sequence[str], entries: Mapping[str, Ma
     outdated = [key for node in auths for key, _entry in node.members if comparison_key(key) in edited_keys]
     edits = {"auths": Within({**dict.fromkeys(outdated), **entries})}
     return edited(text, root, edits, COMPACT).encode("utf-8", "surrogateescape")
+
+
+def _root(document: bytes) -> Node:
+    """The object in a document; `null` is an empty object."""
+    try:
+        root = parse(go_text(document))
+    except JsonError as error:
+        raise UnreadableDocument(f"is not JSON ({error})") from None
+    if root.kind != "null":
+        _require(root, "object", "is not a JSON object")
+    return root
+
+
+def _entry(key: str, node: Node) -> Entry:
+    if node.kind == "null":
+        return Entry()
+    if node.kind != "object":
+        raise UnreadableDocument(f"has an entry '{shown_key(key)}' that is not an object")
+    try:
+        found = string_fields(node, _ENTRY_FIELDS)
+        username, password = found["username"], found["password"]
+        if found["auth"]:
+            username, password = decode_auth(found["auth"])
+    except ValueError as error:
+        raise UnreadableDocument(f"has an entry '{shown_key(key)}' whose {error}") from None
+    return Entry(username, password, found["email"])
+
+
+def _check_headers(node: Node) -> None:
+    if node.kind == "null":
+        return
+    _require(node, "object", "has 'HttpHeaders' that are not an object")
+    for _name, value in node.members:
+        if value.kind != "null":
+            _require(value, "string", "has an 'HttpHeaders' member that is not text")
+
+
+def _require(node: Node, kind: str, problem: str) -> None:
+    if node.kind != kind:
+        raise UnreadableDocument(problem)

@@ -2,8 +2,8 @@
 # PRIVATE to the collection.
 """URLs of registries as Go parses them, and the registry that docker reads in a key.
 
-It works on bytes, since an escape in a URL may stand for any byte. A ValueError says in words why Go refuses the URL and
-holds nothing of it.
+The parser works on bytes, since an escape in a URL may be any byte. A ValueError says why Go rejects the URL, and contains no
+part of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ipaddress
 import re
 import typing as t
 
-# bytes that may stand for themselves in a host (the table encodeHost of net/url)
+# bytes that need no escape in a host (the table encodeHost of net/url)
 _HOST_BYTES = rb"!\"$&'()*+,\-.0-9:;<=>A-Z\[\]_a-z~"
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _USER = re.compile(rb"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
@@ -20,6 +20,7 @@ _PORT = re.compile(rb"(?::[0-9]*)?")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _HOST = re.compile(rb"(?:[" + _HOST_BYTES + rb"\x80-\xff]|%25|%[89A-Fa-f][0-9A-Fa-f])*")
 _ZONE = re.compile(rb"(?:[" + _HOST_BYTES + rb"\x80-\xff]|%[0-9A-Fa-f]{2})*")
+_URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ZONE_ESCAPED = re.compile(rb"[ %" + _HOST_BYTES + rb"]")
 
 
@@ -31,10 +32,10 @@ class GoUrl(t.NamedTuple):
 
 
 def parse_url(url: bytes) -> GoUrl:
-    """Parse of net/url/url.go. Query and fragment are dropped, but bad escapes in a fragment refuse the URL all the same."""
+    """Parse of net/url/url.go, without query and fragment. An invalid escape in the fragment is an error as well."""
     rest, _hash, fragment = url.partition(b"#")
     if _CONTROL.search(rest):
-        raise ValueError("it holds a control character")
+        raise ValueError("it contains a control character")
     rest = rest.partition(b"://")[2].partition(b"?")[0]
     authority, slash, path = rest.partition(b"/")
     parsed = GoUrl(_authority(authority), _unescape(slash + path))
@@ -45,7 +46,7 @@ def parse_url(url: bytes) -> GoUrl:
 def split_host_port(host: bytes) -> tuple[bytes, bytes]:
     """SplitURL of kubernetes pkg/credentialprovider/keyring.go over SplitHostPort of net/ipsock.go.
 
-    What SplitHostPort refuses is all host and no port; so an IPv6 address without a port keeps its brackets.
+    Text that SplitHostPort rejects is the host, without a port; so an IPv6 address without a port keeps its brackets.
     """
     name, colon, port = host.rpartition(b":")
     if not colon:
@@ -60,19 +61,19 @@ def split_host_port(host: bytes) -> tuple[bytes, bytes]:
 
 
 def _authority(authority: bytes) -> bytes:
-    """parseAuthority of net/url/url.go: the host; a user name and a password before it only have to be well formed."""
+    """parseAuthority of net/url/url.go: the host. A user name and a password before it must be well formed."""
     user, _at, host = authority.rpartition(b"@")
     parsed = _ip_literal(host) if host.startswith(b"[") else _host(host)
     if not _USER.fullmatch(user):
-        raise ValueError("what stands before '@' in it is no user name that a URL may hold")
+        raise ValueError("the text before '@' in it is not a valid user name for a URL")
     _unescape(user)
     return parsed
 
 
 def _host(host: bytes) -> bytes:
-    """parseHost of net/url/url.go for what begins with no bracket."""
+    """parseHost of net/url/url.go for text that does not begin with a bracket."""
     if b"[" in host:
-        raise ValueError("it holds a bracket that begins no IPv6 address")
+        raise ValueError("it contains a bracket that does not begin an IPv6 address")
     name, colon, port = host.partition(b":")
     _check_port(colon + port)
     return _unescape_host(name) + colon + port
@@ -92,13 +93,13 @@ def _ip_literal(host: bytes) -> bytes:
 
 
 def _check_port(port: bytes) -> None:
-    """validOptionalPort of net/url/url.go. An empty port is one, and any number of digits."""
+    """validOptionalPort of net/url/url.go. An empty port is valid, and any number of digits."""
     if not _PORT.fullmatch(port):
-        raise ValueError("what stands after the ':' of its host is no port number")
+        raise ValueError("the text after the ':' of its host is not a port number")
 
 
 def _is_ipv6(literal: bytes) -> bool:
-    """ParseAddr of net/netip/netip.go, for IPv6 alone. A zone may be any text but an empty one."""
+    """ParseAddr of net/netip/netip.go, only for IPv6. A zone may be any text that is not empty."""
     address, percent, zone = literal.partition(b"%")
     if percent and not zone:
         return False
@@ -110,17 +111,17 @@ def _is_ipv6(literal: bytes) -> bool:
 
 
 def _unescape_host(host: bytes) -> bytes:
-    """unescape of net/url/url.go with encodeHost: escapes only of what is not ASCII, and of the percent sign."""
+    """unescape of net/url/url.go with encodeHost: escapes only of bytes that are not ASCII, and of the percent sign."""
     if not _HOST.fullmatch(host):
-        raise ValueError("its host holds a character or an escape that no host may have")
+        raise ValueError("its host contains a character or an escape that is invalid in a host")
     return _unescape(host)
 
 
 def _unescape_zone(zone: bytes) -> bytes:
-    """unescape of net/url/url.go with encodeZone: escapes only of what may stand there by itself, and of the blank."""
+    """unescape of net/url/url.go with encodeZone: escapes only of bytes that need no escape there, and of the blank."""
     escaped = [bytes([int(digits, 16)]) for digits in _ESCAPE.findall(zone) if digits]
     if not _ZONE.fullmatch(zone) or not all(_ZONE_ESCAPED.fullmatch(byte) for byte in escaped):
-        raise ValueError("the zone of its IPv6 address holds a character or an escape that no zone may have")
+        raise ValueError("the zone of its IPv6 address contains a character or an escape that is invalid in a zone")
     return _unescape(zone)
 
 
@@ -131,20 +132,17 @@ def _unescape(text: bytes) -> bytes:
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
     if match[1] is None:
-        raise ValueError("it holds a '%' without two hexadecimal digits after it")
+        raise ValueError("it contains a '%' without two hexadecimal digits after it")
     return bytes([int(match[1], 16)])
-
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def docker_host(key: str) -> str:
     """ConvertToHostname of docker/cli 28, config/credentials/file_store.go.
 
-    Of a URL with any scheme it is host[:port] without user name, path, query and an empty port. An IPv6 address without a
-    port loses its brackets there, so that it equals no registry of an image. Of other text it is all before the first slash.
+    For a URL with any scheme it is host[:port] without user name, path, query and an empty port. An IPv6 address without a
+    port loses its brackets, so it never equals the registry of an image. For other text it is the part before the first slash.
     """
-    if _URL.match(key):
+    if _URL_SCHEME.match(key):
         try:
             host = parse_url(key.encode("utf-8", "surrogateescape")).host.decode("utf-8", "surrogateescape")
         except ValueError:

@@ -2,7 +2,7 @@
 # PRIVATE to the collection.
 """Image references by the grammar that the kubelet and containerd share (github.com/distribution/reference 0.6).
 
-A reference is accepted exactly where ParseNormalizedNamed accepts it; tests/servers/test_kubelet_oracle.py proves it.
+A reference is accepted exactly where ParseNormalizedNamed accepts it (tests/servers/test_kubelet_oracle.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from .._errors import InputError
-from .._text import shown
+from .._text import shown, shown_image
 
 _HUB = "docker.io"
 _LONGEST = 255
@@ -26,7 +26,6 @@ _REFERENCE = re.compile(
 )
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SHA = re.compile(r"sha[0-9]+:.*", re.IGNORECASE | re.DOTALL)
 _LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
@@ -41,31 +40,36 @@ class ImageReference:
 
     @property
     def name(self) -> str:
-        """What the kubelet looks up in its keyring."""
+        """The text that the kubelet compares with its keyring."""
         return f"{self.registry}/{self.repository}"
+
+    @property
+    def reference(self) -> str:
+        """The digest or the tag."""
+        return self.digest or self.tag or "latest"
 
     def __str__(self) -> str:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
 def parse_image(text: str) -> ImageReference:
-    """The reference that ``text`` is. Raises InputError that says which part is wrong and what to do."""
+    """The reference in ``text``. Raises InputError, which names the wrong part and the remedy."""
     registry, rest = _split(text)
     match = None if _IDENTIFIER.fullmatch(text) else _REFERENCE.fullmatch(f"{registry}/{rest}")
     if match is None:
-        raise InputError(f"image '{_shown(text)}': {_fault(text, registry, rest)}")
-    # a first part that is no host name to the grammar (r_g.io) counts as a part of the repository there
+        raise InputError(f"image '{shown_image(text)}': {_fault(text, registry, rest)}")
+    # the grammar reads a first part that is not a host name (r_g.io) as a part of the repository
     longest = _LONGEST if match["host"] else _LONGEST - len(registry) - 1
     if len(match["path"]) > longest:
         raise InputError(
-            f"image '{_shown(text)}': the repository is longer than {_LONGEST} characters ('library/' counts on Docker Hub). "
-            "No node can pull it; give it a shorter name."
+            f"image '{shown_image(text)}': the repository is longer than {_LONGEST} characters (with 'library/' on Docker Hub). "
+            "No node can pull it. Give it a shorter name."
         )
     return ImageReference(registry, match["path"], match["tag"], match["digest"])
 
 
 def _split(text: str) -> tuple[str, str]:
-    """splitDockerDomain of distribution/reference: the registry, and all that comes after it."""
+    """splitDockerDomain of distribution/reference: the registry, and the rest."""
     first, slash, rest = text.partition("/")
     if not slash:
         return _HUB, f"library/{text}"
@@ -76,14 +80,8 @@ def _split(text: str) -> tuple[str, str]:
     return first, rest if first != _HUB or "/" in rest else f"library/{rest}"
 
 
-def _shown(text: str) -> str:
-    """What stands before an '@' may be a password, unless a digest comes after it."""
-    before, at, after = text.rpartition("@")
-    return f"(hidden)@{shown(after)}" if at and ("@" in before or not _SHA.fullmatch(after)) else shown(text)
-
-
 def _fault(text: str, registry: str, rest: str) -> str:
-    """Why the grammar refuses a text."""
+    """Why the grammar rejects a text."""
     name, at, digest = rest.partition("@")
     path, colon, tag = name.partition(":")
     return (
@@ -93,7 +91,7 @@ def _fault(text: str, registry: str, rest: str) -> str:
         or _path_fault(path)
         or (_tag_fault(tag) if colon else None)
         or (_digest_fault(digest) if at else None)
-        or "it is no image reference. Give [registry/]repository[:tag][@digest]."
+        or "it is not an image reference. Give [registry/]repository[:tag][@digest]."
     )
 
 
@@ -101,18 +99,18 @@ def _text_fault(text: str) -> str | None:
     if not text.strip():
         return "it is empty. Give [registry/]repository[:tag][@digest]."
     if text != text.strip():
-        return "white space or a line break stands before or after it. Remove it."
+        return "it begins or ends with white space or a line break. Remove it."
     if any(char.isspace() or not char.isprintable() for char in text):
-        return "it holds white space or a control character. Remove it."
+        return "it contains white space or a control character. Remove it."
     if not text.isascii():
-        return "it holds a character that is not ASCII, and no part of an image reference may have one."
+        return "it contains a character that is not ASCII. Use ASCII only."
     scheme = _SCHEME.match(text)
     if scheme:
         return f"it begins with a scheme. Leave '{scheme[0]}' out."
     if _IDENTIFIER.fullmatch(text):
         return (
-            "64 hexadecimal digits alone are the identifier of an image on a node, no name. Give the repository, and the "
-            "digits as digest: repository@sha256:<digits>."
+            "64 hexadecimal digits are the identifier of an image on a node, not a name. Give the repository, with the digits as "
+            "digest: repository@sha256:<digits>."
         )
     return None
 
@@ -121,8 +119,8 @@ def _user_fault(text: str) -> str | None:
     _before, at, after = text.partition("@")
     if at and ("/" in after or "@" in after or ":" not in after):
         return (
-            "it holds an '@' that begins no digest. A user name or password has no place in an image reference: give them "
-            "as a credential for its registry. A digest is written @sha256:<64 hexadecimal digits>."
+            "it contains an '@' that begins no digest. Remove a user name or password from the image reference, and give them as "
+            "a credential for its registry. A digest is @sha256:<64 hexadecimal digits>."
         )
     return None
 
@@ -134,8 +132,8 @@ def _registry_fault(registry: str) -> str | None:
         return "the registry before its first '/' is empty. Remove the '/', or give the registry as host[:port]."
     host = shown(registry.rpartition("@")[2])
     if registry.count(":") > 1 and not registry.startswith("["):
-        return f"registry '{host}' holds several ':'. An IPv6 address stands in brackets: [::1]:5000/repository."
-    return f"registry '{host}' is no host name with an optional port. Give it as host[:port], without a dot at either end."
+        return f"registry '{host}' contains several ':'. Write an IPv6 address in brackets: [::1]:5000/repository."
+    return f"registry '{host}' is not a host name with an optional port. Give it as host[:port], without a dot at either end."
 
 
 def _path_fault(path: str) -> str | None:
@@ -145,12 +143,12 @@ def _path_fault(path: str) -> str | None:
     if path in ("", "library/"):
         return "the repository is missing. Give [registry/]repository[:tag][@digest]."
     if path != path.lower():
-        return f"{what} holds upper case letters. Give it in lower case; only the registry and the tag may have others."
+        return f"{what} has upper case letters. Write it in lower case; only the registry and the tag may differ."
     if "//" in path or path.startswith("/") or path.endswith("/"):
-        return f"{what} has an empty part between, before or after its slashes. Remove the slash too many."
+        return f"{what} has an empty part between, before or after its slashes. Remove the extra slash."
     return (
-        f"{what} is not valid: each part between slashes is made of lower case letters and digits, with one '.', one or two "
-        "'_' or any number of '-' between them, and ends and begins with a letter or digit."
+        f"{what} is not valid. Write each part between slashes with lower case letters and digits, with one '.', one or two '_' "
+        "or any number of '-' between them."
     )
 
 
@@ -161,21 +159,21 @@ def _tag_fault(tag: str) -> str | None:
         return "the tag after ':' is empty. Give one, or remove the ':'."
     if "/" in tag:
         return (
-            f"'{shown(tag)}' after ':' is no tag. A port belongs to a registry's host name at the beginning: "
+            f"'{shown(tag)}' after ':' is not a tag. Write the port of a registry after its host name at the beginning: "
             "host:port/repository."
         )
     if len(tag) > 128:
-        return "the tag is longer than 128 characters."
-    return f"tag '{shown(tag)}' is not valid: letters, digits, '_', '.' and '-', and neither '.' nor '-' at its beginning."
+        return "the tag is longer than 128 characters. Give a shorter one."
+    return f"tag '{shown(tag)}' is not valid. Use letters, digits, '_', '.' and '-', and begin with a letter, a digit or '_'."
 
 
 def _digest_fault(digest: str) -> str | None:
     algorithm, _colon, value = digest.partition(":")
     length = _LENGTHS.get(algorithm)
     if length is None:
-        return f"digest algorithm '{shown(algorithm)}' is not one that nodes know. Use sha256, sha384 or sha512, in lower case."
+        return f"digest algorithm '{shown(algorithm)}' is unknown to nodes. Use sha256, sha384 or sha512, in lower case."
     if len(value) != length:
-        return f"a {algorithm} digest has {length} hexadecimal digits, this one has {len(value)}. Copy it again, whole."
+        return f"a {algorithm} digest has {length} hexadecimal digits, and this one has {len(value)}. Copy the whole digest."
     if not re.fullmatch("[a-f0-9]*", value):
-        return "the digest holds other characters than 0 to 9 and a to f. Give it in lower case hexadecimal digits."
+        return "the digest contains characters other than 0 to 9 and a to f. Give it in lower case hexadecimal digits."
     return None

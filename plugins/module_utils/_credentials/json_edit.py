@@ -9,7 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass
 
-from .kubelet_document import fields
+from .json_text import fields
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     # takes kind, text and start of a token, and returns the state after it
     _State = Callable[[str, str, int], t.Any]
@@ -35,6 +35,8 @@ _MEMBER = re.compile(rf"{_BLANK}({_STRING}){_BLANK}:{_BLANK}({_VALUE}){_BLANK}([
 # items of an array, each with its comma; they are not kept
 _ITEMS = re.compile(rf"(?:{_BLANK}{_VALUE}{_BLANK},){{1,500}}")
 _KINDS = {'"': "string", "{": "object", "[": "array", "t": "true", "f": "false", "n": "null"}
+# encoding/json compares names of members without regard to case; of other letters only these two fold to one of a to z
+_FOLD = {0x17F: "s", 0x212A: "k", **{code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)}}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -65,6 +67,14 @@ class Node(t.NamedTuple):
 def go_text(document: bytes) -> str:
     """The text of a document. Each byte that is not UTF-8 becomes one U+FFFD, as in a string that Go reads."""
     return _SURROGATE.sub(_REPLACEMENT, document.decode("utf-8", "surrogateescape"))
+
+
+def fields(node: Node, names: Sequence[str]) -> Iterator[tuple[str, Node]]:
+    """The members that encoding/json reads into these fields, in order, with the names of the fields."""
+    for key, value in node.members:
+        folded = key.translate(_FOLD)
+        if folded in names:
+            yield folded, value
 
 
 def parse(text: str) -> Node:

@@ -2,10 +2,10 @@
 # PRIVATE to the collection.
 """The kubelet's keyring: which credentials of which Secrets it tries for an image, in which order.
 
-This is kubernetes 1.37 pkg/credentialprovider/keyring.go and secrets/secrets.go, proved against them by
-tests/servers/test_kubelet_oracle.py. Where Go's order is random (several keys of one Secret that mean the same place),
-ours is that of the document. What a node itself holds, files or credential providers, is not in it: the kubelet tries that
-after what the Secrets give.
+This is kubernetes 1.37 pkg/credentialprovider/keyring.go and secrets/secrets.go, compared with them by
+tests/servers/test_kubelet_oracle.py. Go's order is random for several equal keys of one Secret; here it is the order of the
+document. The credentials of a node itself (files, credential providers) are not included: the kubelet tries them after those of
+the Secrets.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from .dockerconfigjson import Entry, UnreadableDocument, kubelet_entries, legacy_kubelet_entries
 from .go_url import parse_url, split_host_port
-from .kubelet_document import Entry, UnreadableDocument, kubelet_entries, legacy_kubelet_entries
 from .registry_key import index_key
 
 if t.TYPE_CHECKING:
@@ -30,17 +30,17 @@ _READERS = (
     ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", kubelet_entries),
     ("kubernetes.io/dockercfg", ".dockercfg", legacy_kubelet_entries),
 )
-# the kubelet's way out for Docker Hub: the one key that is looked up as it is
+# the kubelet's fallback for Docker Hub: this one key is looked up without a comparison
 _HUB_INDEX_KEY = b"index.docker.io"
-# a key of the index that serves the host and the path that it names, read once more or not
+# a key of the index without a pattern, also after it is parsed a second time
 _PLAIN_PLACE = re.compile(rb"[A-Za-z0-9._-]+(?::[0-9]+)?(?:/[A-Za-z0-9._/-]*)?")
-# no name has a longer one, and comparing much longer ones would take time
+# no host name has a longer label, and a comparison of much longer ones would take time
 _LONGEST_LABEL = 255
 
 
 @dataclass(frozen=True)
 class PullSecret:
-    """A Secret as the cluster holds it. Of another type, without its key or with an empty value it gives nothing."""
+    """A Secret of the cluster. With another type, without its key or with an empty value it has no credentials."""
 
     name: str
     type: str
@@ -49,9 +49,9 @@ class PullSecret:
 
 @dataclass(frozen=True)
 class Match:
-    """A credential that would be tried: ``key`` as it is written in the document of the Secret called ``secret``.
+    """A credential that the kubelet would try: ``key`` is unchanged from the document of the Secret ``secret``.
 
-    An empty user name and password count as found: the kubelet then pulls without a credential.
+    An empty user name and password are a match as well: the kubelet then pulls without a credential.
     """
 
     secret: str
@@ -62,7 +62,7 @@ class Match:
 
 @dataclass(frozen=True)
 class SecretProblem:
-    """Why the kubelet cannot read a Secret. ``problem`` begins with a verb and holds nothing of the Secret's values."""
+    """Why the kubelet cannot read a Secret. ``problem`` begins with a verb and contains no value of the Secret."""
 
     secret: str
     problem: str
@@ -70,7 +70,7 @@ class SecretProblem:
 
 @dataclass(frozen=True)
 class IgnoredKey:
-    """A key that the kubelet drops in silence. ``reason`` begins with "it" or "its" and holds nothing of the key."""
+    """A key that the kubelet ignores without a message. ``reason`` begins with "it" or "its" and contains no part of the key."""
 
     secret: str
     key: str
@@ -78,7 +78,7 @@ class IgnoredKey:
 
 
 class UnreadableSecrets(ValueError):
-    """The Pod cannot pull anything: the kubelet has no keyring at all, because of the Secrets in ``problems``."""
+    """The Pod cannot pull any image: the kubelet has no keyring, because of the Secrets in ``problems``."""
 
     def __init__(self, problems: Sequence[SecretProblem]) -> None:
         super().__init__("; ".join(f"Secret {one.secret} {one.problem}" for one in problems))
@@ -87,10 +87,10 @@ class UnreadableSecrets(ValueError):
 
 @dataclass(frozen=True)
 class Keyring:
-    """What the Secrets of one Pod give. Made by ``kubelet_keyring``.
+    """The credentials in the Secrets of one Pod. Made by ``kubelet_keyring``.
 
-    ``problems`` names every Secret that the kubelet cannot read (itself, it tells of the first alone); one is enough for
-    it to pull nothing at all.
+    ``problems`` names every Secret that the kubelet cannot read (the kubelet itself reports only the first). With one such
+    Secret the Pod cannot pull any image.
     """
 
     problems: tuple[SecretProblem, ...]
@@ -104,13 +104,13 @@ class Keyring:
         return (*(match.key for match in matches), *(one.key for one in self.ignored))
 
     def lookup(self, image: ImageReference) -> list[Match]:
-        """The credentials that are tried for an image, first to last; none means one pull without a credential.
+        """The credentials that the kubelet tries for an image, in order; an empty list means one pull without a credential.
 
         Raises UnreadableSecrets.
         """
         if self.problems:
             raise UnreadableSecrets(self.problems)
-        wanted = _endpoint_or_none(image.name.encode("ascii"))
+        wanted = _host_and_path(image.name.encode("ascii"))
         found = self._places.serving(wanted) if wanted else []
         if not found and _is_default_registry(image.registry):
             return list(self._places.index.get(_HUB_INDEX_KEY, ()))
@@ -118,7 +118,7 @@ class Keyring:
 
 
 def kubelet_keyring(secrets: Iterable[PullSecret]) -> Keyring:
-    """The keyring of a Pod from its Secrets, in the order of its imagePullSecrets. Those that are missing are left out."""
+    """The keyring of a Pod from its Secrets, in the order of its imagePullSecrets, without the missing ones."""
     problems: list[SecretProblem] = []
     ignored: list[IgnoredKey] = []
     index: dict[bytes, list[Match]] = {}
@@ -147,31 +147,31 @@ def _entries(secret: PullSecret) -> Mapping[str, Entry]:
 
 
 def _is_default_registry(registry: str) -> bool:
-    """isDefaultRegistryMatch of keyring.go, for a name that always has a registry. Not only Docker Hub: localhost too."""
+    """isDefaultRegistryMatch of keyring.go, for a name that always has a registry. Also true for localhost."""
     return registry == "docker.io" or not ("." in registry or ":" in registry)
 
 
-class _Endpoint(t.NamedTuple):
+class _HostAndPath(t.NamedTuple):
     labels: tuple[str, ...]
     port: bytes
     path: bytes
 
 
 class _Places:
-    """All keys of the index with the credentials filed there. A tenant may write very many of them.
+    """All keys of the index with their credentials. A tenant may write very many keys.
 
-    Keys that match nothing but themselves are looked up; only the others are compared one by one.
+    Keys without a pattern are looked up; only the others are compared one by one.
     """
 
     def __init__(self, index: Mapping[bytes, Sequence[Match]]) -> None:
         self.index = index
         self._patterns: list[tuple[bytes, _Pattern]] | None = None
 
-    def serving(self, image: _Endpoint) -> list[Match]:
-        """In the kubelet's order, the one that is last in the alphabet first."""
+    def serving(self, image: _HostAndPath) -> list[Match]:
+        """In the kubelet's order: sorted in reverse."""
         if self._patterns is None:
             others = (key for key in self.index if not _PLAIN_PLACE.fullmatch(key))
-            made = ((key, _endpoint_or_none(key)) for key in others)
+            made = ((key, _host_and_path(key)) for key in others)
             self._patterns = [(key, _Pattern(endpoint)) for key, endpoint in made if endpoint]
         host = ".".join(image.labels).encode("utf-8", "surrogateescape") + (b":" + image.port if image.port else b"")
         names = (host + image.path[:end] for end in range(len(image.path) + 1))
@@ -181,15 +181,15 @@ class _Places:
 
 
 class _Pattern:
-    """A key that may match more than itself, or something else."""
+    """A key that may match other text than itself."""
 
-    def __init__(self, endpoint: _Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: _HostAndPath) -> None:
+        self._place = endpoint
         self._labels: tuple[_Label, ...] | None = None
 
-    def serves(self, image: _Endpoint) -> bool:
-        """URLsMatch of keyring.go. The path is a prefix as plain text: ``/team`` serves ``/teamx`` too."""
-        mine = self._endpoint
+    def serves(self, image: _HostAndPath) -> bool:
+        """URLsMatch of keyring.go. The path is a plain text prefix: ``/team`` also matches ``/teamx``."""
+        mine = self._place
         if mine.port != image.port or len(mine.labels) != len(image.labels) or not image.path.startswith(mine.path):
             return False
         if self._labels is None:
@@ -197,21 +197,21 @@ class _Pattern:
         return all(pattern.matches(label) for pattern, label in zip(self._labels, image.labels))
 
 
-def _endpoint_or_none(schemeless: bytes) -> _Endpoint | None:
-    """ParseSchemelessURL and SplitURL of keyring.go: a key of the index is taken apart, and unescaped, a second time."""
+def _host_and_path(schemeless: bytes) -> _HostAndPath | None:
+    """ParseSchemelessURL and SplitURL of keyring.go: a key of the index is parsed, and unescaped, a second time."""
     try:
         host, path = parse_url(b"https://" + schemeless)
     except ValueError:
         return None
     name, port = split_host_port(host)
-    return _Endpoint(tuple(name.decode("utf-8", "surrogateescape").split(".")), port, path)
+    return _HostAndPath(tuple(name.decode("utf-8", "surrogateescape").split(".")), port, path)
 
 
 class _Label:
-    """Match of path/filepath/match.go for one label of a host: ``*`` is any text, and what brackets enclose is a class.
+    """Match of path/filepath/match.go for one label of a host: ``*`` is any text, and brackets enclose a class of characters.
 
-    Neither ``?`` nor a backslash can be in a host. A pattern that Go calls malformed matches nothing. Each piece between
-    two stars is taken at the first place where it fits, so no pattern takes long.
+    A host contains no ``?`` and no backslash. A pattern that is malformed for Go matches nothing. Each piece between two stars
+    is matched at its first possible position, so no pattern takes long.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -254,7 +254,7 @@ def _fits(piece: _Piece, label: str, start: int) -> bool:
 
 
 def _pieces(pattern: str) -> list[_Piece]:
-    """What stands before, between and after the stars: for each character the ranges it may come from."""
+    """The pieces before, between and after the stars: for each character its possible ranges."""
     pieces: list[_Piece] = [[]]
     position = 0
     while position < len(pattern):
@@ -271,7 +271,7 @@ def _pieces(pattern: str) -> list[_Piece]:
 
 
 def _class(pattern: str, position: int) -> tuple[_Ranges, int]:
-    """The ranges of a class whose bracket stands before ``position``, and where it ends. ValueError: it is malformed."""
+    """The ranges of a class whose bracket is before ``position``, and its end. Raises ValueError for a malformed class."""
     ranges: _Ranges = []
     while not ranges or pattern[position] != "]":
         low = high = _class_character(pattern, position)
@@ -284,7 +284,7 @@ def _class(pattern: str, position: int) -> tuple[_Ranges, int]:
 
 
 def _class_character(pattern: str, position: int) -> str:
-    """getEsc of path/filepath/match.go: no byte that is no UTF-8, and something has to come after it."""
+    """getEsc of path/filepath/match.go: only valid UTF-8, and not the last character of the pattern."""
     char = pattern[position : position + 1]
     if char in ("", "-", "]") or "\udc80" <= char <= "\udcff" or position + 1 >= len(pattern):
         raise ValueError("malformed class")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Keys of `auths` that not every reader matches: kubelet (keyring.go), docker (docker/cli) and podman (containers/image)."""
+"""Problems with keys of `auths` for each reader: kubelet (keyring.go), docker (docker/cli) and podman (containers/image)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if t.TYPE_CHECKING:
 
 
 KUBELET, DOCKER, PODMAN = READERS = ("kubelet", "docker", "podman")
-# beside HUB, where docker login keeps what it got through a browser
+# docker login through a browser stores these two entries beside HUB
 _DESKTOP_KEYS = (f"{HUB}access-token", f"{HUB}refresh-token")
 _SCHEME = re.compile(r"https?://")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
 _PATH = re.compile(r"[a-z0-9._/-]*")
-_USER = "{} takes a user name before '@' for a part of the host. Leave it out; whoever may read the key reads it."
 _DEFAULT_PORT = re.compile(r"(.*):(443|80)")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """``text`` says what is wrong and what to do about it, for the programs in ``readers``. It holds no secret value.
+    """``text`` says what is wrong and what to do, for the programs in ``readers``. It contains no secret value.
 
-    ``key`` is the entry's, as it is written there (a stranger's text), None for the whole document. With ``blocks`` these
-    readers get nothing out of the entry; with ``fatal`` they get nothing out of the document at all.
+    ``key`` is that of the entry, unchanged (untrusted text), null for the whole document. With ``blocks`` these readers cannot
+    use the entry; with ``fatal`` they cannot use the document.
     """
 
     readers: tuple[str, ...]
@@ -43,96 +42,76 @@ class Problem:
 
 
 def key_problems(key: str) -> list[Problem]:
-    """What keeps each reader from finding a credential under this key, or makes it find it less often than one would think."""
+    """Why a reader never finds a credential with this key, or finds it for fewer images than expected."""
     if key in _DESKTOP_KEYS:
-        told = (
-            "it is a person's own login token of Docker Desktop, of no use to the kubelet and not to be spread. Remove the "
-            "entry, and log that person out where others could read it."
+        text = (
+            "it is a login token of Docker Desktop, which belongs to one person and which the kubelet cannot use. Remove the "
+            "entry, and log that person out if others could read it."
         )
-        return [Problem((KUBELET, DOCKER), told, key)]
-    found = list(_kubelet(key))
-    for_docker, for_podman = _others(key)
-    if for_docker and for_docker == for_podman:
-        found.append(Problem((DOCKER, PODMAN), for_docker, key))
-    else:
-        found += [Problem((who,), told, key) for who, told in ((DOCKER, for_docker), (PODMAN, for_podman)) if told]
-    return found
+        return [Problem((KUBELET, DOCKER), text, key)]
+    return [*_kubelet(key), *_docker_and_podman(key)]
 
 
 def _kubelet(key: str) -> Iterator[Problem]:
     try:
         place = index_key(key).decode("utf-8", "replace")
     except ValueError as error:
-        yield Problem((KUBELET,), f"the kubelet drops this key without a word: {error}.{_remedy(key)}", key)
+        yield Problem((KUBELET,), f"the kubelet ignores this key: {error}.{_remedy(key)}", key)
         return
     host, slash, path = place.partition("/")
-    never = _never(host, slash + path)
-    if never:
-        yield Problem((KUBELET,), f"{never}{_remedy(key)}", key)
+    reason = _no_match_reason(host, slash + path)
+    if reason:
+        yield Problem((KUBELET,), f"{reason}{_remedy(key)}", key)
         return
     port = _DEFAULT_PORT.fullmatch(host)
     if port:
-        told = f"it matches only images that are written with ':{port[2]}' too. Write the key without the port."
-        yield Problem(READERS, told, key, blocks=False)
+        text = f"it matches only images with ':{port[2]}' in their name. Write the key without the port."
+        yield Problem(READERS, text, key, blocks=False)
     if host in HUB_LOOKALIKES:
-        told = f"it is a registry of its own, and images of Docker Hub do not get it. For these write '{HUB}'."
-        # podman takes this one for Docker Hub where it finds no better key
-        yield Problem((KUBELET, DOCKER) if host == "registry-1.docker.io" else READERS, told, key, blocks=False)
+        text = f"it does not match images of Docker Hub. For these write '{HUB}'."
+        # podman also uses this one for Docker Hub
+        yield Problem((KUBELET, DOCKER) if host == "registry-1.docker.io" else READERS, text, key, blocks=False)
     if host != host.lower():
-        told = f"it matches only images whose registry has the same upper case letters.{_remedy(key)}"
-        yield Problem(READERS, told, key, blocks=False)
+        text = f"it matches only images with the same upper case letters in their registry.{_remedy(key)}"
+        yield Problem(READERS, text, key, blocks=False)
 
 
-def _never(host: str, path: str) -> str:
-    """Why no image of the kubelet's can match, or an empty text."""
+def _no_match_reason(host: str, path: str) -> str:
+    """Why the kubelet never finds an image for it, or an empty text."""
     if path in ("/v1", "/v2"):
         end = "" if host in HUB_NAMES else ", or leave it out"
-        return f"the kubelet takes '{path}' for the beginning of a repository, since no slash ends it. Add the slash{end}."
+        return f"the kubelet reads '{path}' as the beginning of a repository, because no slash follows. Add the slash{end}."
     if host == "index.docker.io" and path:
-        return "the kubelet never matches it: with a path, images of Docker Hub are docker.io's."
+        return "the kubelet never matches it: with a path, the registry of Docker Hub's images is docker.io."
     if host.startswith("[") and host.endswith("]"):
-        return "the kubelet never matches an IPv6 address without a port. Add the port, to the image as well."
+        return "the kubelet never matches an IPv6 address without a port. Add the port here and in the image name."
     if not _PATH.fullmatch(path):
-        return "the kubelet never matches its path: it compares plain text, and no repository is called so (no tag, no wildcard)."
+        return "the kubelet never matches its path, because no repository has this name. Remove any tag or wildcard."
     if not (set(".:*[") & set(host) or host == "localhost" or host != host.lower()):
-        return (
-            f"no image has this registry: 'docker.io' is meant where a first part has neither dot nor port ('{shown(host)}/app')."
-        )
+        return f"no image has this registry: without a dot or a port '{shown(host)}/app' is 'docker.io/{shown(host)}/app'."
     return ""
 
 
-def _others(key: str) -> tuple[str, str]:
-    """What docker and what podman makes of a key that is not found, or empty texts."""
-    host, slash, path = _SCHEME.sub("", key, count=1).partition("/")
-    if "*" in host:
-        told = "docker and podman know no wildcards: list the registries one by one for them."
-        return told, told
-    for_docker, for_podman = _for_docker(key), _for_podman(key, host, slash + path)
-    if for_docker.startswith("docker finds no") and for_podman.startswith("podman finds no"):
-        return (f"docker and podman find no registry in it.{_remedy(key)}",) * 2
-    return for_docker, for_podman
-
-
-def _for_docker(key: str) -> str:
-    host = docker_host(key)
-    if "@" in host:
-        return _USER.format("docker")
-    if not _HOST.fullmatch(host):
-        return f"docker finds no registry in it.{_remedy(key)}"
-    if host in HUB_NAMES and key != HUB:
-        return f"docker looks for Docker Hub under '{HUB}' and nothing else. Write it so."
-    return ""
-
-
-def _for_podman(key: str, host: str, path: str) -> str:
-    if "@" in host:
-        return _USER.format("podman")
-    if not _HOST.fullmatch(host):
-        return f"podman finds no registry in it.{_remedy(key)}"
-    # after a scheme it looks at the host alone
-    if not _SCHEME.match(key) and (path.endswith("/") or path in ("/v1", "/v2")):
-        return f"podman takes '{shown(path)}' for a part of a repository. Leave it out."
-    return ""
+def _docker_and_podman(key: str) -> Iterator[Problem]:
+    plain, slash, path = _SCHEME.sub("", key, count=1).partition("/")
+    if "*" in plain:
+        yield Problem((DOCKER, PODMAN), "docker and podman support no wildcards. List the registries one by one for them.", key)
+        return
+    hosts = {DOCKER: docker_host(key), PODMAN: plain}
+    for reader, host in hosts.items():
+        if "@" in host:
+            text = f"{reader} reads a user name before '@' as a part of the host. Remove it."
+            yield Problem((reader,), text, key)
+    unusable = tuple(reader for reader, host in hosts.items() if "@" not in host and not _HOST.fullmatch(host))
+    if unusable:
+        finds = "finds" if len(unusable) == 1 else "find"
+        yield Problem(unusable, f"{' and '.join(unusable)} {finds} no registry in it.{_remedy(key)}", key)
+    if hosts[DOCKER] in HUB_NAMES and key != HUB:
+        yield Problem((DOCKER,), f"docker looks for Docker Hub only under '{HUB}'. Write that.", key)
+    # with a scheme podman reads only the host
+    is_path = not _SCHEME.match(key) and (slash + path in ("/v1", "/v2") or (slash + path).endswith("/"))
+    if is_path and _HOST.fullmatch(plain):
+        yield Problem((PODMAN,), f"podman reads '{shown(slash + path)}' as a part of a repository. Remove it.", key)
 
 
 def _remedy(key: str) -> str:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Text that a server, a helper or a library wrote, made fit for a message: secrets are masked first, then it is cut.
+"""Text of a server, a helper or a library, for a message: secrets are masked first, then the text is cut.
 
 A text that is cut before it is masked can end within a secret, and half of a base64 text still decodes. Secrets are found in
-any letter case, behind the escapes of JSON, Python, URLs and HTML, split over lines or a list, as hexadecimal, and in base64
+any letter case, with the escapes of JSON, Python, URLs and HTML, split over lines or a list, as hexadecimal, and in base64
 at each alignment, nested and cut.
 """
 
@@ -23,14 +23,14 @@ if t.TYPE_CHECKING:
 
 
 MASK = "********"
-WITHHELD = "(not repeated here: the text may hold a secret)"
+WITHHELD = "(not shown: the text may contain a secret)"
 _MOST_READ = 65536
 _TAIL = 1024
 _MOST_NESTED = 3
 _LEAST_CODED = 8
 _PRINTABLE = re.compile(rb"[\t\n\r -~]{8,}")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
-_TOKEN = _BASE64 | {"="}
+_BASE64_OR_PADDING = _BASE64 | {"="}
 _STANDARD = str.maketrans("-_", "+/")
 _lock = threading.Lock()
 _index = Index()
@@ -42,12 +42,12 @@ class _Withheld(Exception):
 
 
 def remember_secrets(values: Iterable[str | bytes]) -> None:
-    """Mask ``values`` in each later foreign_text of this process. Empty values are passed over."""
+    """Mask ``values`` in each later foreign_text of this process. Empty values are ignored."""
     _remember([value if isinstance(value, str) else value.decode("utf-8", "replace") for value in values], nested=True)
 
 
 def remember_body(body: t.Any) -> None:
-    """Remember what a Secret holds, as it is sent to the API server: data, and each value of the documents within."""
+    """Remember the values of a Secret as sent to the API server: data, and each value of the documents in it."""
     if isinstance(body, dict):
         for part in ("data", "stringData"):
             _remember(_leaves(body.get(part)), nested=False)
@@ -81,7 +81,7 @@ def foreign_text(text: str, limit: int = 200) -> str:
 
 
 def _secret_spans(text: str, depth: int) -> Iterator[Span]:
-    """Where secrets stand in a text. Raises _Withheld where one is too short to be masked."""
+    """The places of secrets in a text. Raises _Withheld for a secret that is too short to be masked."""
     seen = list(views(text))
     for view in seen:
         for start, end in _spans_of(view):
@@ -108,7 +108,7 @@ def _exact_spans(text: str) -> Iterator[Span]:
     for one in _index.exact:
         if one in tight or one in text:
             start = text.find(one)
-            # with blanks in between its place is not known
+            # with blanks inside, its place is unknown
             yield (0, len(text)) if start < 0 else (start, start + len(one))
             while start >= 0:
                 start = text.find(one, start + 1)
@@ -117,7 +117,7 @@ def _exact_spans(text: str) -> Iterator[Span]:
 
 
 def _decoded_spans(text: str, depth: int) -> Iterator[Span]:
-    """Where a text, its base64 characters taken as one run, decodes to something with a secret in it."""
+    """The places of a text whose base64 characters, as one run, decode to a text with a secret."""
     places = [at for at, char in enumerate(text) if char in _BASE64]
     run = "".join([text[at] for at in places]).translate(_STANDARD)
     for offset in range(4):
@@ -134,7 +134,7 @@ def _decoded_spans(text: str, depth: int) -> Iterator[Span]:
 
 
 def _printable_spans(decoded: bytes, depth: int) -> Iterator[Span]:
-    """What was not encoded decodes to noise, and noise has no long printable parts."""
+    """Text that was not encoded decodes to noise, and noise has no long printable parts."""
     for part in _PRINTABLE.finditer(decoded):
         for start, end in _secret_spans(part[0].decode("ascii"), depth + 1):
             yield part.start() + start, part.start() + end
@@ -151,21 +151,21 @@ def _few_spans(decoded: bytes) -> Iterator[Span]:
 
 
 def _tokens(text: str, spans: Iterable[Span]) -> Iterator[Span]:
-    """Each of these spans (in their order) with all that is adjacent and may belong to the same base64."""
+    """Each of these spans (in order) with the adjacent characters that may belong to the same base64."""
     done = 0
     for start, end in spans:
         if end <= done:
             continue
-        while start > done and text[start - 1] in _TOKEN:
+        while start > done and text[start - 1] in _BASE64_OR_PADDING:
             start -= 1
-        while end < len(text) and text[end] in _TOKEN:
+        while end < len(text) and text[end] in _BASE64_OR_PADDING:
             end += 1
         done = end
         yield start, end
 
 
 def _with_signs(text: str, start: int, end: int) -> Span:
-    """With the signs around it, where a secret begins or ends with some."""
+    """With the signs around it, if a secret begins or ends with signs."""
     if _index.edges:
         while start and not (text[start - 1].isalnum() or text[start - 1].isspace()):
             start -= 1
@@ -175,7 +175,7 @@ def _with_signs(text: str, start: int, end: int) -> Span:
 
 
 def _merged(spans: Iterable[Span]) -> Iterator[Span]:
-    """In order, and those that touch as one."""
+    """In order, and spans that touch as one."""
     start, end = 0, 0
     for first, last in sorted(spans):
         if first > end:
@@ -188,7 +188,7 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _leaves(value: t.Any, documents_only: bool = False) -> Iterator[str]:
-    """The texts of a value, of the base64 and of the JSON in it; neither names nor user names, which messages need."""
+    """The texts of a value, of the base64 and of the JSON in it, without names and user names, which messages need."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key not in ("username", "email"):

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Known secrets, indexed so that a text is compared with all of them at once. Pure.
+"""An index of known secrets: a text is compared with all of them at once. Pure.
 
-JSON, Python's repr, URLs, HTML, a line break and a list differ in what they do to signs and blanks. Letters and digits stay.
+JSON, Python's repr, URLs, HTML, a line break and a list change signs and blanks in different ways. Letters and digits stay.
 
-A secret is known by the pieces of 8 characters of its letters and digits (16 for a long one, all of them for a short one), so
-that a part of it is found, too: the server may have cut its text. The time is linear in the text, and does not depend on how
-many secrets there are.
+The index contains pieces of 8 letters and digits of a secret (16 for a long secret, all characters of a short one), so that a
+part of a secret is found as well: the server may have cut its text. The time is linear in the text, and does not depend on the
+number of secrets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+Pieces = dict[int, set[str]]
 _MOST_PASSES = 6
+# masking so short a secret would hide parts of many words, so the whole text is withheld
+SHORT = 4
+_LEAST, _PIECE, _LONG_PIECE, _LONG = 5, 8, 16, 64
+_MOST_PLAIN = 16384
+_MOST_TWICE = 256
+_EDGE, _DISTANCE = 128, 32
+# base64 of so few bytes has too few fixed characters to find them in a text: the text is decoded instead
+_FEW_BYTES = 7
 _ESCAPE = re.compile(
     r"(?:\\u[0-9A-Fa-f]{4})+|\\U[0-9A-Fa-f]{8}|(?:\\x[0-9A-Fa-f]{2})+|\\[\\/\"'abfnrtv]|(?:%[0-9A-Fa-f]{2})+"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
@@ -32,7 +41,7 @@ _CONTROL = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
 
 
 class View(t.NamedTuple):
-    """``text`` as it was made from a source; character ``i`` comes from ``source[starts[i]:ends[i]]``."""
+    """``text`` is made from a source; character ``i`` comes from ``source[starts[i]:ends[i]]``."""
 
     text: str
     starts: Sequence[int]
@@ -40,7 +49,7 @@ class View(t.NamedTuple):
 
 
 def views(text: str) -> Iterator[View]:
-    """The text itself, and what is left each time its escapes are resolved."""
+    """The text itself, and its text after each pass that resolves escapes."""
     view = View(text, range(len(text)), range(1, len(text) + 1))
     yield view
     for _pass in range(_MOST_PASSES):
@@ -52,7 +61,7 @@ def views(text: str) -> Iterator[View]:
 
 
 def skeleton(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of a text in lower case, and where each of them stands."""
+    """The letters and digits of a text in lower case, and the position of each."""
     parts: list[str] = []
     places: list[int] = []
     for found in _LETTERS.finditer(text):
@@ -70,13 +79,13 @@ def _resolved(view: View) -> View | None:
     ends: list[int] = []
     done = 0
     for found in _ESCAPE.finditer(view.text):
-        meant = _meaning(found[0])
-        if meant is None:
+        unescaped = _unescaped(found[0])
+        if unescaped is None:
             continue
         first, last = found.span()
-        parts += [view.text[done:first], meant]
-        starts += [*view.starts[done:first], *[view.starts[first]] * len(meant)]
-        ends += [*view.ends[done:first], *[view.ends[last - 1]] * len(meant)]
+        parts += [view.text[done:first], unescaped]
+        starts += [*view.starts[done:first], *[view.starts[first]] * len(unescaped)]
+        ends += [*view.ends[done:first], *[view.ends[last - 1]] * len(unescaped)]
         done = last
     if not parts:
         return None
@@ -86,11 +95,11 @@ def _resolved(view: View) -> View | None:
     return View("".join(parts), starts, ends)
 
 
-def _meaning(escape: str) -> str | None:
-    """What an escape stands for; None for one that is none."""
+def _unescaped(escape: str) -> str | None:
+    """The characters of an escape; null for text that is not an escape."""
     if escape[0] == "&":
-        meant = html.unescape(escape)
-        return None if meant == escape else meant
+        unescaped = html.unescape(escape)
+        return None if unescaped == escape else unescaped
     if escape[0] == "%" or escape[1] == "x":
         raw = bytes.fromhex(escape.replace("%", "").replace("\\x", ""))
         try:
@@ -98,28 +107,17 @@ def _meaning(escape: str) -> str | None:
         except UnicodeDecodeError:
             return raw.decode("latin-1")
     if escape[1] == "u":
-        meant = json.loads(f'"{escape}"')
-        return str(meant)
+        unescaped = json.loads(f'"{escape}"')
+        return str(unescaped)
     if escape[1] == "U":
         return chr(min(int(escape[2:], 16), 0x10FFFF))
     return _CONTROL.get(escape[1], escape[1])
 
 
-# A secret of so many characters is a part of so many words that a text is unreadable without them: the text is withheld
-SHORT = 4
-_LEAST, _PIECE, _LONG_PIECE, _LONG = 5, 8, 16, 64
-_MOST_PLAIN = 16384
-_MOST_TWICE = 256
-_EDGE, _DISTANCE = 128, 32
-# Of a secret with so few bytes, base64 decides too few characters to find them in a text: the text is decoded instead
-_FEW_BYTES = 7
-Pieces = dict[int, set[str]]
-
-
 class Index:
-    """``plain`` pieces are those of secrets; ``coded`` ones those of an encoding, of which all that is adjacent is hidden.
+    """``plain`` pieces are those of secrets; ``coded`` ones those of an encoding, of which the adjacent text is also hidden.
 
-    ``exact`` holds secrets that are mostly signs, ``short`` those of at most 4 characters, ``few`` the bytes of small ones.
+    ``exact``: secrets that are mostly signs, ``short``: those of at most 4 characters, ``few``: the bytes of small ones.
     ``edges``: some secret begins or ends with a sign.
     """
 
@@ -136,7 +134,7 @@ class Index:
         return bool(self._known)
 
     def add(self, text: str, nested: bool) -> None:
-        """``nested``: its base64 may stand in base64 of which the letter case is lost."""
+        """``nested``: its base64 may be in base64 whose letter case is lost."""
         if text in self._known:
             return
         self._known.add(text)
@@ -160,12 +158,12 @@ class Index:
 
 
 def squeezed(text: str) -> str:
-    """Without blanks: a URL has ``+`` or ``%20`` for one, a message has blanks for line breaks."""
+    """Without blanks: a URL has ``+`` or ``%20`` instead, a message has blanks instead of line breaks."""
     return "".join(text.replace("+", " ").split())
 
 
 def hits(pieces: Pieces, letters: str) -> Iterator[tuple[int, int]]:
-    """Where pieces stand in a skeleton."""
+    """The places of pieces in a skeleton."""
     for size, known in pieces.items():
         for start in [at for at in range(len(letters) - size + 1) if letters[at : at + size] in known]:
             yield start, start + size
@@ -195,10 +193,10 @@ def _codings(text: str, raw: bytes, nested: bool) -> Iterator[str]:
     go = json.dumps(text, ensure_ascii=False)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     forms = {raw, escaped.encode(), go.encode("utf-8", "surrogatepass"), quote(raw, safe="").encode()}
     for form in forms:
-        for once in _base64(form):
-            yield once
-            for same in {once, once.replace("+", "-").replace("/", "_")} if nested else ():
-                yield from _base64(same.encode())
+        for encoded in _base64(form):
+            yield encoded
+            for variant in {encoded, encoded.replace("+", "-").replace("/", "_")} if nested else ():
+                yield from _base64(variant.encode())
 
 
 def _base64(raw: bytes) -> Iterator[str]:

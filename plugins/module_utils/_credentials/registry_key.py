@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Names of registries: what a person writes, the key of an `auths` document, and when two keys are equal to the kubelet.
+"""Names of registries: the text that a person writes, the key in an `auths` document, and the kubelet's comparison of keys.
 
 The rules are those of kubernetes pkg/credentialprovider/keyring.go (Add) and of docker/cli's registry names.
 """
@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 
 from .._errors import InputError
-from .._text import shown
+from .._text import HIDDEN, shown
 from .go_url import parse_url
 
-# one place to every reader of `auths`, as long as no path comes after them
+# the key of Docker Hub in `auths`
+HUB = "https://index.docker.io/v1/"
+# docker, podman and the kubelet read both, without a path, as Docker Hub
 HUB_NAMES = ("docker.io", "index.docker.io")
-# registries of their own to docker, podman and the kubelet, in which people look for Docker Hub
+# docker, podman and the kubelet do not read these hosts as Docker Hub, but people do
 HUB_LOOKALIKES = ("registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com")
 _HUB_SITES = (*HUB_LOOKALIKES, "docker.com", "www.docker.com", "hub.docker.io", "registry.docker.io", "cloud.docker.com")
 _HUB_PAGE = re.compile(r"(?:r|u|v2/repositories|repository/docker|repositories/docker|layers)/(?P<name>.+)|_/(?P<official>[^/]+)")
-# web page of a registry -> the registry
+# host of web pages -> registry
 _SITES = {"github.com": "ghcr.io", "gitlab.com": "registry.gitlab.com", "gallery.ecr.aws": "public.ecr.aws"}
 _GITHUB_PAGE = re.compile(
     r"(?:(?:orgs|users)/)?(?P<owner>[^/]+)(?:/[^/]+)?/(?:pkgs|packages)/container/(?:package/)?(?P<name>[^/]+)"
@@ -28,10 +30,14 @@ _ARTIFACTORY = re.compile(r"artifactory/(?:api/docker/)?(?P<name>[^/]+)(?:/v[12]
 _NEXUS = re.compile(r"repository/(?P<name>[^/]+)(?:/.*)?")
 _QUAY = re.compile(r"(?:repository|organization)/(?P<name>.+)")
 _DEFAULT_PORT = re.compile(r"(?P<name>.+):(?P<port>443|80)")
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_*]([a-z0-9_.*-]*[a-z0-9_*])?)(:(?P<port>[0-9]{1,5}))?")
+_PLAIN_KEY = re.compile(r"(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?(?:/(?!v[12]/)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)?")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 
 
-def meant(host: str, path: str) -> str:
-    """The key that was meant, where host and path are those of a web page or of Docker Hub; empty where they are not."""
+def intended_key(host: str, path: str) -> str:
+    """The key that a person intends with the address of a web page or of Docker Hub; empty for other addresses."""
     bare, path = host.lower(), path.strip("/").lower()
     if bare in _HUB_SITES or (bare in HUB_NAMES and path.startswith(("r/", "_/"))):
         return _on_the_hub(path)
@@ -48,19 +54,19 @@ def meant(host: str, path: str) -> str:
 
 
 def near_miss(key: str) -> str:
-    """What a person should know who wants credentials under this key, with the key that works; empty for most."""
+    """Why images may not match this key of a person, with the key to use; empty for most keys."""
     host, _slash, path = key.partition("/")
-    better = meant(host, path)
+    better = intended_key(host, path)
     if host.lower() in _HUB_SITES:
-        return f"{host} is a registry of its own, and images of Docker Hub do not get this credential. For these write {better}."
+        return f"{host} is not Docker Hub: its images do not match. For Docker Hub write {better}."
     if better:
-        return f"no image is called {key}/...: this looks like the address of a web page. Write {better}, if images begin so."
+        return f"{key} looks like the address of a web page. Write {better} if image names begin with it."
     port = _DEFAULT_PORT.fullmatch(host)
     if port:
         tail = f"/{path}" if path else ""
-        return f"it matches only images that are written with ':{port['port']}' too. For others write {port['name']}{tail}."
+        return f"it matches only images with ':{port['port']}' in their name. For others write {port['name']}{tail}."
     if host != host.lower():
-        return f"it matches only images whose registry has the same upper case letters. For others write {key.lower()}."
+        return f"it matches only image names with the same upper case letters. For others write {key.lower()}."
     return ""
 
 
@@ -70,24 +76,17 @@ def _on_the_hub(path: str) -> str:
     return f"docker.io/{name}" if name else "docker.io"
 
 
-HUB = "https://index.docker.io/v1/"
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_*]([a-z0-9_.*-]*[a-z0-9_*])?)(:(?P<port>[0-9]{1,5}))?")
-_PLAIN_KEY = re.compile(r"(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?(?:/(?!v[12]/)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)?")
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-
-
 def canonical_registry(written: str, keep_case: bool = False) -> str:
-    """The key under which a registry that a person named is stored.
+    """The key of the entry for a registry that a person wrote.
 
-    Takes ``host[:port][/path]``, with or without scheme and ``/v1/`` or ``/v2/``. Gives ``HUB`` for the names of Docker
-    Hub that are one to every reader, else ``host[:port][/path]`` with the host in lower case; that of an entry of a document
-    stays as it is (``keep_case``), since to the kubelet, docker and podman it is another one.
+    Accepts ``host[:port][/path]``, with or without scheme and ``/v1/`` or ``/v2/``. Returns ``HUB`` for HUB_NAMES, else
+    ``host[:port][/path]`` with the host in lower case. With ``keep_case`` (for an entry of a document) the host is unchanged,
+    since the kubelet, docker and podman compare it with case.
     Raises InputError that says which part is wrong.
     """
     if "@" in written:
         raise InputError(
-            "a registry holds '@'. Give a user name as username and a password as password; digests belong to images only."
+            "a registry contains '@'. Give a user name in username and a password in password; only images have digests."
         )
     text = written.strip()
     bare = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
@@ -104,11 +103,11 @@ def canonical_registry(written: str, keep_case: bool = False) -> str:
 
 
 def index_key(key: str) -> bytes:
-    """Where the kubelet files a key of `auths` (Add of keyring.go): ``host[:port][/path]``, its escapes decoded.
+    """The kubelet's index for a key of `auths` (Add of keyring.go): ``host[:port][/path]``, with decoded escapes.
 
-    Raises ValueError, which says why, for a key that it drops.
+    Raises ValueError, with the reason, for a key that the kubelet ignores.
     """
-    if _PLAIN_KEY.fullmatch(key):  # nearly all of them, and there may be many
+    if _PLAIN_KEY.fullmatch(key):  # nearly all keys, and there may be many
         return key.partition("://")[2].encode("ascii") if "://" in key else key.encode("ascii")
     url = key.encode("utf-8")
     if not url.startswith((b"https://", b"http://")):
@@ -120,30 +119,30 @@ def index_key(key: str) -> bytes:
 
 
 def comparison_key(key: str) -> str:
-    """What two keys of an `auths` document have in common when the kubelet serves the same images with both.
+    """Equal for two keys of an `auths` document that the kubelet uses for the same images.
 
-    Keys that only docker or podman take for the same (upper case, ``/v2`` without a slash) stay apart.
+    Keys that are equal only for docker or podman (upper case, ``/v2`` without a slash) differ here.
     """
     try:
         index = index_key(key).decode("utf-8", "surrogateescape")
     except ValueError:
-        return f"\0{key}"  # the kubelet drops it, so that it is the same as no other
-    # without a path both of them mean the Hub; index.docker.io/... is a name that no image has
+        return f"\0{key}"  # the kubelet ignores it, so no other key is equal
+    # without a path both mean Docker Hub; no image name begins with index.docker.io/
     return HUB if index in ("docker.io", "index.docker.io") else index
 
 
 def shown_key(key: str) -> str:
-    """A stranger's key as it may be shown: what stands before '@' may be a password."""
+    """A key for a message: the text before '@' may be a password."""
     before, at, after = key.rpartition("@")
-    return f"(hidden)@{shown(after)}" if at else shown(before + after)
+    return f"{HIDDEN}@{shown(after)}" if at else shown(before + after)
 
 
 def _path_fault(host: str, path: str) -> str:
-    better = meant(host, path)
+    better = intended_key(host, path)
     if better and _PATH.fullmatch(better.partition("/")[2]):
-        return f"this looks like the address of a web page. Write {better}, if images begin so."
+        return f"this looks like the address of a web page. Write {better} if image names begin with it."
     if _PATH.fullmatch(path.lower()):
-        return f"the path '{shown(path)}' holds upper case letters, and no repository does. Write {host.lower()}/{path.lower()}."
+        return f"the path '{shown(path)}' has upper case letters, which no repository has. Write {host.lower()}/{path.lower()}."
     return (
         f"the path '{shown(path)}' is not a repository path. Give the registry as host[:port], or host[:port]/path to limit the "
         "credential to a part of it; no tag, digest or wildcard."
@@ -160,7 +159,7 @@ def _without_api_version(path: str) -> str:
 
 
 def _is_address(host: str) -> bool:
-    """Whether what stands in brackets, if anything does, is an IPv6 address; the kubelet drops such a key otherwise."""
+    """Whether the text in brackets is an IPv6 address; the kubelet ignores any other key with brackets."""
     try:
         return not host.startswith("[") or bool(index_key(host))
     except ValueError:
@@ -176,6 +175,6 @@ def _check_host(written: str, host: str) -> None:
         raise InputError(f"{named}: '{shown(host)}' is not a host name with an optional port. Give host[:port][/path].")
     if match["port"] is None and "." not in host and host != "localhost" and not host.startswith("["):
         raise InputError(
-            f"{named}: without a dot or a port it is no registry in an image name ('{host}/app' means "
-            f"'docker.io/{host}/app'). Give its full name or its port; docker.io is Docker Hub."
+            f"{named}: in an image name a registry needs a dot or a port ('{host}/app' means 'docker.io/{host}/app'). Give its "
+            "full name or its port; docker.io is Docker Hub."
         )

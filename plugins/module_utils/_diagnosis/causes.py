@@ -9,12 +9,12 @@ import typing as t
 from functools import lru_cache
 
 from .._cluster.validation import is_name
+from .._credentials.credential import shown_username
 from .._credentials.image_reference import parse_image
 from .._credentials.redact import foreign_text
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import shown_image, shown_username
 from .._errors import InputError
-from .._text import listed, shown
+from .._text import listed, shown, shown_image
 
 if t.TYPE_CHECKING:
     from .._credentials.keyring import Match

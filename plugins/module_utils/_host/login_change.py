@@ -13,10 +13,10 @@ import re
 import typing as t
 from dataclasses import asdict, dataclass, field, fields, replace
 
+from .._credentials.credential import shown_username
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import HIDDEN, shown_username
 from .._errors import HostError
-from .._text import shown
+from .._text import HIDDEN, shown
 from .atomic_file import Attributes
 from .login_document import LoginDocument
 from .login_store import FILE, REFUSED, REMOVED, STORED, LoginResult, LoginStore, RepeatableHelpers

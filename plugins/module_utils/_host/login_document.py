@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._credentials.credential import Login, StoredLogin
+from .._credentials.credential import Login, StoredLogin, shown_username
+from .._credentials.dockerconfigjson import decode_auth
 from .._credentials.json_edit import Within, edited
-from .._credentials.json_text import JsonError, Node, parse
-from .._credentials.kubelet_document import decode_auth, fields
+from .._credentials.json_text import JsonError, Node, fields, parse
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import shown_username
 from .._errors import HostError
 
 if t.TYPE_CHECKING:

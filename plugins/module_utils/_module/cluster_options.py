@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Options of every module that talks to a cluster; documented in doc fragments cluster, namespaces and run."""
+"""Options of every module that connects to a cluster; documented in doc fragments _cluster and _namespaces."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 
 
 _MOST_WORKERS = 64
-_LONGEST_TIMEOUT = 86400
-_SHORTEST_SECRET = 4
+_LONGEST_REQUEST_TIMEOUT = 86400
+_SHORTEST_MASKED = 4
 CONNECTION_OPTIONS: dict[str, t.Any] = {
     "kubeconfig": {"type": "list", "elements": "path"},
     "context": text(),
@@ -50,16 +50,17 @@ RESULT_OPTIONS: dict[str, t.Any] = {
 
 
 def open_api(module: PullpassModule) -> Api:
-    """The cluster that options and environment name. Needs option workers beside those of the connection."""
+    """The cluster that options or environment name. Also reads option workers."""
     params = module.params
     workers, timeout = params["workers"], params["request_timeout"]
     check_workers(workers)
-    if not 0 < timeout <= _LONGEST_TIMEOUT:
-        raise InputError(f"request_timeout is {timeout:g}. Expected seconds, more than 0 and at most {_LONGEST_TIMEOUT}.")
+    if not 0 < timeout <= _LONGEST_REQUEST_TIMEOUT:
+        raise InputError(f"request_timeout is {timeout:g}. Expected seconds, more than 0 and at most {_LONGEST_REQUEST_TIMEOUT}.")
     api = Api(resolve_target(params, os.environ), workers, timeout)
-    # a shorter one would mask parts of ordinary words
-    mark_secrets(module, (secret for secret in api.secrets if len(secret) >= _SHORTEST_SECRET))
-    module.so_far = lambda: {"cluster": api.identity, "api_requests": api.requests}
+    # a shorter secret would mask parts of ordinary words
+    mark_secrets(module, (secret for secret in api.secrets if len(secret) >= _SHORTEST_MASKED))
+    module.so_far["cluster"] = api.identity
+    module.request_counter = api
     for warning in api.warnings:
         module.warn(warning)
     return api
@@ -67,17 +68,17 @@ def open_api(module: PullpassModule) -> Api:
 
 def check_workers(workers: int) -> None:
     if not 1 <= workers <= _MOST_WORKERS:
-        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}, the requests that are sent at a time.")
+        raise InputError(f"workers is {workers}. Expected 1 to {_MOST_WORKERS}: the number of requests at the same time.")
 
 
 def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
-    """The cluster that options and environment name, and the namespaces that are chosen there."""
+    """The cluster that options or environment name, and its namespaces that the options choose."""
     params = module.params
     wanted = wanted_namespaces(params["namespaces"], params["namespace_selectors"], params["exclude_namespaces"])
     api = open_api(module)
     chosen = choose_namespaces(api, wanted, params["workers"])
     if wanted.empty:
-        module.warn("the list of namespaces or selectors is empty: nothing is selected, nothing is done.")
+        module.warn("the list of namespaces or selectors is empty, so no namespace is selected and nothing is done.")
     elif not chosen.namespaces and not chosen.missing:
-        module.warn(f"no namespace of {api.identity['server']} matches: nothing is selected, nothing is done.")
+        module.warn(f"no namespace of {api.identity['server']} matches, so nothing is done.")
     return api, chosen

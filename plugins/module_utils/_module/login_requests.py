@@ -9,11 +9,12 @@ from dataclasses import asdict
 
 from .._credentials.credential import Credential, Login, StoredLogin
 from .._host.login_store import LoginRequest, stored_logins
+from .._registry.client import verify_logins
 from .._registry.identity_login import has_token_server, with_identity_token
-from .._registry.verdict import ACCEPTED
+from .._registry.verdict import Verdict
 from .base import mark_secrets
-from .credential_options import CREDENTIAL_OPTIONS, announce, credentials_option, registries_given, registries_option
-from .registry_options import Verified, accepted, doubts_option, open_registries, verify
+from .credential_options import CREDENTIAL_OPTIONS, announce, credentials_option, registries_option, registries_spec
+from .registry_options import VerifiedCredentials, open_registries, verified_by_caller, verify
 from .text_options import text
 
 if t.TYPE_CHECKING:
@@ -28,7 +29,7 @@ if t.TYPE_CHECKING:
 LOGIN_CREDENTIAL_OPTIONS: dict[str, t.Any] = {
     **CREDENTIAL_OPTIONS,
     # to log out, a user name needs no password
-    "registries": registries_given(together=[]),
+    "registries": registries_spec(together=[]),
     # not of type path: Ansible would expand '~' to the home of the user that runs the task, not to that of option user
     "config_file": text(),
 }
@@ -44,7 +45,9 @@ def requested_logouts(module: PullpassModule, place: LoginPlace) -> list[LoginRe
     return [LoginRequest(place.kind.key(key), username=entry["username"]) for key, entry in zip(registries, entries)]
 
 
-def requested_logins(module: PullpassModule, place: LoginPlace, store: LoginStore) -> tuple[list[LoginRequest], Verified]:
+def requested_logins(
+    module: PullpassModule, place: LoginPlace, store: LoginStore
+) -> tuple[list[LoginRequest], VerifiedCredentials]:
     """The requests, and the answers of the registries. Raises VerificationError if nothing may be written."""
     params = module.params
     # the account itself reads the file and runs the helpers that the options name
@@ -52,12 +55,12 @@ def requested_logins(module: PullpassModule, place: LoginPlace, store: LoginStor
     credentials = [Credential(**one) for one in given]
     announce(module, credentials, _REMEDY)
     logins = {place.kind.key(one.registry): Login(one.registry, one.username, one.password) for one in credentials}
-    answers = accepted(Verified(doubts=doubts_option(params["unverified"], credentials)), params["verify_undecided"])
+    answers = verified_by_caller(params, credentials)
     verified: dict[str, bool] = {}
     if params["verify"] != "none":
         registries = open_registries(params, [one.registry for one in credentials])
-        answers = verify(module, registries, credentials, _WORKERS)
-        verified = {key: row["verdict"] == ACCEPTED for key, row in zip(logins, answers.rows["logins"])}
+        answers = verify(module, registries, lambda: verify_logins(registries, credentials, _WORKERS))
+        verified = {key: row["verdict"] == Verdict.ACCEPTED for key, row in zip(logins, answers.rows["logins"])}
         if place.kind.identity_tokens:
             candidates = {key: login for key, login in logins.items() if verified[key]}
             logins.update(_with_identity_tokens(module, place, store, registries, candidates))

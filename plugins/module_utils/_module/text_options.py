@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Options that have to be text, and mappings that hold such.
+"""Options that must be text, and mappings of such options.
 
-With `type: str` Ansible turns a number, a boolean or a mapping into other text before a module sees it: 0123456 becomes 42798, no
-becomes False. So these options are `type: raw`, and what they are is checked here.
+With `type: str` Ansible converts a number, a boolean or a mapping to text before a module sees it: 0123456 becomes 42798, no
+becomes False. So these options are `type: raw`, and their type is checked here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
 _REMEDY = (
     'In YAML write it in quotes. For a value from a template or an INI inventory use the filter string: "{{ value | string }}".'
 )
-_KINDS: tuple[tuple[t.Any, str], ...] = (
-    (bool, "a boolean (YAML reads yes, no, on and off as such, too)"),
+_TYPE_NAMES: tuple[tuple[t.Any, str], ...] = (
+    (bool, "a boolean (YAML also reads yes, no, on and off as booleans)"),
     ((int, float), "a number"),
     (dict, "a mapping"),
     ((list, tuple), "a list"),
@@ -35,7 +35,7 @@ _KINDS: tuple[tuple[t.Any, str], ...] = (
 
 
 class RawOption(dict[str, t.Any]):
-    """An entry of an argument spec. ``kind`` is the type that a person has in mind, ``check`` takes the name and the value.
+    """An entry of an argument spec. ``kind`` is the documented type, ``check`` gets the name and the value.
 
     ``options`` are those of a mapping, or of the mappings in a list.
     """
@@ -52,12 +52,12 @@ def text(**spec: t.Any) -> RawOption:
 
 
 def text_or_integer(**spec: t.Any) -> RawOption:
-    """Text, or an integer, of which the text is certain enough: a version number."""
+    """Text, or an integer such as a version number, which has one usual text."""
     return _option("str", _text_or_integer, spec)
 
 
 def path(**spec: t.Any) -> RawOption:
-    """Text, with the variables and the home in it replaced, as `type: path` does."""
+    """Text in which variables and the home folder are expanded, as with `type: path`."""
     return _option("path", lambda where, value: check_type_path(_text(where, value)), spec)
 
 
@@ -73,7 +73,7 @@ def texts(**spec: t.Any) -> RawOption:
 
 
 def whole_texts(**spec: t.Any) -> RawOption:
-    """A list of texts, or one text, whose commas are its own: those of a label selector mean "and"."""
+    """A list of texts, or one text that is not split at commas: in a label selector a comma means "and"."""
     return _option("raw", lambda where, value: [value] if isinstance(value, str) else _texts(where, value), spec)
 
 
@@ -86,7 +86,7 @@ def mapping(options: Mapping[str, RawOption], **spec: t.Any) -> RawOption:
 def mappings(
     options: Mapping[str, RawOption], named_by: str, together: Names = (), exclusive: Names = (), **spec: t.Any
 ) -> RawOption:
-    """A list of mappings; the text that each has as ``named_by`` stands beside its number in messages."""
+    """A list of mappings; messages contain the number of a mapping and its member ``named_by``."""
 
     def check(where: str, value: t.Any) -> list[dict[str, t.Any]]:
         found = []
@@ -107,20 +107,20 @@ def mappings(
 
 
 def check_raw_options(spec: Mapping[str, t.Any], params: dict[str, t.Any]) -> None:
-    """Put what the modules work with in the place of what was given. Raises InputError, which shows no value."""
+    """Replace the given values by the checked ones. Raises InputError, which contains no value."""
     for name, option in spec.items():
         if isinstance(option, RawOption) and option.check and (params.get(name) is not None or option.get("required")):
             params[name] = option.check(name, params.get(name))
 
 
 def secrets_given(spec: Mapping[str, t.Any], params: Mapping[str, t.Any]) -> Iterator[str]:
-    """The texts that options and suboptions with `no_log` hold, however wrong their surroundings are."""
+    """The texts in options and suboptions with `no_log`, also where the value around them is malformed."""
     for name, option in spec.items():
         if option.get("no_log"):
             yield from _texts_within(params.get(name))
         if not isinstance(option, RawOption) or not option.options:
             continue
-        for entry in _entries_or_none(params.get(name)):
+        for entry in _readable_entries(params.get(name)):
             for part, inner in option.options.items():
                 if inner.get("no_log"):
                     yield from _texts_within(entry.get(part))
@@ -135,7 +135,7 @@ def _option(kind: str, check: Check, spec: Mapping[str, t.Any]) -> RawOption:
 def _text(where: str, value: t.Any) -> str:
     if isinstance(value, str):
         return value
-    raise InputError(f"{where} is {_kind(value)}, not text. {_REMEDY}")
+    raise InputError(f"{where} is {_type_name(value)}, not text. {_REMEDY}")
 
 
 def _text_or_integer(where: str, value: t.Any) -> str:
@@ -153,7 +153,7 @@ def _texts(where: str, value: t.Any) -> list[str]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if not isinstance(value, (list, tuple)):
-        raise InputError(f"{where} is {_kind(value)}, not a list of texts. {_REMEDY}")
+        raise InputError(f"{where} is {_type_name(value)}, not a list of texts. {_REMEDY}")
     return [_text(f"{where}[{index}]", one) for index, one in enumerate(value)]
 
 
@@ -161,12 +161,12 @@ def _entries(where: str, value: t.Any) -> Sequence[t.Any]:
     if isinstance(value, str):
         return _entries_in_text(value)
     if not isinstance(value, (list, tuple)):
-        raise InputError(f"{where} is {_kind(value)}, not a list of mappings. Begin each entry with '- ' in YAML.")
+        raise InputError(f"{where} is {_type_name(value)}, not a list of mappings. Begin each entry with '- ' in YAML.")
     return value
 
 
 def _entries_in_text(value: str) -> Sequence[t.Any]:
-    """As JSON, or as Ansible has it on a command line: ``registry=a username=b,registry=c``."""
+    """As JSON, or in Ansible's format on a command line: ``registry=a username=b,registry=c``."""
     if value.lstrip().startswith("["):
         try:
             return json.loads(value)
@@ -182,14 +182,14 @@ def _mapping(where: str, value: t.Any) -> Mapping[str, t.Any]:
         except (TypeError, ValueError):
             raise InputError(f"{where} is text, not a mapping. Write its members as name: value in YAML.") from None
     if not isinstance(value, dict):
-        raise InputError(f"{where} is {_kind(value)}, not a mapping. Write its members as name: value in YAML.")
+        raise InputError(f"{where} is {_type_name(value)}, not a mapping. Write its members as name: value in YAML.")
     return value
 
 
 def _members(where: str, given: Mapping[str, t.Any], options: Mapping[str, RawOption]) -> dict[str, t.Any]:
     unknown = [str(name) for name in given if name not in options]
     if unknown:
-        raise InputError(f"{where}: there is no option {listed(sorted(unknown))} here. Known are {', '.join(sorted(options))}.")
+        raise InputError(f"{where}: unknown option {listed(sorted(unknown))}. Known options are {', '.join(sorted(options))}.")
     found: dict[str, t.Any] = {}
     for name, option in options.items():
         value = given.get(name)
@@ -210,19 +210,19 @@ def _check_pairs(where: str, members: Mapping[str, t.Any], together: Names, excl
         given = [name for name in pair if members[name] is not None]
         if len(given) == 1:
             missing = next(name for name in pair if name not in given)
-            raise InputError(f"{where}: {missing} is missing, and {given[0]} is given. Give both.")
+            raise InputError(f"{where}: {given[0]} is given without {missing}. Give both.")
     for pair in exclusive:
         if all(members[name] is not None for name in pair):
             raise InputError(f"{where}: {pair[0]} and {pair[1]} are both given. Leave one of them out.")
 
 
-def _kind(value: t.Any) -> str:
+def _type_name(value: t.Any) -> str:
     if value is None:
         return "null"
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), f"of type {type(value).__name__}")
+    return next((words for kind, words in _TYPE_NAMES if isinstance(value, kind)), f"of type {type(value).__name__}")
 
 
-def _entries_or_none(value: t.Any) -> list[Mapping[str, t.Any]]:
+def _readable_entries(value: t.Any) -> list[Mapping[str, t.Any]]:
     found = [value] if isinstance(value, dict) else _entries_in_text(value) if isinstance(value, str) else value
     entries = []
     for entry in found if isinstance(found, (list, tuple)) else ():

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .._credentials.credential import Credential
-    from .._credentials.kubelet_document import Entry
+    from .._credentials.dockerconfigjson import Entry
     from .model import StoredSecret, WantedSecret
 
 

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
     from .._cluster.api import Api
     from .._credentials.credential import Credential
-    from .._credentials.kubelet_document import Entry
+    from .._credentials.dockerconfigjson import Entry
 
 
 # kube-apiserver counts the decoded values of a Secret (pkg/apis/core/validation, MaxSecretSize)

@@ -12,11 +12,11 @@ from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL, OWNER_LABEL
 from .._credentials.dockerconfigjson import (
     PULL_SECRET_KEY,
     PULL_SECRET_TYPE,
+    UnreadableDocument,
     kubectl_document,
     merge_document,
     without_registries,
 )
-from .._credentials.kubelet_document import UnreadableDocument
 from .._credentials.registry_key import comparison_key, shown_key
 from .._reconcile.change import Step, Write
 from .._text import listed, shown

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._credentials.image_reference import parse_image
-from .._credentials.shown import shown_image
 from .._diagnosis.causes import NO_REASON_GIVEN, PULL_DENIED, PULL_HELD_BACK, UNREADABLE_SECRET, kind_of, matching
 from .._errors import InputError
-from .._text import listed, shown
+from .._text import listed, shown, shown_image
 from .model import RecoveryAction
 from .owners import eviction_obstacle
 

@@ -13,10 +13,10 @@ from datetime import datetime, timezone
 from .._cluster.objects import Objects
 from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
-from .._credentials.shown import shown_image
 from .._errors import RequestError
 from .._reconcile.change import FAILED
 from .._reconcile.targets import closed_outcomes
+from .._text import shown_image
 from .follow import EvictionBatch, FollowedPod, PodFollower, RecoveryOutcome
 from .model import RecoveryAction
 from .survey import RecoverySurvey

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Which addresses may be contacted, and connections to exactly the address that was checked.
+"""Which addresses may be contacted, and connections to exactly the checked address.
 
-A registry names its token server, and a name's owner its address. Neither may lead requests to services that trust whoever
-can reach them: this machine's own, a cloud's metadata service.
+A registry names its token server, and the owner of a name chooses its address. Neither may lead requests to services that trust
+every client that reaches them: those of this machine, and a cloud's metadata service.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _METADATA = {
         "192.0.0.192",
     )
 }
-# "localhost" of RFC 6761, and what /etc/hosts of most distributions has for this machine
+# "localhost" of RFC 6761, and the names of this machine in /etc/hosts of most distributions
 _LOCAL_NAMES = (
     "localhost",
     "localhost.localdomain",
@@ -46,7 +46,7 @@ _LOCAL_NAMES = (
     "ip6-localhost",
     "ip6-loopback",
 )
-# what a metadata service is called where it runs; only a proxy is asked for it by name, since here the address is checked
+# names of metadata services, for requests through a proxy; without a proxy the address is checked
 _METADATA_NAMES = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
 # "This host on this network" (RFC 1122): most systems connect it to themselves
 _THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
@@ -58,12 +58,12 @@ _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
-class Forbidden(OSError):
-    """The name leads to an address that may not be contacted. The message says which."""
+class ForbiddenAddress(OSError):
+    """The name resolves to an address that must not be contacted. The message contains the address."""
 
 
 def networks_option(option: str, written: Sequence[str]) -> tuple[Network, ...]:
-    """Addresses and networks (CIDR) that a person listed. Raises InputError."""
+    """Addresses and networks (CIDR) of an option. Raises InputError."""
     return tuple(_network(option, text) for text in written)
 
 
@@ -72,13 +72,13 @@ def _network(option: str, text: str) -> Network:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         raise InputError(
-            f"{option}: '{shown_url(text)}' is not an address or a network. Expected addresses or networks, such as "
+            f"{option}: '{shown_url(text)}' is not an address or a network. Give addresses or networks, such as "
             "127.0.0.1 or 10.0.0.0/8."
         ) from None
 
 
 def literal(host: str) -> Address | None:
-    """The address that ``host`` is, in any spelling that the system's resolver takes without asking anybody."""
+    """The address in ``host``, in any spelling that the resolver of the system reads without a DNS request."""
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
         if address.version == 6:
@@ -95,7 +95,7 @@ def is_local_name(host: str) -> bool:
 
 
 def _kind(address: Address) -> str:
-    """What is special about an address, in a word or two; empty for an ordinary one."""
+    """The kind of a special address; empty for an ordinary address."""
     if address in _METADATA:
         return "metadata service"
     if address.is_loopback or address.is_unspecified or (address.version == 4 and address in _THIS_HOST):
@@ -110,37 +110,37 @@ def _kind(address: Address) -> str:
 
 
 def checked_addresses(
-    host: str, port: int, given: bool, allowed: Sequence[Network], seconds: float | None = None
+    host: str, port: int, is_named: bool, allowed: Sequence[Network], seconds: float | None = None
 ) -> list[tuple[int, t.Any]]:
-    """(family, socket address) of all addresses of ``host``; Forbidden where one of them may not be contacted.
+    """(family, socket address) of all addresses of ``host``; ForbiddenAddress where one of them must not be contacted.
 
-    ``given``: the caller named this very host, so that an address, or localhost, is what he meant. ``seconds``: for the
-    lookup, None for as long as it takes. Raises OSError.
+    ``is_named``: the caller named this host, so an address, or localhost, is intended. ``seconds``: for the lookup, null without
+    a limit. Raises OSError.
     """
     try:
-        found = _looked_up(host, port, seconds)
+        found = _resolve(host, port, seconds)
     except UnicodeError:
-        raise OSError(f"'{shown(host)}' is no host name") from None
-    if not (given and (literal(host) is not None or is_local_name(host))):
+        raise OSError(f"'{shown(host)}' is not a host name") from None
+    if not (is_named and (literal(host) is not None or is_local_name(host))):
         for _family, address in found:
             _check(host, ipaddress.ip_address(address[0].partition("%")[0]), allowed)
     return found
 
 
-def _looked_up(host: str, port: int, seconds: float | None) -> list[tuple[int, t.Any]]:
-    """The system's resolver has time-outs of its own, and whoever owns a name can make it wait: it is left behind then."""
+def _resolve(host: str, port: int, seconds: float | None) -> list[tuple[int, t.Any]]:
+    """The system's resolver has its own time-outs, and the owner of a name can make it wait: its thread is abandoned then."""
     outcome: list[t.Any] = []
 
-    def look_up() -> None:
+    def resolve() -> None:
         try:
             outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             outcome.append(error)
 
     if literal(host) is not None:
-        look_up()
+        resolve()
     else:
-        thread = threading.Thread(target=look_up, daemon=True)
+        thread = threading.Thread(target=resolve, daemon=True)
         thread.start()
         thread.join(seconds)
     if not outcome:
@@ -150,16 +150,16 @@ def _looked_up(host: str, port: int, seconds: float | None) -> list[tuple[int, t
     return [(family, address) for family, _type, _proto, _name, address in outcome[0]]
 
 
-def check_literal(host: str, given: bool, allowed: Sequence[Network]) -> None:
-    """The same for a name that a proxy looks up: all that is known of it here is whether it is an address itself."""
-    if given:
+def check_literal(host: str, is_named: bool, allowed: Sequence[Network]) -> None:
+    """The same check for a name that a proxy resolves: only a literal address can be checked here."""
+    if is_named:
         return
-    for address in _readings(host):
+    for address in _possible_addresses(host):
         _check(host, address, allowed)
 
 
-def _readings(host: str) -> list[Address]:
-    """The addresses that a proxy may take this name for: 0127.0.0.1 is octal to some of them, and decimal to others."""
+def _possible_addresses(host: str) -> list[Address]:
+    """The addresses that a proxy may read in this name: 0127.0.0.1 is octal to some proxies, and decimal to others."""
     if is_local_name(host):
         return [ipaddress.ip_address("127.0.0.1")]
     if host.rstrip(".").lower() in _METADATA_NAMES:
@@ -172,20 +172,20 @@ def _readings(host: str) -> list[Address]:
 
 
 def _check(host: str, address: Address, allowed: Sequence[Network]) -> None:
-    for meant in _embedded(address) or [address]:
-        kind = _kind(meant)
-        if kind and not any(meant in network for network in allowed if network.version == meant.version):
-            if shown(host) == str(meant):
-                raise Forbidden(f"the {kind} address {meant} is not contacted")
-            raise Forbidden(f"{shown(host)} is the {kind} address {meant}, which is not contacted")
+    for one in _embedded(address) or [address]:
+        kind = _kind(one)
+        if kind and not any(one in network for network in allowed if network.version == one.version):
+            if shown(host) == str(one):
+                raise ForbiddenAddress(f"the {kind} address {one} is not contacted")
+            raise ForbiddenAddress(f"{shown(host)} is the {kind} address {one}, which is not contacted")
 
 
-def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadline: float) -> socket.socket:
-    """A connection to one of the addresses that were checked, there before ``deadline`` (time.monotonic). Raises OSError."""
-    trouble: OSError = OSError(f"'{shown(host)}' has no address")
-    found = checked_addresses(host, port, given, allowed, max(deadline - time.monotonic(), 0))
+def connect(host: str, port: int, is_named: bool, allowed: Sequence[Network], deadline: float) -> socket.socket:
+    """A connection to one of the checked addresses, open before ``deadline`` (time.monotonic). Raises OSError."""
+    failure: OSError = OSError(f"'{shown(host)}' has no address")
+    found = checked_addresses(host, port, is_named, allowed, max(deadline - time.monotonic(), 0))
     for left, (family, address) in zip(range(len(found), 0, -1), found):
-        # one that swallows packets leaves time for the others
+        # an address that drops packets leaves time for the others
         remaining = (deadline - time.monotonic()) / left
         if remaining <= 0:
             raise TimeoutError("timed out")
@@ -195,17 +195,17 @@ def connect(host: str, port: int, given: bool, allowed: Sequence[Network], deadl
             connection.connect(address)
         except OSError as error:
             connection.close()
-            trouble = error
+            failure = error
         else:
-            # for a handshake there is all the time that is left
+            # the handshake may take all remaining time
             connection.settimeout(max(deadline - time.monotonic(), 0.001))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection
-    raise trouble
+    raise failure
 
 
 def _embedded(address: Address) -> list[Address]:
-    """The IPv4 addresses that an IPv6 address may stand for."""
+    """The IPv4 addresses that an IPv6 address may embed."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
     inner = address.ipv4_mapped or address.sixtofour
@@ -223,7 +223,7 @@ def _embedded(address: Address) -> list[Address]:
 
 
 def _around_the_zero_octet(number: int) -> list[Address]:
-    """The table of RFC 6052, 2.2. What begins with a zero is a longer prefix and not an address."""
+    """The table of RFC 6052, 2.2. A candidate that begins with a zero octet is a longer prefix and not an address."""
     found: list[Address] = []
     for length in (48, 56, 64):
         before, after = 64 - length, length - 32

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Images and logins asked for at their registries, and the rows that modules return about them."""
+"""Images requested from their registries with the credentials that match them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._concurrency import for_each
-from .._credentials.keyring import UnreadableSecrets
+from .._credentials.credential import shown_username
+from .._credentials.dockerconfigjson import PULL_SECRET_KEY, PULL_SECRET_TYPE, kubectl_document
+from .._credentials.keyring import PullSecret, UnreadableSecrets, kubelet_keyring
 from .._credentials.registry_key import shown_key
-from .._credentials.shown import HIDDEN, shown_username
-from .._text import listed
-from .client import image_host
-from .verdict import DENIED, GOOD, NO_CREDENTIALS, NOT_FOUND, REJECTED, UNDECIDED, UNVERIFIABLE, Finding
+from .._text import counted, listed
+from .client import Doubt, Verification, check_usable, verify_logins, without_hidden_usernames
+from .origin import HUB_NAME
+from .verdict import Finding, Verdict
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,158 +27,187 @@ if t.TYPE_CHECKING:
     from .client import Registries
 
 
-# Of several refusals the one that came furthest tells most
-_FURTHEST = (NOT_FOUND, DENIED, REJECTED)
-# A Secret is written by a tenant, and holds as many credentials as he likes
+# of several refusals the last of these says most
+_REFUSALS = (Verdict.REJECTED, Verdict.DENIED, Verdict.NOT_FOUND)
+# a tenant writes a Secret, with any number of credentials
 MOST_ATTEMPTS = 16
-# how many times the time-out of one request all attempts for one image may take together
-_PATIENCE = 10
+# all attempts for one image may take so many times the time-out of one request
+_TIMEOUTS_PER_IMAGE = 10
 
 
 @dataclass(frozen=True)
-class Attempt:
+class PullAttempt:
     """One credential that was tried for an image."""
 
     match: Match
     finding: Finding
 
+    def row(self) -> dict[str, t.Any]:
+        match = self.match
+        return {
+            "registry": shown_key(match.key),
+            "secret": match.secret or None,
+            "username": shown_username(match.username, match.password),
+            "verdict": self.finding.verdict,
+            "http_status": self.finding.http_status,
+        }
+
 
 @dataclass(frozen=True)
 class ImageAccess:
-    """What became of one image. Without a matching credential there are no ``attempts``: it was asked for as anybody.
+    """The result for one image. Without a matching credential there are no ``attempts``: the request was anonymous.
 
-    ``untried`` is how many further credentials match it that were not tried.
+    ``untried`` is the number of further credentials that match the image and were not tried.
     """
 
     image: ImageReference
     finding: Finding
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[PullAttempt, ...] = ()
     untried: int = 0
 
     @property
     def pullable(self) -> bool:
-        return self.finding.verdict in GOOD
+        return self.finding.verdict in Verdict.GOOD
+
+    def message(self, attempt: PullAttempt | None = None) -> str:
+        """On all attempts, or on a single one."""
+        finding = attempt.finding if attempt else self.finding
+        matches = [one.match for one in ([attempt] if attempt else self.attempts)]
+        users = listed([shown_username(one.username, one.password) for one in matches], 3)
+        subject = f"image {self.image}{f' (user {users})' if users else ''}"
+        return f"{subject}: {finding.verdict}. {without_hidden_usernames(finding.message, matches)}"
+
+    def row(self) -> dict[str, t.Any]:
+        image, finding = self.image, self.finding
+        return {
+            "image": str(image),
+            "registry": image.registry,
+            "repository": image.repository,
+            "reference": image.reference,
+            "verdict": finding.verdict,
+            "digest": finding.digest,
+            "can_push": finding.can_push,
+            "message": self.message(),
+            "attempts": [attempt.row() for attempt in self.attempts],
+            "untried": self.untried,
+        }
+
+
+@dataclass(frozen=True)
+class ImageVerification(Verification):
+    """``logins`` are of the credentials that were used for no image."""
+
+    images: Sequence[ImageAccess] = ()
+
+    def rows(self) -> dict[str, t.Any]:
+        return {**super().rows(), "images": [access.row() for access in self.images]}
+
+    def rejections(self) -> dict[tuple[str, str], str]:
+        rejected = super().rejections()
+        for access in self.images:
+            for attempt in access.attempts:
+                if attempt.finding.verdict == Verdict.REJECTED:
+                    rejected.setdefault((access.image.registry, attempt.match.username), access.message(attempt))
+        return rejected
+
+    def obstacles(self) -> list[str]:
+        others = (*Verdict.GOOD, *Verdict.UNDECIDED, Verdict.REJECTED)
+        return [*super().obstacles(), *(one.message() for one in self.images if one.finding.verdict not in others)]
+
+    def doubts(self) -> list[Doubt]:
+        """A credential that pulls one image is not in doubt because of another image."""
+        proved = {one.match.key for access in self.images for one in access.attempts if one.finding.verdict in Verdict.GOOD}
+        doubts = super().doubts()
+        for access in self.images:
+            if access.finding.verdict in Verdict.UNDECIDED:
+                attempts = [one for one in access.attempts if one.finding.verdict in Verdict.UNDECIDED]
+                doubts.append(Doubt(access.message(), frozenset(one.match.key for one in attempts) - proved))
+        return doubts
+
+    def push_warnings(self) -> list[str]:
+        repositories: dict[tuple[str, str], list[str]] = {}
+        for access in self.images:
+            if access.finding.can_push and access.attempts:
+                match = access.attempts[-1].match
+                user = (access.image.registry, shown_username(match.username, match.password))
+                repositories.setdefault(user, []).append(access.image.repository)
+        return [
+            f"user {user} may also push to {names[0]}{' and others' if len(names) > 1 else ''} at {registry}. Whoever reads the "
+            "pull secret could change images there. Use a credential that may only pull."
+            for (registry, user), names in repositories.items()
+        ]
 
 
 def check_images(registries: Registries, keyring: Keyring, images: Sequence[ImageReference], workers: int) -> list[ImageAccess]:
-    """An ImageAccess for each image, at most ``workers`` asked for at a time.
+    """An ImageAccess for each image, at most ``workers`` at a time.
 
-    The kubelet takes the first credential that works and falls back to none at all only where none matches
+    The kubelet uses the first credential that works. It pulls without a credential only where none matches
     (pkg/kubelet/kuberuntime/kuberuntime_image.go). Raises InputError for an endpoint or a CA that cannot be used.
     """
     return for_each(images, lambda image: _check(registries, keyring, image), workers)
+
+
+def verify_images(
+    registries: Registries, credentials: Sequence[Credential], images: Sequence[ImageReference], workers: int
+) -> ImageVerification:
+    """Each image with the credentials that match it, and by a login the credentials that were used for no image.
+
+    Of several credentials for one registry the first is tried first. Raises InputError as verify_logins.
+    """
+    check_usable(registries, credentials)
+    accesses = check_images(registries, _keyring(credentials), images, workers)
+    tried = {(one.match.key, one.match.username, one.match.password) for access in accesses for one in access.attempts}
+    others = [one for one in credentials if (one.registry, one.username, one.password) not in tried]
+    return ImageVerification(verify_logins(registries, others, workers).logins, accesses)
+
+
+def _keyring(credentials: Sequence[Credential]) -> Keyring:
+    documents = (kubectl_document([credential]) for credential in credentials)
+    return kubelet_keyring(PullSecret("", PULL_SECRET_TYPE, {PULL_SECRET_KEY: document}) for document in documents)
 
 
 def _check(registries: Registries, keyring: Keyring, image: ImageReference) -> ImageAccess:
     try:
         matches = keyring.lookup(image)
     except UnreadableSecrets as error:
-        told = f"the kubelet cannot read {error}. It then uses none of the Pod's Secrets, and pulls nothing. Write it anew."
-        return ImageAccess(image, Finding(NO_CREDENTIALS, told))
-    asked = replace(image, registry=image_host(image.registry))
+        message = f"the kubelet cannot read {error}. It then uses no Secret of the Pod and cannot pull. Write this Secret again."
+        return ImageAccess(image, Finding(Verdict.NO_CREDENTIALS, message))
+    # the case of a host name has no meaning
+    host = image.registry if image.registry == HUB_NAME else image.registry.lower()
     if not matches:
-        return ImageAccess(image, registries.check_image(asked, None))
-    attempts: list[Attempt] = []
-    give_up = time.monotonic() + _PATIENCE * registries.timeout
+        return ImageAccess(image, registries.check_image(host, image.repository, image.reference, None))
+    attempts: list[PullAttempt] = []
+    deadline = time.monotonic() + _TIMEOUTS_PER_IMAGE * registries.timeout
     for match in matches[:MOST_ATTEMPTS]:
-        if attempts and time.monotonic() > give_up:
+        if attempts and time.monotonic() > deadline:
             break
-        # containerd pulls as anybody where the user name is empty
+        # containerd pulls anonymously with an empty user name
         login = (match.username, match.password) if match.username else None
-        attempts.append(Attempt(match, registries.check_image(asked, login)))
-        if attempts[-1].finding.verdict in GOOD:
+        attempts.append(PullAttempt(match, registries.check_image(host, image.repository, image.reference, login)))
+        if attempts[-1].finding.verdict in Verdict.GOOD:
             break
-    good = attempts[-1].finding.verdict in GOOD
+    good = attempts[-1].finding.verdict in Verdict.GOOD
     untried = 0 if good else len(matches) - len(attempts)
     return ImageAccess(image, _overall([attempt.finding for attempt in attempts], untried), tuple(attempts), untried)
 
 
 def _overall(findings: Sequence[Finding], untried: int) -> Finding:
-    """What the kubelet would come to: the last one where that is good. One that nothing is known of may have been."""
+    """The kubelet's result: that of the last attempt if it is good. An undecided attempt could have been the good one."""
     last = findings[-1]
-    if last.verdict in GOOD:
+    if last.verdict in Verdict.GOOD:
         if len(findings) == 1:
             return last
-        return replace(last, message=f"{last.message} Before it the kubelet tries {len(findings) - 1} in vain.")
+        others = counted(len(findings) - 1, "other credential")
+        return replace(last, message=f"{last.message} The kubelet tries {others} before it, with no effect.")
     if untried:
-        told = (
-            f"none of the {len(findings)} credentials that were tried can pull it, and {untried} more were not tried: the most "
-            f"is {MOST_ATTEMPTS} for one image, for {_PATIENCE} times registry_timeout. Remove the credentials that are wrong."
+        message = (
+            f"none of the {len(findings)} credentials that were tried can pull it, and {untried} more were not tried: the limit "
+            f"is {MOST_ATTEMPTS} for one image and {_TIMEOUTS_PER_IMAGE} times registry_timeout. Remove the wrong credentials."
         )
-        return Finding(UNVERIFIABLE, f"{told} The first one: {findings[0].message}", findings[0].http_status)
-    undecided = [finding for finding in findings if finding.verdict in UNDECIDED]
-    ranked = sorted(findings, key=lambda one: _FURTHEST.index(one.verdict) if one.verdict in _FURTHEST else len(_FURTHEST))
-    return (undecided or ranked)[0]
+        return Finding(Verdict.UNVERIFIABLE, f"{message} The first one: {findings[0].message}", findings[0].http_status)
+    undecided = [finding for finding in findings if finding.verdict in Verdict.UNDECIDED]
+    return undecided[0] if undecided else max(findings, key=lambda one: _rank(one.verdict))
 
 
-def image_row(access: ImageAccess) -> dict[str, t.Any]:
-    image, finding = access.image, access.finding
-    return {
-        "image": str(image),
-        "registry": image.registry,
-        "repository": image.repository,
-        "reference": image.digest or image.tag or "latest",
-        "verdict": finding.verdict,
-        "digest": finding.digest,
-        "can_push": finding.can_push,
-        "message": image_message(access, finding),
-        "attempts": [_attempt_row(attempt) for attempt in access.attempts],
-        "untried": access.untried,
-    }
-
-
-def login_row(credential: Credential, finding: Finding) -> dict[str, t.Any]:
-    return {
-        "registry": credential.registry,
-        "username": shown_username(credential.username, credential.password),
-        "verdict": finding.verdict,
-        "http_status": finding.http_status,
-        "message": login_message(credential, finding),
-    }
-
-
-def login_message(credential: Credential, finding: Finding) -> str:
-    user = shown_username(credential.username, credential.password)
-    return f"user {user}: {finding.verdict}. {_message(finding, [credential])}"
-
-
-def image_message(access: ImageAccess, finding: Finding, match: Match | None = None) -> str:
-    """``match`` is the credential that ``finding`` is about, where it is about a single one."""
-    matches = [match] if match else [attempt.match for attempt in access.attempts]
-    users = listed([shown_username(one.username, one.password) for one in matches], 3)
-    return f"image {access.image}{f' (user {users})' if users else ''}: {finding.verdict}. {_message(finding, matches)}"
-
-
-def pushers(accesses: Sequence[ImageAccess]) -> list[str]:
-    """A warning for each user who may also push."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for access in accesses:
-        if access.finding.can_push and access.attempts:
-            match = access.attempts[-1].match
-            key = (access.image.registry, shown_username(match.username, match.password))
-            found.setdefault(key, []).append(access.image.repository)
-    return [
-        f"user {user} may also push to {repositories[0]}{' and others' if len(repositories) > 1 else ''} at {registry}. Whoever "
-        "can read the pull secret could then change images: use one that may only pull."
-        for (registry, user), repositories in found.items()
-    ]
-
-
-def _message(finding: Finding, logins: Sequence[Credential | Match]) -> str:
-    """Registries repeat user names, also those that are a token."""
-    message = finding.message
-    for login in logins:
-        if shown_username(login.username, login.password) == HIDDEN:
-            message = message.replace(login.username, HIDDEN)
-    return message
-
-
-def _attempt_row(attempt: Attempt) -> dict[str, t.Any]:
-    match, finding = attempt.match, attempt.finding
-    return {
-        "registry": shown_key(match.key),
-        "secret": match.secret or None,
-        "username": shown_username(match.username, match.password),
-        "verdict": finding.verdict,
-        "http_status": finding.http_status,
-    }
+def _rank(verdict: str) -> int:
+    return _REFUSALS.index(verdict) + 1 if verdict in _REFUSALS else 0

@@ -1,47 +1,57 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Which host and port a URL means, and which of them may get a credential or a proxy. Pure.
+"""Challenges of registries, and the host and port of a URL: whether they may get a credential. Pure.
 
-Libraries read a doubtful URL in different ways: urllib.request decodes escapes in a host, IDNA turns other digits into ASCII
-ones, some proxies drop a dot at the end. So only a host that all of them read alike is accepted, and a request is made of
-what was parsed here, never of the text.
+Libraries read an unusual URL in different ways: urllib.request decodes escapes in a host, IDNA turns other digits into ASCII
+digits, some proxies drop a dot at the end. So only a host that all of them read alike is accepted, and a request is built from
+the parsed parts, never from the text.
 
-The realm of a challenge is whatever the registry says, and neither docker nor containerd checks it (go-containerregistry#2193).
+A registry can name any server as realm of its challenge, and neither docker nor containerd checks it (go-containerregistry#2193).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import socket
 import typing as t
-import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._credentials.redact import foreign_text
 from .._credentials.registry_key import HUB, HUB_NAMES
 from .._errors import InputError
 from .._text import has_user_information, shown, shown_url
-from .addresses import literal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
-    from http.client import HTTPResponse
+    from collections.abc import Collection, Iterable, Mapping
 
 
 PORTS = {"http": 80, "https": 443}
 _ADDRESS = re.compile(r"(?P<scheme>[Hh][Tt]{2}[Pp][Ss]?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#.*)?", re.DOTALL)
-_AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
-_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
-# WHATWG URL, "ends in a number": what such a name is, if it is not an IPv4 address, differs from reader to reader
-_NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\.?")
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+# WHATWG URL, "ends in a number": libraries differ on such a name if it is not an IPv4 address
+_NUMERIC_LABEL = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\.?")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_CHALLENGE_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SEPARATORS = re.compile(r"[\s,]*")
+_BLANKS = re.compile(r"\s*")
+_EQUALS = re.compile(r"\s*=\s*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# realms are URLs, and not every registry quotes them
+_UNQUOTED = re.compile(r"[^\s,\"]+")
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
+_LONGEST_HEADER = 16384
+HUB_NAME = "docker.io"
+_HUB_SERVER = "registry-1.docker.io"
+# registry -> the host of its token server, of the same company
+_KNOWN_REALMS = {_HUB_SERVER: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Scheme, host (lower case, without brackets) and port. ``str`` gives it as it stands in a URL."""
+    """Scheme, host (lower case, without brackets) and port. ``str`` gives the beginning of a URL."""
 
     scheme: str
     host: str
@@ -60,7 +70,7 @@ class Origin:
 
 
 class WebAddress(t.NamedTuple):
-    """``target`` is path and query as they were written. ``str`` gives the URL to request, without its fragment."""
+    """``target`` is path and query, unchanged. ``str`` gives the URL to request, without its fragment."""
 
     origin: Origin
     target: str
@@ -70,7 +80,7 @@ class WebAddress(t.NamedTuple):
 
 
 def parse_address(url: str) -> WebAddress:
-    """An absolute http or https URL without a user. Raises ValueError, which says what the URL has and repeats none of it."""
+    """An absolute http or https URL without a user. Raises ValueError, which says what the URL has and repeats no part of it."""
     match = _ADDRESS.fullmatch(url)
     if match is None:
         raise ValueError("no scheme http:// or https:// at its start")
@@ -78,7 +88,7 @@ def parse_address(url: str) -> WebAddress:
         raise ValueError("white space, a control character or a backslash")
     if "@" in match["authority"]:
         raise ValueError("a user name before its host")
-    authority = _AUTHORITY.fullmatch(match["authority"])
+    authority = _HOST_AND_PORT.fullmatch(match["authority"])
     if authority is None or int(authority["port"] or 0) > 65535:
         raise ValueError("more than a host and a port up to 65535")
     scheme = match["scheme"].lower()
@@ -89,7 +99,7 @@ def parse_address(url: str) -> WebAddress:
 def _host(written: str) -> str:
     host = written.lower()
     if not written.isascii():
-        raise ValueError("a host with characters that are not ASCII: write an international name in its ASCII form (xn--...)")
+        raise ValueError("a host with characters that are not ASCII: write an international name in ASCII (xn--...)")
     if host.startswith("["):
         try:
             address = ipaddress.IPv6Address(host[1:-1])
@@ -98,9 +108,9 @@ def _host(written: str) -> str:
         if "%" in host:
             raise ValueError(f"an IPv6 address with a zone: leave out the zone of {address}")
         return host[1:-1]
-    if not _NAME.fullmatch(host):
+    if not _HOST_NAME.fullmatch(host):
         raise ValueError("a host that is not a DNS name or an IP address")
-    if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) and not _is_ipv4(host):
+    if _NUMERIC_LABEL.fullmatch(host.rstrip(".").rpartition(".")[2]) and not _is_ipv4(host):
         raise ValueError("a host that ends in a number and is not an IPv4 address")
     return host
 
@@ -114,34 +124,28 @@ def _is_ipv4(host: str) -> bool:
     return True
 
 
-HUB_NAME = "docker.io"
-_HUB_SERVER = "registry-1.docker.io"
-# registry -> the other host, of the same company, that it sends people to for tokens
-_KNOWN_REALMS = {_HUB_SERVER: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
-
-
 def registry_host(key: str) -> str:
-    """The host[:port] to ask, in lower case, of a canonical key of ``auths``."""
+    """The host[:port], in lower case, of a canonical key of ``auths``."""
     host = key.partition("/")[0].lower()
     return HUB_NAME if key == HUB or host in HUB_NAMES else host
 
 
 def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin:
-    """Where registry ``host`` is asked: under its own name, or at ``endpoint`` (host[:port], or a URL).
+    """The address of registry ``host``: its own name, or ``endpoint`` (host[:port], or a URL).
 
-    Raises InputError for the endpoint, ValueError for a host that is none.
+    Raises InputError for the endpoint, ValueError for text that is not a host.
     """
     if endpoint is None:
         server = _HUB_SERVER if host == HUB_NAME else host
         return origin_of(f"{'http' if plain_http else 'https'}://{server}")
     if has_user_information(endpoint):
         raise InputError(
-            f"endpoint of {host} holds a user before '@' (it is not shown). Give {shown_url(endpoint)} as the endpoint, and the "
-            "user and password as username and password."
+            f"endpoint of {host} contains a user before '@' (not shown). Give {shown_url(endpoint)} as endpoint, the user and "
+            "the password in username and password."
         )
     text = endpoint.strip()
     url = text if "://" in text else f"{'http' if plain_http else 'https'}://{text}"
-    wrong = f"endpoint of {host}: '{shown_url(endpoint)}' is not host[:port]. Give the host that is to be asked, without a path."
+    wrong = f"endpoint of {host}: '{shown_url(endpoint)}' is not host[:port]. Give the host without a path."
     try:
         address = parse_address(url)
     except ValueError as error:
@@ -150,7 +154,7 @@ def registry_origin(host: str, endpoint: str | None, plain_http: bool) -> Origin
     if address.target.strip("/") or "#" in url:
         raise InputError(wrong)
     if origin.scheme == "http" and not plain_http:
-        raise InputError(f"endpoint of {host} is plain http. Set plain_http as well if credentials may travel unencrypted.")
+        raise InputError(f"endpoint of {host} is plain http. To send credentials unencrypted, set plain_http as well.")
     return origin
 
 
@@ -160,25 +164,25 @@ def origin_of(url: str) -> Origin:
 
 
 def realm_refusal(realm: str, registry: Origin, realms: Collection[str]) -> str:
-    """Why no request for a token, with a credential or without, goes to this realm; empty when it may.
+    """Why no token request, with or without a credential, is sent to this realm; empty for an allowed realm.
 
-    Allowed are the registry's own host and port, the same host at the ordinary https port, a known pair, and what
-    ``realms`` lists as host (any port) or host:port.
+    Allowed are the registry's own host and port, the same host at port 443, a known pair, and the entries of ``realms``: host
+    (any port) or host:port.
     """
-    # a query may hold an account
+    # a query may contain an account
     named = f"its token server '{foreign_text(shown_url(realm.partition('?')[0], 400), 120)}'"
     if has_user_information(realm.partition("?")[0]):
-        return "its token server is named together with a user, which no registry has reason to do"
+        return "its challenge names a token server together with a user"
     try:
         origin = origin_of(realm)
     except ValueError:
-        return f"{named} is no absolute https URL"
+        return f"{named} is not an absolute https URL"
     if origin.scheme == "http" and origin != registry:
-        return f"{named} is not https, so that everybody on the way would read the credential"
-    if origin == registry or _known(origin, registry) or not _names(origin).isdisjoint(realms):
+        return f"{named} is not https, so anyone on the network path could read the credential"
+    if origin == registry or _is_known_pair(origin, registry) or not _names(origin).isdisjoint(realms):
         return ""
     where = "another port of its host" if origin.host == registry.host else "another host"
-    return f"{named} is {where}. If that is right, add '{shown(origin.authority)}' to realms"
+    return f"{named} is on {where}. If that is correct, add '{shown(origin.authority)}' to realms"
 
 
 def realms_option(written: Collection[str]) -> frozenset[str]:
@@ -190,7 +194,7 @@ def realms_option(written: Collection[str]) -> frozenset[str]:
         except ValueError:
             origin = None
         if origin is None or name not in _names(origin):
-            raise InputError(f"realms: '{shown_url(name)}' is neither host nor host:port. Give the host of the token server.")
+            raise InputError(f"realms: '{shown_url(name)}' is not host or host:port. Give the host of the token server.")
     return realms
 
 
@@ -198,59 +202,60 @@ def _names(origin: Origin) -> frozenset[str]:
     return frozenset((origin.name, f"{origin.name}:{origin.port}"))
 
 
-def _known(origin: Origin, registry: Origin) -> bool:
+def _is_known_pair(origin: Origin, registry: Origin) -> bool:
     if origin.scheme != "https" or origin.port != PORTS["https"]:
         return False
     return origin.host == registry.host or _KNOWN_REALMS.get(registry.host) == origin.host
 
 
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+@dataclass(frozen=True)
+class Challenge:
+    """``scheme`` and the names of ``parameters`` are in lower case."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-class EnvironmentProxies(urllib.request.ProxyHandler):
-    """Sends requests through the proxy of their scheme, unless no_proxy names the host."""
+def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
+    """All challenges of all WWW-Authenticate headers, in their order.
 
-    def __init__(self) -> None:
-        super().__init__({scheme: url for scheme, url in urllib.request.getproxies().items() if scheme in ("http", "https")})
-
-    def proxy_open(self, req: t.Any, proxy: str, type: str) -> HTTPResponse | None:  # noqa: A002
-        if _in_networks(req.target.host) or urllib.request.proxy_bypass(req.host):
-            return None
-        usable = _usable(proxy)
-        if usable is None:
-            # not a part of it: there may be a password in each
-            raise OSError(f"the proxy in {type}_proxy is not of the form http://[user:password@]host:port")
-        req.proxied = True
-        return super().proxy_open(req, usable, type)
-
-
-def _usable(proxy: str) -> str | None:
-    """The proxy's URL with the host and port that the parser found in it; None where it is not one.
-
-    urllib takes parts of a login for a port, and talks to a proxy with TLS as to one without.
+    A comma separates challenges as well as their parameters: a word before ``=`` is a parameter. The first of two equal
+    parameters counts. A header is read up to its first syntax error.
     """
-    scheme, separator, rest = proxy.partition("://")
-    authority, slash, path = (rest if separator else proxy).partition("/")
-    user, at, host = authority.rpartition("@")
-    try:
-        address = parse_address(f"{scheme if separator else 'http'}://{host}{slash}{path}")
-    except ValueError:
-        return None
-    if address.origin.scheme != "http" or address.origin.port == 0 or address.target not in ("", "/"):
-        return None
-    return None if _CONTROL.search(user) else f"http://{user}{at}{address.origin.authority}"
+    return [challenge for header in headers for challenge in _parse(header[:_LONGEST_HEADER])]
 
 
-def _in_networks(host: str) -> bool:
-    """Whether no_proxy has a network that this address is in: docker and the kubelet heed such entries, urllib does not."""
-    address = literal(host)
-    if address is None:
-        return False
-    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(","):
-        try:
-            network = ipaddress.ip_network(entry.strip(), strict=False)
-        except ValueError:
-            continue
-        if address.version == network.version and address in network:
-            return True
-    return False
+def _parse(header: str) -> list[Challenge]:
+    found: list[Challenge] = []
+    parameters: dict[str, str] = {}
+    position = _skip(_SEPARATORS, header, 0)
+    while position < len(header):
+        word = _CHALLENGE_TOKEN.match(header, position)
+        if word is None:
+            break
+        equals = _EQUALS.match(header, word.end())
+        if equals is None:
+            parameters = {}
+            found.append(Challenge(word[0].lower(), parameters))
+            position = _skip(_TOKEN68, header, _skip(_BLANKS, header, word.end()))
+        else:
+            value, position = _value(header, equals.end())
+            if value is None or not found:
+                break
+            parameters.setdefault(word[0].lower(), value)
+        position = _skip(_SEPARATORS, header, position)
+    return found
+
+
+def _value(header: str, position: int) -> tuple[str | None, int]:
+    """The value of a parameter and the position after it; null for a quote that is not closed."""
+    if header.startswith('"', position):
+        quoted = _QUOTED.match(header, position)
+        return (None, position) if quoted is None else (_ESCAPE.sub(r"\1", quoted[1]), quoted.end())
+    unquoted = _UNQUOTED.match(header, position)
+    return ("", position) if unquoted is None else (unquoted[0], unquoted.end())
+
+
+def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return position if match is None else match.end()

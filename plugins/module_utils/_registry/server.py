@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""One registry: where it is, and what it asks for. Each thing is asked once, by the thread that needs it first."""
+"""One registry: its address, its challenge, requests for its manifests, and its bearer tokens (distribution spec auth/token)."""
 
 from __future__ import annotations
 
@@ -12,169 +12,167 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
+from .._credentials.credential import jwt_claims
 from .._credentials.redact import foreign_text
 from .._text import listed
-from .bearer import Challenge, parse_challenges
-from .connection import NoAnswer
-from .origin import Origin, realm_refusal
+from .connection import NoResponse
+from .origin import Challenge, Origin, parse_address, parse_challenges, realm_refusal
 from .transport import LONGEST_BODY
-from .verdict import UNREACHABLE, UNVERIFIABLE, Decided, Finding, is_web_page, led_astray, trouble, unexpected, web_page
+from .verdict import CheckEnded, Finding, Verdict, inconclusive, is_web_page, redirected, unexpected, web_page
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from .transport import Answer, Exchange
-
-
-Found = t.TypeVar("Found")
-
-
-class Once(t.Generic[Found]):
-    """What ``find`` gives. Threads that ask meanwhile wait, and get the same.
-
-    A value is found out anew after ``lasts`` seconds. A Decided that ``find`` raises is raised for good: what was refused, or
-    not answered, is not asked for again.
-    """
-
-    def __init__(self, find: Callable[[], Found], lasts: float = math.inf) -> None:
-        self._find = find
-        self._lasts = lasts
-        self._lock = threading.Lock()
-        self._until = -math.inf
-        self._found: Found
-        self._end: Finding | None = None
-
-    def __call__(self) -> Found:
-        with self._lock:
-            if self._end is None and time.monotonic() >= self._until:
-                begun = time.monotonic()
-                try:
-                    self._found = self._find()
-                except Decided as decided:
-                    self._end = decided.finding
-                self._until = begun + self._lasts
-            if self._end is not None:
-                raise Decided(self._end)
-            return self._found
+    from .transport import HttpClient, Response
 
 
 BASE = "/v2/"
+Value = t.TypeVar("Value")
 # containerd prefers them in this order as well (core/remotes/docker/auth/parse.go)
 _SCHEMES = ("bearer", "basic")
-# beyond that it is nothing that a registry has reason to ask for
+# a registry has no reason to request more
 _MOST_SCOPES, _LONGEST_SCOPE = 4, 512
-
-
-@dataclass
-class Server:
-    """``name`` is the registry as in the name of an image, ``origin`` where it is asked. Safe to share among threads."""
-
-    name: str
-    origin: Origin
-    exchange: Exchange
-    realms: frozenset[str]
-
-    def __post_init__(self) -> None:
-        self._challenge = Once(self._ask)
-
-    def challenge(self) -> Challenge | None:
-        """What /v2/ asks for; None where it lets everybody in. Raises Decided for a registry that cannot be asked."""
-        return self._challenge()
-
-    def send(self, method: str, path: str, authorization: str | None = None, accept: str | None = None) -> Answer:
-        """Raises Decided for no answer and for one that decides nothing."""
-        try:
-            answer = self._usable(self.name, self.exchange.send(method, f"{self.origin}{path}", authorization, accept))
-        except NoAnswer as error:
-            raise Decided(self._unanswered(error)) from None
-        # a manifest from elsewhere is what a node gets as well; all else comes from somebody who saw no credential
-        if answer.astray and (answer.status != 200 or (authorization and path == BASE)):
-            raise Decided(led_astray(self.name, answer))
-        return answer
-
-    def ask_for_token(self, url: str, authorization: str | None) -> Answer:
-        """The same for a request to the token server, whose redirects are never followed."""
-        try:
-            answer = self.exchange.send("GET", url, authorization, follow=False)
-        except NoAnswer as error:
-            raise Decided(self._unanswered(error, f"the token server of {self.name}: ")) from None
-        return self._usable(f"the token server of {self.name}", answer)
-
-    def wanted(self, answer: Answer) -> Challenge:
-        """The challenge in a 401 that can be answered. Raises Decided, also where it would send a credential astray."""
-        challenges = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
-        by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
-        found = next((by_scheme[scheme] for scheme in _SCHEMES if scheme in by_scheme), None)
-        if found is None:
-            schemes = listed([foreign_text(challenge.scheme, 40) for challenge in challenges], 3) or "nothing at all"
-            raise Decided(
-                Finding(
-                    UNVERIFIABLE,
-                    f"{self.name} asks for {schemes} instead of Basic or Bearer. Log in there by other means.",
-                    answer.status,
-                )
-            )
-        if found.scheme == "bearer":
-            realm = found.parameters.get("realm", "")
-            refusal = "it names no token server" if not realm else realm_refusal(realm, self.origin, self.realms)
-            if refusal:
-                raise Decided(Finding(UNVERIFIABLE, f"no credential was sent to {self.name}: {refusal}.", answer.status))
-        return found
-
-    def other_scopes(self, challenge: Challenge, answer: Answer, asked: Sequence[str]) -> list[str]:
-        """What a 401 to a token for the scopes ``asked`` names beside them, for the same service; containerd asks for both.
-
-        A registry behind a front end that rewrites paths has another name for a repository. Raises Decided where the 401 is
-        for another service: a token for that one is not asked for, so nothing is known.
-        """
-        if answer.status != 401 or challenge.scheme != "bearer":
-            return []
-        offered = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
-        bearer = next((one.parameters for one in offered if one.scheme == "bearer"), {})
-        named = [scope for scope in dict.fromkeys(bearer.get("scope", "").split()) if scope not in asked]
-        if not named or len(named) > _MOST_SCOPES or any(len(scope) > _LONGEST_SCOPE for scope in named):
-            return []
-        if bearer.get("service", "") != challenge.parameters.get("service", ""):
-            told = (
-                f"{self.name} asks for a token of another service at this image than at {BASE}, and none was asked for. Give the "
-                "host that serves the image as endpoint."
-            )
-            raise Decided(Finding(UNVERIFIABLE, told, answer.status))
-        return named
-
-    def _ask(self) -> Challenge | None:
-        answer = self.send("GET", BASE)
-        if answer.status == 401:
-            return self.wanted(answer)
-        if answer.status == 404:
-            told = f"there is no registry at {self.origin}/v2/ (404). Check host, port and endpoint."
-            raise Decided(Finding(UNREACHABLE, told, 404))
-        if answer.status != 200:
-            raise Decided(unexpected(self.name, answer))
-        # some registries call an empty answer HTML
-        if is_web_page(answer) and answer.body.strip():
-            raise Decided(web_page(self.name, answer))
-        return None
-
-    def _unanswered(self, error: NoAnswer, subject: str = "") -> Finding:
-        told = f"{subject}{error}"
-        named = told if self.name in told else f"{self.name}: {told}"
-        return Finding(UNVERIFIABLE if error.refused else UNREACHABLE, foreign_text(named, 500))
-
-    @staticmethod
-    def _usable(server: str, answer: Answer) -> Answer:
-        finding = trouble(server, answer)
-        if finding is not None:
-            raise Decided(finding)
-        return answer
-
-
 _MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*"
 )
 _DIGEST = re.compile(r"[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}")
+# what a header can contain
+_BEARER_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+class Memo(t.Generic[Value]):
+    """A value that ``compute`` gives. Threads that need it meanwhile wait, and get the same value.
+
+    The value is computed again after ``lifetime`` seconds. A CheckEnded of ``compute`` is raised on each further call: a refused
+    or unanswered request is not repeated.
+    """
+
+    def __init__(self, compute: Callable[[], Value], lifetime: float = math.inf) -> None:
+        self._compute = compute
+        self._lifetime = lifetime
+        self._lock = threading.Lock()
+        self._expires = -math.inf
+        self._value: Value
+        self._failure: Finding | None = None
+
+    def __call__(self) -> Value:
+        with self._lock:
+            if self._failure is None and time.monotonic() >= self._expires:
+                begin = time.monotonic()
+                try:
+                    self._value = self._compute()
+                except CheckEnded as ended:
+                    self._failure = ended.finding
+                self._expires = begin + self._lifetime
+            if self._failure is not None:
+                raise CheckEnded(self._failure)
+            return self._value
+
+
+@dataclass
+class Server:
+    """``name`` is the registry as in image names, ``origin`` the address that gets the requests. Safe to share among threads."""
+
+    name: str
+    origin: Origin
+    client: HttpClient
+    realms: frozenset[str]
+
+    def __post_init__(self) -> None:
+        self._challenge = Memo(self._request_challenge)
+
+    def challenge(self) -> Challenge | None:
+        """The challenge of /v2/; null where it requires no credential. Raises CheckEnded for a registry without an answer."""
+        return self._challenge()
+
+    def send(self, method: str, path: str, authorization: str | None = None, accept: str | None = None) -> Response:
+        """Raises CheckEnded without a response, and for one that says nothing of the credential."""
+        try:
+            response = self.client.send(method, f"{self.origin}{path}", authorization, accept)
+        except NoResponse as error:
+            raise CheckEnded(self._unanswered(error)) from None
+        _check_conclusive(self.name, response)
+        # a node also gets a manifest from elsewhere; any other response is from a server that saw no credential
+        if response.redirected and (response.status != 200 or (authorization and path == BASE)):
+            raise CheckEnded(redirected(self.name, response))
+        return response
+
+    def send_token_request(self, url: str, authorization: str | None) -> Response:
+        """As ``send``, to the token server, whose redirects are never followed."""
+        server = f"the token server of {self.name}"
+        try:
+            response = self.client.send("GET", url, authorization, follow=False)
+        except NoResponse as error:
+            raise CheckEnded(self._unanswered(error, f"{server}: ")) from None
+        _check_conclusive(server, response)
+        return response
+
+    def usable_challenge(self, response: Response) -> Challenge:
+        """The challenge in a 401. Raises CheckEnded without a known one, or where it would send a credential elsewhere."""
+        challenges = parse_challenges(response.headers.get_all("WWW-Authenticate") or ())
+        by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
+        chosen = next((by_scheme[scheme] for scheme in _SCHEMES if scheme in by_scheme), None)
+        if chosen is None:
+            schemes = listed([foreign_text(challenge.scheme, 40) for challenge in challenges], 3) or "no scheme"
+            message = f"{self.name} requests {schemes} instead of Basic or Bearer. Log in to this registry with another tool."
+            raise CheckEnded(Finding(Verdict.UNVERIFIABLE, message, response.status))
+        if chosen.scheme == "bearer":
+            realm = chosen.parameters.get("realm", "")
+            refusal = realm_refusal(realm, self.origin, self.realms) if realm else "its challenge names no token server"
+            if refusal:
+                message = f"no credential was sent to {self.name}: {refusal}."
+                raise CheckEnded(Finding(Verdict.UNVERIFIABLE, message, response.status))
+        return chosen
+
+    def further_scopes(self, challenge: Challenge, response: Response, requested: Sequence[str]) -> list[str]:
+        """The scopes that a 401 names beside the ``requested`` ones, for the same service; containerd requests both.
+
+        A registry behind a front end that rewrites paths has another name for a repository. Raises CheckEnded where the 401 is
+        for another service: no token for that service is requested, so nothing is known.
+        """
+        if response.status != 401 or challenge.scheme != "bearer":
+            return []
+        offered = parse_challenges(response.headers.get_all("WWW-Authenticate") or ())
+        bearer = next((one.parameters for one in offered if one.scheme == "bearer"), {})
+        further = [scope for scope in dict.fromkeys(bearer.get("scope", "").split()) if scope not in requested]
+        if not further or len(further) > _MOST_SCOPES or any(len(scope) > _LONGEST_SCOPE for scope in further):
+            return []
+        if bearer.get("service", "") != challenge.parameters.get("service", ""):
+            message = (
+                f"{self.name} requests a token of another service for this image than for {BASE}, and no such token was "
+                "requested. Give the host that serves the image as endpoint."
+            )
+            raise CheckEnded(Finding(Verdict.UNVERIFIABLE, message, response.status))
+        return further
+
+    def _request_challenge(self) -> Challenge | None:
+        response = self.send("GET", BASE)
+        if response.status == 401:
+            return self.usable_challenge(response)
+        if response.status == 404:
+            message = f"{self.origin}/v2/ is not the address of a registry (404). Check host, port and endpoint."
+            raise CheckEnded(Finding(Verdict.UNREACHABLE, message, 404))
+        if response.status != 200:
+            raise CheckEnded(unexpected(self.name, response))
+        # some registries send an empty body as HTML
+        if is_web_page(response) and response.body.strip():
+            raise CheckEnded(web_page(self.name, response))
+        return None
+
+    def _unanswered(self, error: NoResponse, subject: str = "") -> Finding:
+        message = f"{subject}{error}"
+        if self.name not in message:
+            message = f"{self.name}: {message}"
+        return Finding(Verdict.UNVERIFIABLE if error.refused else Verdict.UNREACHABLE, foreign_text(message, 500))
+
+
+def _check_conclusive(server: str, response: Response) -> None:
+    finding = inconclusive(server, response)
+    if finding is not None:
+        raise CheckEnded(finding)
 
 
 class ManifestRequest(t.NamedTuple):
@@ -187,11 +185,11 @@ class ManifestRequest(t.NamedTuple):
     def path(self) -> str:
         return f"/v2/{self.repository}/manifests/{self.reference}"
 
-    def send(self, server: Server, authorization: str | None) -> Answer:
-        """The answer that decides. Raises Decided where none does.
+    def send(self, server: Server, authorization: str | None) -> Response:
+        """The response that decides. Raises CheckEnded without one.
 
-        A 403 to HEAD has no body to say why, and some registries answer 404 or 405 since they do not know HEAD: then GET is
-        sent as well. A 200 to HEAD without a digest proves nothing, since nothing was read.
+        A 403 to HEAD has no body with a reason, and some registries answer 404 or 405 because they do not implement HEAD: GET
+        follows then. A 200 to HEAD without a digest proves nothing, since the registry read nothing.
         """
         head = server.send("HEAD", self.path, authorization, _MEDIA_TYPES)
         if head.status == 200 and (is_web_page(head) or self._names_content(head)):
@@ -200,25 +198,25 @@ class ManifestRequest(t.NamedTuple):
             return head
         try:
             return server.send("GET", self.path, authorization, _MEDIA_TYPES)
-        except Decided:
+        except CheckEnded:
             if head.status == 403:
                 return head
             raise
 
-    def digest(self, server: Server, answer: Answer) -> str | None:
-        """The digest of the manifest in a 200. Raises Decided for the answer to a GET that holds no such manifest."""
-        stated = answer.headers.get("Docker-Content-Digest") or ""
+    def digest(self, server: Server, response: Response) -> str | None:
+        """The digest of the manifest in a 200. Raises CheckEnded for a response to GET without such a manifest."""
+        stated = response.headers.get("Docker-Content-Digest") or ""
         named = stated if _DIGEST.fullmatch(stated) else None
-        if answer.method == "HEAD" or len(answer.body) >= LONGEST_BODY:
+        if response.method == "HEAD" or len(response.body) >= LONGEST_BODY:
             return named
-        if not _is_json_object(answer.body):
-            raise Decided(_no_manifest(server.name, "a body that is not a manifest"))
-        found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
-        if self.reference.startswith("sha256:") and self.reference != found:
-            raise Decided(_no_manifest(server.name, "a manifest that has another digest"))
-        return named or found
+        if not _is_json_object(response.body):
+            raise CheckEnded(_not_a_manifest(server.name, "a body that is not a manifest"))
+        computed = f"sha256:{hashlib.sha256(response.body).hexdigest()}"
+        if self.reference.startswith("sha256:") and self.reference != computed:
+            raise CheckEnded(_not_a_manifest(server.name, "a manifest that has another digest"))
+        return named or computed
 
-    def _names_content(self, head: Answer) -> bool:
+    def _names_content(self, head: Response) -> bool:
         digest = head.headers.get("Docker-Content-Digest") or ""
         known = digest == self.reference if ":" in self.reference else bool(_DIGEST.fullmatch(digest))
         return known and "Content-Length" in head.headers
@@ -231,5 +229,58 @@ def _is_json_object(body: bytes) -> bool:
         return False
 
 
-def _no_manifest(name: str, what: str) -> Finding:
-    return Finding(UNVERIFIABLE, f"{name} answers 200 with {what}: no node can pull that. Check host and endpoint.", 200)
+def _not_a_manifest(name: str, content: str) -> Finding:
+    message = f"{name} answers 200 with {content}, which no node can pull. Check host and endpoint."
+    return Finding(Verdict.UNVERIFIABLE, message, 200)
+
+
+def token_url(parameters: Mapping[str, str], scopes: Sequence[str]) -> str:
+    """The URL that issues a token for ``scopes``: the challenge's realm with its own query, its service and these scopes.
+
+    Of the challenge's own scope only the parts that name no repository are kept (such as ``aws``): some registries put an
+    example repository into the challenge of /v2/.
+    """
+    realm = parse_address(parameters["realm"])
+    path, _mark, written = realm.target.partition("?")
+    query = parse_qsl(written, keep_blank_values=True)
+    if parameters.get("service"):
+        query.append(("service", parameters["service"]))
+    general = [scope for scope in parameters.get("scope", "").split() if not scope.startswith(("repository:", "registry:"))]
+    query += [("scope", scope) for scope in dict.fromkeys([*scopes, *general])]
+    return f"{realm.origin}{path}?{urlencode(query)}" if query else f"{realm.origin}{path}"
+
+
+def pull_scope(repository: str, *more: str) -> str:
+    return f"repository:{repository}:{','.join(('pull', *more))}"
+
+
+def scope_repository(scope: str) -> str:
+    """The repository of a scope; empty for a scope of another kind."""
+    kind, _colon, rest = scope.partition(":")
+    return rest.rpartition(":")[0] if kind.partition("(")[0] == "repository" else ""
+
+
+def token_in(body: bytes) -> str:
+    """The token in a response. Raises ValueError, whose message says what the response is."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError("text that is not JSON") from None
+    if not isinstance(content, dict):
+        raise ValueError("JSON that is not an object")
+    token = content.get("access_token") or content.get("token")
+    if not isinstance(token, str) or not _BEARER_TOKEN.fullmatch(token):
+        raise ValueError("JSON without a usable token")
+    return token
+
+
+def granted(token: str, repository: str) -> frozenset[str] | None:
+    """The actions on a repository that a token grants by its own claims; null for a token without such claims."""
+    access = jwt_claims(token).get("access")
+    if not isinstance(access, list):
+        return None
+    grants = [
+        one for one in access if isinstance(one, dict) and one.get("type") == "repository" and one.get("name") == repository
+    ]
+    lists = [one.get("actions") for one in grants]
+    return frozenset(str(action) for actions in lists if isinstance(actions, list) for action in actions)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""One HTTP request and its answer: within a time, of a bounded size, and only from addresses that may be contacted.
+"""One HTTP request and its response: with a deadline, with a size limit, and only to addresses that are allowed.
 
-An Exchange has an opener of its own. Request, open_url and fetch_url of ansible.module_utils.urls install a global one for
-each request, so that one thread uses the TLS settings of another, and they read ~/.netrc.
+An HttpClient has its own opener. Request, open_url and fetch_url of ansible.module_utils.urls install a global opener for each
+request, so that one thread uses the TLS settings of another, and they read ~/.netrc.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from .._errors import InputError
 from .._text import is_plausible_path, no_path_words, shown, shown_path
 from .addresses import check_literal, connect
-from .connection import TimedConnection, TimedTlsConnection, no_answer
-from .origin import EnvironmentProxies, parse_address
+from .connection import EnvironmentProxies, TimedConnection, TimedTlsConnection, no_response
+from .origin import parse_address
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 try:
     from ansible.module_utils.urls import HTTPRedirectHandler, make_context
 except ImportError:
-    # ansible-core before 2.17: this file has to load all the same, so that the module can say so (_core_version.py)
+    # ansible-core before 2.17: the module must still load, to report that it is too old
     from urllib.request import HTTPRedirectHandler  # type: ignore[assignment]
 
     make_context = None  # type: ignore[assignment]
@@ -44,40 +44,40 @@ _AGENT = "pullpass.registry"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """``body`` is cut at 1 MiB. ``astray``: a redirect led to another origin, so that no credential was sent along.
+class Response:
+    """``body`` is cut at 1 MiB. ``redirected``: a redirect led to another origin, which got no credential.
 
-    ``authorization`` is what was sent, lest the answer repeats it.
+    ``authorization`` is the header that was sent: the response may repeat it.
     """
 
     status: int
     headers: Message
     body: bytes = field(repr=False)
-    astray: bool = False
+    redirected: bool = False
     authorization: str | None = field(default=None, repr=False)
     method: str = "GET"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How one registry, and the token server that it names, are asked. ``timeout``: seconds for each request as a whole.
+class RequestSettings:
+    """For requests to one registry and its token server. ``timeout``: seconds for each request as a whole.
 
-    ``ca_data``: what the file ``ca_cert`` holds, where it has been read already.
-    ``given`` are the hosts that the caller named himself, so that an address, or localhost, is what he meant.
+    ``ca_data``: the content of the file ``ca_cert``, if it was read already.
+    ``named_hosts``: the caller named these hosts, so an address, or localhost, is intended.
     """
 
     timeout: float
     ca_cert: str | None = None
     validate_certs: bool = True
-    given: frozenset[str] = frozenset()
+    named_hosts: frozenset[str] = frozenset()
     allow_addresses: Sequence[Network] = ()
     ca_data: str | None = field(default=None, repr=False)
 
 
-class Exchange:
-    """Requests under the same ``settings``. Safe to share among threads. Raises InputError for a CA that cannot be read."""
+class HttpClient:
+    """Requests with the same ``settings``. Safe to share among threads. Raises InputError for a CA that cannot be read."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RequestSettings) -> None:
         self._timeout = settings.timeout
         self._opener = urllib.request.OpenerDirector()
         for handler in (
@@ -97,22 +97,22 @@ class Exchange:
         accept: str | None = None,
         follow: bool = True,
         form: bytes | None = None,
-    ) -> Answer:
-        """The answer, whatever its status; ``form`` is the body of a POST. Raises NoAnswer.
+    ) -> Response:
+        """The response, whatever its status; ``form`` is the body of a POST. Raises NoResponse.
 
-        With ``follow`` redirects of GET and HEAD are followed, never from https to http; ``authorization`` stays behind where
-        one leads to another origin.
+        With ``follow``, redirects of GET and HEAD are followed, but never from https to http, and another origin does not get
+        ``authorization``.
         """
         try:
             request = _Request(url, method, time.monotonic() + self._timeout, follow)
         except ValueError as error:
-            raise no_answer(error, url, self._timeout) from None
+            raise no_response(error, url, self._timeout) from None
         request.data = form
         request.add_header("User-Agent", _AGENT)
         if accept:
             request.add_header("Accept", accept)
         if authorization:
-            # of such a header urllib makes no copy for where a redirect leads; _Redirects does, on the same origin
+            # urllib does not send such a header to the target of a redirect; _Redirects does, on the same origin
             request.add_unredirected_header("Authorization", authorization)
         try:
             try:
@@ -121,15 +121,15 @@ class Exchange:
                 response = error
             with contextlib.closing(response):
                 body = response.read(LONGEST_BODY)
-                return Answer(response.status or 0, response.headers, body, request.astray, authorization, method)
+                return Response(response.status or 0, response.headers, body, request.redirected, authorization, method)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise no_answer(error, request.reached, self._timeout) from None
+            raise no_response(error, request.reached, self._timeout) from None
 
 
 class _Request(urllib.request.Request):
-    """``first`` is the one that was redirected to this one; ``reached`` is where it led so far.
+    """``first`` is the request that was redirected to this one; ``reached`` is the URL of its last redirect.
 
-    It is made of what the parser found in ``url``, so that no library reads another host in it. Raises ValueError.
+    The request is built from the parsed parts of ``url``, so that no library reads another host in it. Raises ValueError.
     """
 
     def __init__(self, url: str, method: str, deadline: float, follow: bool, first: _Request | None = None) -> None:
@@ -140,14 +140,14 @@ class _Request(urllib.request.Request):
         self.follow = follow
         self.proxied = False
         self.first = first or self
-        self.astray = False
+        self.redirected = False
         self.reached = url
 
 
 class _Connections(urllib.request.AbstractHTTPHandler):
-    """Connects to the address that was checked."""
+    """Connects to the checked address."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RequestSettings) -> None:
         super().__init__()
         self._settings = settings
         self._context = _context(settings)
@@ -166,11 +166,11 @@ class _Connections(urllib.request.AbstractHTTPHandler):
     def _dial(self, request: _Request, address: tuple[str, int]) -> socket.socket:
         settings, target = self._settings, request.target
         host, port = address
-        given = target.host in settings.given
+        is_named = target.host in settings.named_hosts
         if not request.proxied:
-            return connect(host, port, given, settings.allow_addresses, request.deadline)
-        # the proxy is the operator's own, and it is the proxy that looks names up
-        check_literal(target.host, given, settings.allow_addresses)
+            return connect(host, port, is_named, settings.allow_addresses, request.deadline)
+        # the operator chose the proxy, and the proxy resolves names
+        check_literal(target.host, is_named, settings.allow_addresses)
         try:
             return connect(host, port, True, settings.allow_addresses, request.deadline)
         except (ConnectionError, socket.gaierror) as error:
@@ -178,7 +178,7 @@ class _Connections(urllib.request.AbstractHTTPHandler):
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Ansible's rules for what a redirect does to a request; ours for where it may lead, and what it takes along."""
+    """Ansible's rules for the method of a redirected request; our rules for its target and headers."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: t.Any, code: int, msg: str, headers: Message, newurl: str
@@ -193,7 +193,7 @@ class _Redirects(HTTPRedirectHandler):
         if old.scheme == "https" and address.origin.scheme != "https":
             return None
         planned = super().redirect_request(req, fp, code, msg, headers, str(address))
-        # urllib reads the rest of this answer, however long it is, unless it is closed
+        # urllib reads the rest of this response, of any length, unless it is closed
         fp.close()
         request = _Request(str(address), planned.get_method(), req.deadline, follow=True, first=req.first)
         for name in ("User-agent", "Accept"):
@@ -202,13 +202,13 @@ class _Redirects(HTTPRedirectHandler):
         req.first.reached = request.full_url
         authorization = req.get_header("Authorization")
         if request.target != old:
-            req.first.astray = True
+            req.first.redirected = True
         elif authorization:
             request.add_unredirected_header("Authorization", authorization)
         return request
 
 
-def _context(settings: Settings) -> ssl.SSLContext:
+def _context(settings: RequestSettings) -> ssl.SSLContext:
     try:
         if settings.ca_data is not None and settings.validate_certs:
             return _context_of(settings.ca_data)
@@ -216,15 +216,13 @@ def _context(settings: Settings) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         if not is_plausible_path(settings.ca_cert or ""):
             raise InputError(no_path_words("the CA file of a registry (ca_cert, registry_ca_cert)")) from None
-        reason = getattr(error, "strerror", None) or "it holds no certificate in PEM form"
-        raise InputError(
-            f"the CA file {shown_path(settings.ca_cert)} cannot be used: {shown(reason)}. Give a PEM file."
-        ) from None
+        reason = getattr(error, "strerror", None) or "it contains no certificate in PEM format"
+        raise InputError(f"the CA file {shown_path(settings.ca_cert)} is not usable: {shown(reason)}. Give a PEM file.") from None
 
 
 def _context_of(certificates: str) -> ssl.SSLContext:
     if "-----BEGIN CERTIFICATE" not in certificates:
-        # without any, the context would trust those of the machine
+        # without a certificate the context would trust those of the machine
         raise ValueError("no certificate")
-    # comments between the certificates may hold anything
+    # comments between the certificates may contain any bytes
     return ssl.create_default_context(cadata=certificates.encode("ascii", "replace").decode("ascii"))

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Verdicts: what a registry's answer means. Pure.
+"""Verdicts: what a response of a registry means for a credential or an image. Pure.
 
-The table is that of the distribution spec's auth/token and of the OCI distribution spec ("Error Codes"), with what single
-registries do otherwise.
+The rules are those of the distribution spec's auth/token and of the OCI distribution spec ("Error Codes"), with the exceptions
+of single registries.
 """
 
 from __future__ import annotations
@@ -15,34 +15,41 @@ import typing as t
 from dataclasses import dataclass
 
 from .._credentials.redact import foreign_text, remember_secrets
-from .._credentials.shown import HIDDEN
-from .._text import counted
-from .bearer import parse_challenges
+from .._text import HIDDEN, counted
+from .origin import parse_challenges
 
 if t.TYPE_CHECKING:
-    from .transport import Answer
+    from .transport import Response
 
 
-ACCEPTED = "accepted"
-PULLABLE = "pullable"
-ANONYMOUS = "anonymous"
-REJECTED = "rejected"
-DENIED = "denied"
-NOT_FOUND = "not_found"
-NO_CREDENTIALS = "no_credentials"
-RATE_LIMITED = "rate_limited"
-UNREACHABLE = "unreachable"
-UNVERIFIABLE = "unverifiable"
-GOOD = (ACCEPTED, PULLABLE, ANONYMOUS)
-# neither good nor bad: nothing is known of the credential
-UNDECIDED = (RATE_LIMITED, UNREACHABLE, UNVERIFIABLE)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_EXPIRED = re.compile(
+    r"\b(token|credential|password|key|login|session)s?\b.*\bexpired|\bexpired (\w+ )?(token|credential|password)", re.IGNORECASE
+)
+
+
+class Verdict:
+    """The values of `verdict` in results. GOOD: the credential works. UNDECIDED: nothing is known of the credential."""
+
+    ACCEPTED = "accepted"
+    PULLABLE = "pullable"
+    ANONYMOUS = "anonymous"
+    REJECTED = "rejected"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    NO_CREDENTIALS = "no_credentials"
+    RATE_LIMITED = "rate_limited"
+    UNREACHABLE = "unreachable"
+    UNVERIFIABLE = "unverifiable"
+    GOOD = (ACCEPTED, PULLABLE, ANONYMOUS)
+    UNDECIDED = (RATE_LIMITED, UNREACHABLE, UNVERIFIABLE)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``message`` is a sentence that says what was found and what to do. ``http_status`` is that of the answer that decided.
+    """``message`` is a sentence: what was found, and what to do. ``http_status`` is that of the response that decided.
 
-    ``can_push`` is None where the registry does not tell.
+    ``can_push`` is null where the registry does not report it.
     """
 
     verdict: str
@@ -52,126 +59,120 @@ class Finding:
     can_push: bool | None = None
 
 
-class Decided(Exception):
-    """Ends a check early, with what was found."""
+class CheckEnded(Exception):
+    """Ends a check early, with its finding."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
         self.finding = finding
 
 
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
-_EXPIRED = re.compile(
-    r"\b(token|credential|password|key|login|session)s?\b.*\bexpired|\bexpired (\w+ )?(token|credential|password)", re.IGNORECASE
-)
-
-
-def trouble(server: str, answer: Answer) -> Finding | None:
-    """The Finding for an answer that decides nothing, whatever was asked; None for all others."""
-    status = answer.status
-    words = _said(answer)
-    if status == 429 or _words(answer)[0] == "TOOMANYREQUESTS":
-        return Finding(RATE_LIMITED, f"{server} takes no more requests for now ({status}){_patience(answer)}.{words}", status)
+def inconclusive(server: str, response: Response) -> Finding | None:
+    """The finding for a response that says nothing of the credential, whatever the request was; null for all others."""
+    status = response.status
+    quoted = _quoted_message(response)
+    if status == 429 or _first_error(response)[0] == "TOOMANYREQUESTS":
+        message = f"{server} accepts no more requests for now ({status}). {_retry_hint(response)}.{quoted}"
+        return Finding(Verdict.RATE_LIMITED, message, status)
     if status >= 500:
-        return Finding(UNREACHABLE, f"{server} fails ({status}). Try again later, or look at the registry.{words}", status)
+        message = f"{server} fails ({status}). Check the registry, or try again later.{quoted}"
+        return Finding(Verdict.UNREACHABLE, message, status)
     if 300 <= status < 400:
-        return Finding(
-            UNVERIFIABLE,
-            f"{server} redirects in circles, to another protocol or from where no credential may go on ({status}). Give the "
-            "address that it redirects to as endpoint.",
-            status,
+        message = (
+            f"{server} redirects in circles, to another protocol, or to where no credential is sent ({status}). Give the "
+            "address that it redirects to as endpoint."
         )
+        return Finding(Verdict.UNVERIFIABLE, message, status)
     return None
 
 
-def unexpected(server: str, answer: Answer) -> Finding:
-    return Finding(
-        UNVERIFIABLE,
-        f"{server} answers in a way that says nothing of the credential ({answer.status}).{_said(answer)}",
-        answer.status,
+def unexpected(server: str, response: Response) -> Finding:
+    message = f"{server} answers with an unexpected status ({response.status}). Check host, port and endpoint."
+    return Finding(Verdict.UNVERIFIABLE, message + _quoted_message(response), response.status)
+
+
+def is_web_page(response: Response) -> bool:
+    return response.headers.get_content_type() == "text/html"
+
+
+def web_page(name: str, response: Response) -> Finding:
+    message = f"{name} answers with a web page ({response.status}), which no registry does. Check host, port and endpoint."
+    return Finding(Verdict.UNVERIFIABLE, message, response.status)
+
+
+def redirected(name: str, response: Response) -> Finding:
+    """For the response of another host or port."""
+    message = (
+        f"{name} redirects to another host or port, which gets no credential and answers with {response.status}. If that place "
+        "belongs to the registry, give it as endpoint."
     )
+    return Finding(Verdict.UNVERIFIABLE, message, response.status)
 
 
-def is_web_page(answer: Answer) -> bool:
-    return answer.headers.get_content_type() == "text/html"
-
-
-def web_page(name: str, answer: Answer) -> Finding:
-    told = f"{name} answers with a web page, as no registry does ({answer.status}). Check host, port and endpoint."
-    return Finding(UNVERIFIABLE, told, answer.status)
-
-
-def led_astray(name: str, answer: Answer) -> Finding:
-    """For what another host, or another port, answered."""
-    told = (
-        f"{name} redirects to another place, where no credential may go along; from there came {answer.status}. Give that place "
-        "as endpoint if it is the registry's."
+def login_not_requested(name: str, response: Response) -> Finding:
+    """For a 401 or 403 from a registry that never requested a login."""
+    message = (
+        f"{name} refuses the request ({response.status}) without a request for a credential, so none was sent. Check host, "
+        f"endpoint and any proxy before it.{_quoted_message(response)}"
     )
-    return Finding(UNVERIFIABLE, told, answer.status)
+    return Finding(Verdict.UNVERIFIABLE, message, response.status)
 
 
-def not_asked(name: str, answer: Answer) -> Finding:
-    """For a 401 or 403 from a registry that never asked for the login there is."""
-    told = (
-        f"{name} refuses without asking for a credential ({answer.status}), so that none was sent. Check host and endpoint, and "
-        f"what stands between.{_said(answer)}"
-    )
-    return Finding(UNVERIFIABLE, told, answer.status)
-
-
-def rejected(name: str, answer: Answer) -> Finding:
+def login_rejected(name: str, response: Response) -> Finding:
     """For a login that was sent and refused."""
-    told = f"{name} rejects the credential ({answer.status}): it is wrong, or it has expired. Renew it.{_said(answer)}"
-    return Finding(REJECTED, told, answer.status)
+    message = f"{name} rejects the credential ({response.status}): it is wrong or has expired. Renew it."
+    return Finding(Verdict.REJECTED, message + _quoted_message(response), response.status)
 
 
-def refused(name: str, repository: str, answer: Answer, anonymous: bool) -> Finding:
-    """For a manifest that was not given, to a login that was accepted or (``anonymous``) to nobody."""
-    status = answer.status
+def manifest_refused(name: str, repository: str, response: Response, anonymous: bool) -> Finding:
+    """For a manifest that was refused to an accepted login, or (``anonymous``) without a login."""
+    status = response.status
     if status == 404:
-        what = "no such tag or digest" if _words(answer)[0] == "MANIFEST_UNKNOWN" else "no such repository, or no such tag,"
-        hides = " Some registries say so of what they hide from strangers." if anonymous else ""
-        return Finding(NOT_FOUND, f"{name} has {what} in {repository} (404). Check the image's name.{hides}", status)
-    if status == 401 and _token_error(answer) == "invalid_token":
-        return token_refused(name, answer)
+        unknown_tag = _first_error(response)[0] == "MANIFEST_UNKNOWN"
+        missing = f"tag or digest in {repository}" if unknown_tag else f"repository {repository}, or no such tag in it"
+        hidden = " Some registries also answer so for a private image." if anonymous else ""
+        message = f"{name} has no such {missing} (404). Check the name of the image.{hidden}"
+        return Finding(Verdict.NOT_FOUND, message, status)
+    if status == 401 and _token_error(response) == "invalid_token":
+        return token_refused(name, response)
     if status in (401, 403):
-        return no_right(name, answer, anonymous)
+        return access_denied(name, response, anonymous)
     if status == 200:
-        return web_page(name, answer)
-    told = f"{name} does not take the question ({status}). Check the image's name.{_said(answer)}"
-    return Finding(UNVERIFIABLE, told, status)
+        return web_page(name, response)
+    message = f"{name} refuses the request ({status}). Check the name of the image.{_quoted_message(response)}"
+    return Finding(Verdict.UNVERIFIABLE, message, status)
 
 
-def no_right(name: str, answer: Answer, anonymous: bool) -> Finding:
+def access_denied(name: str, response: Response, anonymous: bool) -> Finding:
     """For a 401 or 403."""
-    status = answer.status
+    status = response.status
     if anonymous:
-        told = (
-            f"{name} lets nobody pull it without a credential ({status}), and none matches it, or there is no such repository. "
-            "Give one, or check the image's name."
+        message = (
+            f"{name} requires a credential for this image ({status}) and none matches it, or the repository does not exist. "
+            "Give a credential, or check the name of the image."
         )
-        return Finding(NO_CREDENTIALS, told, status)
-    if _says_expired(answer):
-        return rejected(name, answer)
-    told = (
-        f"{name} accepts the credential, but it has no right to pull this image, or there is no such repository ({status}). "
-        f"Grant the right, or check the image's name.{_said(answer)}"
+        return Finding(Verdict.NO_CREDENTIALS, message, status)
+    if _says_expired(response):
+        return login_rejected(name, response)
+    message = (
+        f"{name} accepts the credential, but it has no right to pull this image, or the repository does not exist ({status}). "
+        f"Grant the right, or check the name of the image.{_quoted_message(response)}"
     )
-    return Finding(DENIED, told, status)
+    return Finding(Verdict.DENIED, message, status)
 
 
-def token_refused(name: str, answer: Answer) -> Finding:
-    """For a token that came from the token server just now."""
-    told = (
-        f"the token server of {name} accepts the credential, but the registry does not take its token ({answer.status}). Do "
-        "their clocks, their keys and the name of the service agree?"
+def token_refused(name: str, response: Response) -> Finding:
+    """For a token that the token server has just issued."""
+    message = (
+        f"the token server of {name} accepts the credential, but the registry refuses its token ({response.status}). Compare "
+        "their clocks, keys and service names."
     )
-    return Finding(UNVERIFIABLE, told, answer.status)
+    return Finding(Verdict.UNVERIFIABLE, message, response.status)
 
 
-def allowance(answer: Answer) -> str:
-    """``, 19 of 100 pulls left in 6 hours`` where the registry tells (the RateLimit headers of Docker Hub)."""
-    limit, left = (answer.headers.get(f"ratelimit-{name}") or "" for name in ("limit", "remaining"))
+def remaining_pulls(response: Response) -> str:
+    """``, 19 of 100 pulls left in 6 hours`` where the registry reports it (the RateLimit headers of Docker Hub)."""
+    limit, left = (response.headers.get(f"ratelimit-{name}") or "" for name in ("limit", "remaining"))
     numbers = [text.partition(";")[0].strip() for text in (left, limit)]
     if not all(map(_WHOLE_NUMBER.fullmatch, numbers)):
         return ""
@@ -180,41 +181,41 @@ def allowance(answer: Answer) -> str:
     return f", {numbers[0]} of {numbers[1]} pulls left{hours}"
 
 
-def _patience(answer: Answer) -> str:
-    after = (answer.headers.get("Retry-After") or "").strip()
+def _retry_hint(response: Response) -> str:
+    after = (response.headers.get("Retry-After") or "").strip()
     if _WHOLE_NUMBER.fullmatch(after):
-        return f". Try again in {counted(int(after), 'second')}"
-    return f". Try again after {foreign_text(after, 40)}" if after else ". Try again later"
+        return f"Try again in {counted(int(after), 'second')}"
+    return f"Try again after {foreign_text(after, 40)}" if after else "Try again later"
 
 
-def _said(answer: Answer) -> str:
-    words = _words(answer)[1]
-    return f" It says: {words}" if words else ""
+def _quoted_message(response: Response) -> str:
+    message = _first_error(response)[1]
+    return f" It says: {message}" if message else ""
 
 
-def _token_error(answer: Answer) -> str:
+def _token_error(response: Response) -> str:
     """The `error` of a Bearer challenge (RFC 6750 section 3.1)."""
-    challenges = parse_challenges(answer.headers.get_all("WWW-Authenticate") or ())
+    challenges = parse_challenges(response.headers.get_all("WWW-Authenticate") or ())
     return next((one.parameters["error"] for one in challenges if "error" in one.parameters), "")
 
 
-def _says_expired(answer: Answer) -> bool:
-    """Whether a refusal is for an expired token: ECR answers 403 to one. Licences expire, too."""
-    return bool(_EXPIRED.search(_words(answer)[1]))
+def _says_expired(response: Response) -> bool:
+    """Whether the credential has expired: ECR answers 403 then. Other things can expire too, such as a licence."""
+    return bool(_EXPIRED.search(_first_error(response)[1]))
 
 
-def _words(answer: Answer) -> tuple[str, str]:
-    """Code and message of the first error in an answer; empty where there is none. A credential that it repeats is taken out.
+def _first_error(response: Response) -> tuple[str, str]:
+    """Code and message of the first error in a response, else two empty texts. A credential in the message is hidden.
 
-    The token servers of Docker Hub (``details``) and Quay (``error``) have their words elsewhere.
+    The token servers of Docker Hub (``details``) and Quay (``error``) have the message in another member.
     """
     try:
-        told = json.loads(answer.body)
-        error = told["errors"][0] if "errors" in told else {"message": told.get("details") or told.get("error")}
+        body = json.loads(response.body)
+        error = body["errors"][0] if "errors" in body else {"message": body.get("details") or body.get("error")}
         code, message = str(error.get("code") or ""), str(error.get("message") or "")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return "", ""
-    secrets = _secrets(answer.authorization or "")
+    secrets = _secrets(response.authorization or "")
     remember_secrets(secrets)
     for secret in secrets:
         message = message.replace(secret, HIDDEN)
@@ -222,7 +223,7 @@ def _words(answer: Answer) -> tuple[str, str]:
 
 
 def _secrets(authorization: str) -> list[str]:
-    """What nobody may see of an Authorization header."""
+    """The secret parts of an Authorization header."""
     scheme, _blank, value = authorization.partition(" ")
     password = base64.b64decode(value).decode(errors="surrogateescape").partition(":")[2] if scheme == "Basic" else ""
     return [secret for secret in (value, password) if secret]

@@ -193,7 +193,7 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
         "leaks": "r.example.com/a: docker-credential-leaks failed for r.example.com: exit status 1",
         "whispers": "r.example.com/a: docker-credential-whispers failed for r.example.com: exit status 1",
         "cut": "r.example.com/a: docker-credential-cut returned an invalid answer for r.example.com",
-        "idtoken": "r.example.com/a holds an identity token only",
+        "idtoken": "r.example.com/a has only an identity token",
         "empty": "r.example.com/a: docker-credential-empty returned an empty secret for r.example.com",
         "nowhere": "r.example.com/a: docker-credential-nowhere cannot be run",
         "../../bin/sh": "r.example.com/a: '../../bin/sh' is no suffix",

@@ -52,7 +52,7 @@ def test_in_again_and_out_at_both_kinds_of_registry(lab: Lab, ansible: Ansible, 
     wrong_check, wrong_login, would, done, would_again, again, wrong_later, would_change, changed, elsewhere = found[:10]
     out_check, not_that_user, out, out_check_again, out_again, nothing = found[10:]
     for failed in (wrong_check, wrong_login, wrong_later):
-        assert "nothing was written: the registries do not take the credentials. user puller: rejected" in failed["msg"]
+        assert "nothing was written: the registries do not accept the credentials. user puller: rejected" in failed["msg"]
         assert failed["verification"]["logins"][0]["verdict"] == "rejected"
     assert [actions(one) for one in (would, done, would_again, again)] == [["stored"] * 2] * 2 + [["unchanged"] * 2] * 2
     assert [one["changed"] for one in (would, done, would_again, again)] == [True, True, False, False]
@@ -106,7 +106,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     )
 
     assert "could not verify the credentials" in failed["msg"]
-    assert "nothing listens there" in failed["msg"]
+    assert "nothing listens" in failed["msg"]
     assert nothing["exists"] is False
     assert [row["verified"] for row in warned["logins"]] == [False, True]
     assert any("not verified: " in warning for warning in warned["warnings"])
@@ -144,7 +144,7 @@ def test_an_open_registry_proves_nothing(ansible: Ansible, tmp_path: Path) -> No
     server.shutdown()
     server.server_close()
 
-    assert "lets everybody in" in failed["msg"]
+    assert "requires no credential" in failed["msg"]
     assert "set verify_undecided to warn" in failed["msg"]
 
 
@@ -250,7 +250,7 @@ def test_sources_and_obvious_mistakes(ansible: Ansible, tmp_path: Path) -> None:
     assert (actions(one), actions(both), actions(out)) == (["stored"], ["unchanged", "stored"], ["removed"] * 2)
     assert "one of the following is required: registries, config, config_file" in none["msg"]
     assert "the password is empty" in lacks["msg"]
-    assert "neither username and password nor credential_helper" in nobody["msg"]
+    assert "no username and password, and no credential_helper" in nobody["msg"]
     assert "given twice, with different credentials" in twice["msg"]
     assert "Name the registries to log out of" in empty["msg"]
     assert "store is empty" in blank["msg"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login, StoredLogin
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking, Registries
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Registries, RegistryOptions
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import (
     has_token_server,
     with_identity_token,
@@ -80,7 +80,7 @@ def test_an_identity_token(ansible: Ansible, tmp_path: Path) -> None:
 
 
 def registries(host: str) -> Registries:
-    return Registries({host: Asking(plain_http=True)}, Asking(), timeout=20)
+    return Registries({host: RegistryOptions(plain_http=True)}, RegistryOptions(), timeout=20)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import make_credential
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
     Entry,
     UnreadableDocument,
     kubelet_entries,

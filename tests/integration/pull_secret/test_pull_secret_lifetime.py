@@ -53,12 +53,12 @@ def test_the_end_is_told_noted_and_follows_the_credentials(c2: Access, ansible: 
 
     unknown, made, again, without, merged, beside = [line["result"] for line in run.results]
     warned = " ".join(unknown["warnings"])
-    assert "gar.example.com lives 1 hour at most" in warned
-    assert "acr.example.com lives about 3 hours at most" in warned
+    assert "gar.example.com expires after 1 hour at most" in warned
+    assert "acr.example.com expires after about 3 hours at most" in warned
     assert "plain" not in warned
     assert unknown["expires"] is None
-    assert f"jwt.example.com ends at {stamp(soon)}" in " ".join(made["warnings"])
-    assert f"aws.example.com ends at {stamp(late)}" in " ".join(made["warnings"])
+    assert f"jwt.example.com expires at {stamp(soon)}" in " ".join(made["warnings"])
+    assert f"aws.example.com expires at {stamp(late)}" in " ".join(made["warnings"])
     assert [one["expires"] for one in (made, again, without, merged, beside)] == [
         stamp(soon), stamp(soon), stamp(late), stamp(soon), None
     ]  # fmt: skip
@@ -193,7 +193,7 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
         ("a Secret takes at most 1048576", {"registries": too_big}),
         ("refresh_before is -1. Expected seconds", {"refresh_before": -1}),
         ("registries is an empty list", {"registries": []}),
-        ("is no registry in an image name", {"registries": [*one, {**one[0], "registry": "localregistry"}]}),
+        ("in an image name a registry needs", {"registries": [*one, {**one[0], "registry": "localregistry"}]}),
         ("only some registries are to go", {"registries": None, "state": "absent", "purge_registries": False}),
     ]
     audit = c2.audit()

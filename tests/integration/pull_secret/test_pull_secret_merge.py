@@ -139,11 +139,11 @@ def test_every_name_of_docker_hub_is_one_registry(c2: Access, ansible: Ansible, 
 
 
 MANGLED = {
-    "list": ('{"auths": ["a"]}', "has an 'auths' that is no object"),
+    "list": ('{"auths": ["a"]}', "has an 'auths' that is not an object"),
     "number": ('{"auths": {"a.example.com": 5}}', "has an entry 'a.example.com' that is not an object"),
     "cut": ('{"auths": {"a.example.com": {"auth": "Ym90OnF1YX"}}}x'[:-1].replace("YX", "Y"), "'auth' is not base64"),
     "colon": ('{"auths": {"a.example.com": {"auth": "Ym90"}}}', "no colon"),
-    "headers": ('{"auths": {}, "HttpHeaders": []}', "'HttpHeaders' that are no object"),
+    "headers": ('{"auths": {}, "HttpHeaders": []}', "'HttpHeaders' that are not an object"),
     "twice": ('{"auths": {"a.example.com": {}}, "Auths": {"b.example.com": {}}}', "several 'auths'"),
 }
 

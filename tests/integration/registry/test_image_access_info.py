@@ -150,7 +150,7 @@ def test_of_several_credentials_the_first_good_one_ends(lab: Lab, ansible: Ansib
     )
 
     assert attempts(first["images"][0]) == [(None, host, "rejected"), (None, host, "pullable")]
-    assert "Before it the kubelet tries 1 in vain" in first["images"][0]["message"]
+    assert "The kubelet tries 1 other credential before it" in first["images"][0]["message"]
     # nothing was asked for with the third, so that it is tested by a login
     assert verdicts(first, "logins") == ["rejected"]
     assert first["logins"][0]["username"] == other["username"]
@@ -275,7 +275,7 @@ def test_options_that_cannot_be_used(lab: Lab, c2: Access, ansible: Ansible) -> 
         ({"config_registries": ["a"], **from_cluster}, "mutually exclusive: config_registries|namespace"),
         ({**from_cluster, "pod": "a", "secrets": ["b"]}, "mutually exclusive: service_account|pod|secrets"),
         ({"registries": [good], "pod": "a"}, "namespace"),
-        (from_cluster, "images is empty. With namespace it is for images"),
+        (from_cluster, "images is empty, and namespace is given"),
         ({**from_cluster, "images": [image], "namespace": "A_b"}, "namespace 'A_b' is not the name of a namespace"),
         ({**from_cluster, "images": [image], "pod": "a*"}, "pod 'a*' can be no object's name"),
         ({**from_cluster, "images": [image], "secrets": ["a", "B"]}, "secrets 'B' can be no object's name"),
@@ -399,10 +399,10 @@ def test_the_node_comes_to_the_same(lab: Lab, c1: Access, node: str, ansible: An
     by_name = dict(zip(cases, found, strict=True))
     assert by_name["good"]["cluster"] == {"server": c1.cluster.server, "context": "c1"}
     assert by_name["good"]["api_requests"] == 2
-    assert "is not seen from here" in by_name["good"]["msg"]
+    assert "are not included" in by_name["good"]["msg"]
     assert "Secret broken" in by_name["broken"]["msg"] or "broken" in by_name["broken"]["msg"]
-    assert f"the kubelet passes over missing: no such Secret in namespace {namespace}" in " ".join(by_name["missing"]["warnings"])
-    assert wrong[0] in by_name["order"]["msg"] or "tries 1 in vain" in by_name["order"]["images"][0]["message"]
+    assert f"the kubelet ignores missing: no such Secret in namespace {namespace}" in " ".join(by_name["missing"]["warnings"])
+    assert wrong[0] in by_name["order"]["msg"] or "tries 1 other credential" in by_name["order"]["images"][0]["message"]
     expected = {name: one[2] == "pullable" for name, one in cases.items()}
     wait_until(lambda: pulled(c1, namespace) == expected, 60, f"the same on the node: {pulled(c1, namespace)}")
 
@@ -495,7 +495,7 @@ def test_what_is_missing_in_the_cluster_is_told(lab: Lab, c2: Access, ansible: A
     assert f"Secret {prefix}/a cannot be read: no right" in told[5]
     assert "https://127.0.0.1:9 cannot be reached" in told[6]
     assert verdicts(missing) == ["no_credentials"]
-    assert "the kubelet passes over regcred" in " ".join(missing["warnings"])
+    assert "the kubelet ignores regcred" in " ".join(missing["warnings"])
 
 
 # ------------------------------------------------------------------------------------------------------------- secrecy
@@ -538,7 +538,7 @@ def test_no_output_shows_a_password(c2: Access, serve: Serving, ansible: Ansible
     by_registry = [{row["registry"]: row["verdict"] for row in one["logins"]} for one in (found[0], found[2])]
     assert by_registry == [{hostile.authority: "rejected", honest.authority: "accepted"}] * 2
     assert [verdicts(one) for one in (found[1], found[3], found[4])] == [["rejected", "pullable"]] * 3
-    assert "there is no option passwd here" in found[5]["msg"]
+    assert "unknown option passwd" in found[5]["msg"]
     assert "It says: bad: Basic (hidden) is bot:(hidden) is (hidden)" in found[0]["msg"]
     written = run.output + json.dumps(run.results)
     for form in {text for one in (hostile, honest) for text in forms("bot", PASSWORD, one.authority)}:

@@ -34,7 +34,8 @@ def registries_of(lab: lab_package.Lab, flavour: str) -> Registries:
 
 def check(lab: lab_package.Lab, flavour: str, user: str | None, image: str | None = None, password: str | None = None) -> Finding:
     login = (user, lab.users[user] if password is None else password) if user else None
-    return registries_of(lab, flavour).check_image(parse_image(image or lab.images[flavour]), login)
+    one = parse_image(image or lab.images[flavour])
+    return registries_of(lab, flavour).check_image(one.registry, one.repository, one.reference, login)
 
 
 def lines(path: Path, start: int) -> list[str]:
@@ -110,7 +111,7 @@ def test_200_images_take_one_login(lab: lab_package.Lab) -> None:
     registries = registries_of(lab, "bearer")
     login = ("one-attempt", "wrong")
     images = [parse_image(f"{registry.host}/team/app{number % 10}:{number}") for number in range(200)]
-    found = for_each(images, lambda image: registries.check_image(image, login), 16)
+    found = for_each(images, lambda one: registries.check_image(one.registry, one.repository, one.reference, login), 16)
     assert {one.verdict for one in found} == {"rejected"}
     asked = [json.loads(line) for line in lines(registry.token_server_log, start) if '"one-attempt"' in line]
     assert len(asked) == 1, asked
@@ -129,4 +130,4 @@ def test_unverified_tls_is_warned_of_for_the_credentials_of_a_pod(
         asking(registry_validate_certs=False, **options),
     )
     assert checked.get("warnings", []) == []
-    assert any(one.startswith("every registry is asked without verified TLS") for one in blind["warnings"])
+    assert any(one.startswith("the TLS certificate of every registry is not verified") for one in blind["warnings"])

@@ -50,7 +50,10 @@ def test_each_verdict_decides_whether_anything_is_written(
     to_busy = {**down, "registry": busy.authority, "ca_cert": str(serve.authority.pem)}
     to_all = {**down, "registry": open_to_all.authority, "ca_cert": str(serve.authority.pem)}
     image, remedy = lab.images["bearer"], "set verify_undecided to warn"
-    stop, doubt = "nothing was written: the registries do not take the credentials. ", "nothing was written: the registries could"
+    stop, doubt = (
+        "nothing was written: the registries do not accept the credentials. ",
+        "nothing was written: the registries could",
+    )
     undecided = {"verify_undecided": "warn"}
     cases: dict[str, tuple[dict[str, Any], list[str]]] = {
         # what is written, with the verdicts; what is not, with the words of the error
@@ -78,14 +81,14 @@ def test_each_verdict_decides_whether_anything_is_written(
         ),
         "unmatched": (
             {"verify": "pull", "registries": [good], "images": [lab.images["basic"], image], "allow_addresses": ["127.0.0.0/8"]},
-            [stop, f"image {image}: no_credentials", "Give one"],
+            [stop, f"image {image}: no_credentials", "Give a credential"],
         ),
         "down": (
             {"verify": "login", "registries": [good, down]},
             [doubt, "user someone: unreachable. https://127.0.0.1:9 refuses connections", remedy],
         ),
         "busy": ({"verify": "login", "registries": [to_busy]}, [doubt, "takes no more requests for now (429)", remedy]),
-        "open": ({"verify": "login", "registries": [to_all]}, [doubt, "lets everybody in", remedy]),
+        "open": ({"verify": "login", "registries": [to_all]}, [doubt, "requires no credential", remedy]),
         "down-and-wrong": (
             {"verify": "login", "registries": [down, entry(lab, "bearer", f"{user}-too")], **undecided},
             [stop, f"user {user}-too: rejected", "127.0.0.1:9 refuses"],
@@ -202,7 +205,7 @@ def test_what_may_also_push_and_who_is_not_known_gets_a_warning(lab: Lab, c2: Ac
     assert result["summary"]["created"] == 1
     warned = " ".join(result["warnings"])
     assert f"user pusher may also push to team/app at {lab.registry('bearer').host}" in warned
-    assert "is asked without verified TLS" in warned
+    assert "is not verified" in warned
 
 
 def test_from_a_secret_of_the_cluster(lab: Lab, c2: Access, ansible: Ansible, prefix: str) -> None:

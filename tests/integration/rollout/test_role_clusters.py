@@ -135,7 +135,7 @@ def test_a_masked_namespace_is_no_glob(c2: Access, ansible: Ansible, prefix: str
 
     assert run.exit_code == 2
     assert c2.secret(good) is not None
-    assert "The parts that follow are not done on this cluster" in told(run)
+    assert "The next parts cannot exclude these namespaces" in told(run)
     assert [line for line in run.results if line["action"] == "pullpass.registry.pull_secret_link"] == []
     assert "Secret regcred: " in told(run)
     assert json.dumps(prefix) not in run.output

@@ -153,11 +153,11 @@ def test_each_cluster_gets_the_answer_about_its_own(
     summary = told(run)
     refused = {
         "broken": "Failed to create temporary directory",
-        "malformed": "password is missing, and username is given",
+        "malformed": "username is given without password",
         "wrong": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "spelt": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "patient": f"user carol: rejected. {one.authority} rejects the credential (401)",
-        "colon": "the username holds a colon",
+        "colon": "the username contains a colon",
         "text": f"user tess: rejected. {one.authority} rejects the credential (401)",
         "half": f"user carol: rejected. {two.authority} rejects the credential (401)",
         # up to ansible-core 2.18 a list with something undefined in it is no list at all

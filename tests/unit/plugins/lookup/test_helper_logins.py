@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule, Runner
+from ansible_collections.pullpass.registry.plugins.lookup.helper_logins import LookupModule
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import in_child
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
+from ansible_collections.pullpass.registry.plugins.module_utils._module.base import ProgramRunner
 
 QUESTION = {"registry": "r.example.com", "credential_helper": "lab"}
 
@@ -76,7 +77,9 @@ def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, to
     began = time.monotonic()
 
     with pytest.raises(HostError, match=told):
-        CredentialHelpers(Runner(), seconds=2.0).store("lab", "r.example.com", "bot", "x" * (200_000 if "deaf" in script else 5))
+        CredentialHelpers(ProgramRunner(), seconds=2.0).store(
+            "lab", "r.example.com", "bot", "x" * (200_000 if "deaf" in script else 5)
+        )
 
     assert time.monotonic() - began < 5
     process, until = int((programs / "child").read_text()), time.monotonic() + 10
@@ -96,7 +99,7 @@ def test_an_endless_line_is_no_message(programs: Path) -> None:
     program(programs, "head -c 1000000 /dev/zero | tr '\\0' '='; echo; exit 1")
     began = time.monotonic()
     with pytest.raises(HostError, match="exit status 1 \(its message is not shown"):
-        CredentialHelpers(Runner()).store("lab", "r.example.com", "bot", "Zauberwort")
+        CredentialHelpers(ProgramRunner()).store("lab", "r.example.com", "bot", "Zauberwort")
     assert time.monotonic() - began < 5
 
 
@@ -105,7 +108,7 @@ def test_no_credential_is_none_whatever_the_secrets_are(programs: Path) -> None:
 
     def asked() -> bool:
         remember_secrets(["native"])
-        return CredentialHelpers(Runner()).find("lab", "r.example.com") is None
+        return CredentialHelpers(ProgramRunner()).find("lab", "r.example.com") is None
 
     # what is remembered there is forgotten with the process
     assert in_child(asked, seconds=10.0)
@@ -115,7 +118,7 @@ def test_no_credential_is_none_whatever_the_secrets_are(programs: Path) -> None:
 def test_all_questions_have_one_deadline(programs: Path) -> None:
     """A file may name any number of registries."""
     program(programs, "sleep 600")
-    helpers = CredentialHelpers(Runner(), seconds=30.0, together=1.0)
+    helpers = CredentialHelpers(ProgramRunner(), seconds=30.0, together=1.0)
     began = time.monotonic()
 
     with pytest.raises(HostError, match="did not answer .* within 1 s"):
@@ -144,11 +147,11 @@ def test_what_a_program_says_is_shown_without_secrets(programs: Path, line: str,
     for where in ("", " >&2"):
         program(programs, f"echo '{line}'{where}; exit 1")
         with pytest.raises(HostError, match=shown) as caught:
-            CredentialHelpers(Runner()).store("lab", "r.example.com", "bot", "Zauberwort")
+            CredentialHelpers(ProgramRunner()).store("lab", "r.example.com", "bot", "Zauberwort")
         assert not re.search("Zauberwort|hunter2|aHVudGVyMg|dckr_pat|WmF1YmVyd29ydA", str(caught.value))
 
 
 @pytest.mark.parametrize("term", ["r.example.com", {"registry": "r.example.com"}])
 def test_what_is_no_question(term: object) -> None:
-    with pytest.raises(AnsibleLookupError, match="no mapping with registry and credential_helper"):
+    with pytest.raises(AnsibleLookupError, match="not a mapping with registry and credential_helper"):
         LookupModule().run([term])

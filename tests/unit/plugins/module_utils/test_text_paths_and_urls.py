@@ -9,7 +9,7 @@ import json
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import networks_option
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import no_answer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.connection import no_response
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import (
     origin_of,
     realm_refusal,
@@ -139,10 +139,10 @@ def test_no_option_for_a_registrys_address_repeats_a_login(url: str) -> None:
             use()
         refusals.append(str(caught.value))
     refusals.append(realm_refusal(url, origin_of("https://reg.io"), frozenset()))
-    refusals.append(str(no_answer(ValueError(url), url.replace("https", "gopher"), 3)))
-    refusals.append(str(no_answer(ValueError(f"Invalid header value b'{url}'"), "https://reg.io", 3)))
+    refusals.append(str(no_response(ValueError(url), url.replace("https", "gopher"), 3)))
+    refusals.append(str(no_response(ValueError(f"Invalid header value b'{url}'"), "https://reg.io", 3)))
     for message in refusals:
         assert message
         assert PASSWORD not in message
     if "@" in url:
-        assert "endpoint of reg.io holds a user before '@'" in refusals[0]
+        assert "endpoint of reg.io contains a user before '@'" in refusals[0]

@@ -18,9 +18,8 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_secrets import PodSecrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import ImageAccess, ImageVerification
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verification import Verification
 from ansible_collections.pullpass.registry.plugins.modules import image_access_info
 
 FRAGMENTS = "ansible_collections.pullpass.registry.plugins.doc_fragments"
@@ -59,7 +58,7 @@ def test_it_can_run_in_check_mode_and_is_in_the_action_group() -> None:
     ("options", "words"),
     [
         ({"workers": 0}, "workers is 0"),
-        ({"images": []}, "images is empty. With namespace it is for images"),
+        ({"images": []}, "images is empty, and namespace is given"),
         ({"namespace": "a/b"}, "namespace 'a/b' is not the name of a namespace"),
         ({"pod": "A"}, "pod 'A' can be no object's name"),
         ({"service_account": ""}, "service_account '' can be no object's name"),
@@ -83,11 +82,11 @@ def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
     images = [ImageAccess(parse_image(f"reg.io/a:{n}"), Finding("not_found", f"No {n}.")) for n in range(14)]
     images.append(ImageAccess(parse_image("reg.io/good"), Finding("anonymous", "Anybody can.")))
     logins = [(credential, Finding("accepted", "Fine.")), (credential, Finding("unreachable", "It sleeps."))]
-    told = image_access_info.told(Verification(logins, images))
+    told = image_access_info.summary_of(ImageVerification(logins, images))
     assert told.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0; ")
     assert "No 10" not in told
     assert told.endswith(" No 9; and 5 more")
-    assert image_access_info.told(Verification(logins[:1])) == "1 of 1 login is accepted."
+    assert image_access_info.summary_of(ImageVerification(logins[:1])) == "1 of 1 login is accepted."
 
 
 def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +98,7 @@ def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypat
     told: list[str] = []
     monkeypatch.setattr(image_access_info, "open_api", lambda _module: SimpleNamespace(identity={}, requests=0))
     monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets(kubelet_keyring([secret])))
-    monkeypatch.setattr(image_access_info, "registries_of", lambda *_given: None)
+    monkeypatch.setattr(image_access_info, "opened_registries", lambda *_given: None)
 
     def check(*_given: Any) -> list[Any]:
         told.append(foreign_text(f"bad login {auth}"))
@@ -107,5 +106,5 @@ def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypat
 
     monkeypatch.setattr(image_access_info, "check_images", check)
     module: Any = SimpleNamespace(params={"workers": 1, "namespace": "team"}, no_log_values=set())
-    image_access_info.ask_as_pod(module, [parse_image("reg.example/app:1")])
+    image_access_info.verify_as_pod(module, [parse_image("reg.example/app:1")])
     assert told == ["bad login ********"]

@@ -7,7 +7,7 @@ import fnmatch
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils._namespace_overlap import NONE, POSSIBLE, SURE, Choice, overlap
+from ansible_collections.pullpass.registry.plugins.plugin_utils._namespace_overlap import Choice, Overlap, overlap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,27 +19,27 @@ def choice(*names: str, selectors: tuple[str, ...] = (), exclude: tuple[str, ...
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
     [
-        (choice("team-a"), choice("team-a"), SURE),
-        (choice("team-a"), choice("team-b"), NONE),
-        (choice("team-a"), choice("*"), SURE),
-        (choice("team-a"), choice("*", exclude=("team-*",)), NONE),
-        (choice("team-a", exclude=("team-a",)), choice("*"), NONE),
-        (choice("team-*"), choice("*-prod"), SURE),
-        (choice("team-a*"), choice("team-b*"), NONE),
-        (choice("team-?"), choice("team-ab"), NONE),
-        (choice("team-[ab]"), choice("team-?"), SURE),
-        (choice("team-*"), choice("*", exclude=("team-*",)), NONE),
-        (choice("team-a*"), choice("*", exclude=("team-*",)), NONE),
-        (choice("*"), choice("kube-system"), NONE),
-        (choice("kube-system"), choice("kube-system"), SURE),
-        (choice("*"), choice("*", exclude=("team-a",)), SURE),
-        (choice(selectors=("team=a",)), choice(selectors=("team=a",)), SURE),
-        (choice(selectors=("team=a",)), choice(selectors=("team=b",)), POSSIBLE),
-        (choice(selectors=("team=a",)), choice("*"), SURE),
-        (choice("x", selectors=("team=a",)), choice("y", selectors=("team=a",)), NONE),
+        (choice("team-a"), choice("team-a"), Overlap.CERTAIN),
+        (choice("team-a"), choice("team-b"), Overlap.EMPTY),
+        (choice("team-a"), choice("*"), Overlap.CERTAIN),
+        (choice("team-a"), choice("*", exclude=("team-*",)), Overlap.EMPTY),
+        (choice("team-a", exclude=("team-a",)), choice("*"), Overlap.EMPTY),
+        (choice("team-*"), choice("*-prod"), Overlap.CERTAIN),
+        (choice("team-a*"), choice("team-b*"), Overlap.EMPTY),
+        (choice("team-?"), choice("team-ab"), Overlap.EMPTY),
+        (choice("team-[ab]"), choice("team-?"), Overlap.CERTAIN),
+        (choice("team-*"), choice("*", exclude=("team-*",)), Overlap.EMPTY),
+        (choice("team-a*"), choice("*", exclude=("team-*",)), Overlap.EMPTY),
+        (choice("*"), choice("kube-system"), Overlap.EMPTY),
+        (choice("kube-system"), choice("kube-system"), Overlap.CERTAIN),
+        (choice("*"), choice("*", exclude=("team-a",)), Overlap.CERTAIN),
+        (choice(selectors=("team=a",)), choice(selectors=("team=a",)), Overlap.CERTAIN),
+        (choice(selectors=("team=a",)), choice(selectors=("team=b",)), Overlap.POSSIBLE),
+        (choice(selectors=("team=a",)), choice("*"), Overlap.CERTAIN),
+        (choice("x", selectors=("team=a",)), choice("y", selectors=("team=a",)), Overlap.EMPTY),
     ],
 )
-def test_overlap(left: Choice, right: Choice, expected: str) -> None:
+def test_overlap(left: Choice, right: Choice, expected: Overlap) -> None:
     assert overlap(left, right) == overlap(right, left) == expected
 
 
@@ -54,4 +54,4 @@ def test_a_namespace_that_both_choose_is_never_overseen(name: str, one: Any, oth
         )
 
     if chosen(one, out) and chosen(other, out_too):
-        assert overlap(Choice(one, (), out), Choice(other, (), out_too)) == SURE
+        assert overlap(Choice(one, (), out), Choice(other, (), out_too)) == Overlap.CERTAIN

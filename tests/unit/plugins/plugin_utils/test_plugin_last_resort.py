@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.pullpass.registry.plugins.action import ask_registries
 from ansible_collections.pullpass.registry.plugins.lookup import helper_logins
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
-from ansible_collections.pullpass.registry.plugins.plugin_utils import _last_resort as last_resort
+from ansible_collections.pullpass.registry.plugins.plugin_utils import _controller_action as last_resort
 from ansible_collections.pullpass.registry.plugins.plugin_utils._registry_answers import secrets_in
 
 SECRET = "Zq7-secret-Zq7"
@@ -50,7 +50,7 @@ def test_an_error_of_ansible_is_shown_without_the_secrets_of_the_task(monkeypatc
     how = {"ca_cert": "", "validate_certs": True, "timeout": 1, "realms": [], "allow_addresses": []}
     made._variables = {}
     reply = made._ask("registries", [[how, {"registry": "reg.io", "username": "u", "password": SECRET}]])
-    assert reply["msg"] == "the registries cannot be asked on the controller: cannot run with password=******** here"
+    assert reply["msg"] == "no request can be sent to the registries on the controller: cannot run with password=******** here"
 
 
 def test_secrets_are_found_in_both_kinds_of_options() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils._registry_answers import Answers, judged, together
+from ansible_collections.pullpass.registry.plugins.plugin_utils._registry_answers import Answers, batches, conclusion
 
 ASKING = {"ca_cert": "", "timeout": 20.0}
 OTHERWISE = {"ca_cert": "/ca.pem", "timeout": 20.0}
@@ -27,7 +27,7 @@ def row(verdict: str, message: str = "") -> dict[str, Any]:
 def answers(*known: tuple[Any, list[dict[str, Any]]]) -> Answers:
     found = Answers({})
     for question, rows in known:
-        found.note(question, rows)
+        found.record(question, rows)
     return found
 
 
@@ -36,7 +36,7 @@ def test_users_with_a_password_are_asked_about_together_for_each_way_of_asking()
     asks += [ask([ASKING, DOCUMENT], kind="config"), ask([ASKING, "registry=r.example.com username=alice password=a"])]
     asks += [ask([ASKING, {"username": "alice", "password": "a"}]), ask([ASKING, {**ALICE, "registry": "no registry"}])]
 
-    assert together(asks) == [[[ASKING, ALICE], [ASKING, BOB]], [[OTHERWISE, ALICE]]]
+    assert batches(asks) == [[[ASKING, ALICE], [ASKING, BOB]], [[OTHERWISE, ALICE]]]
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_a_login_that_only_an_image_shows_to_be_rejected_is_known() -> None:
     said = {**row("rejected", "bob is rejected"), "registry": "r.example.com", "attempts": attempts}
     found = answers(*(([ASKING, one], [row("unverifiable")]) for one in (ALICE, BOB)))
 
-    found.note_images(pull, [said])
+    found.record_images(pull, [said])
 
     assert found.of(pull) == [said]
     assert found.of([OTHERWISE, BOB]) == [said]
     assert found.of([ASKING, BOB]) == [said]
     assert found.of([ASKING, ALICE]) == [row("unverifiable")]
     assert found.of([OTHERWISE, ALICE]) is None
-    assert judged(ask([ASKING, BOB]), found, "warn")["refusal"] == "bob is rejected"
+    assert conclusion(ask([ASKING, BOB]), found, "warn")["refusal"] == "bob is rejected"
 
 
 def test_each_host_gets_the_answers_about_its_own() -> None:
@@ -110,12 +110,12 @@ def test_each_host_gets_the_answers_about_its_own() -> None:
         ([OTHERWISE, ALICE], [row("unreachable", "nobody there")]),
     )
 
-    assert judged(ask([ASKING, ALICE]), found, "fail") == {"refusal": "", "warnings": [], "undecided": []}
-    assert judged(ask([ASKING, ALICE], [ASKING, BOB]), found, "warn")["refusal"] == "no bob"
+    assert conclusion(ask([ASKING, ALICE]), found, "fail") == {"refusal": "", "warnings": [], "undecided": []}
+    assert conclusion(ask([ASKING, ALICE], [ASKING, BOB]), found, "warn")["refusal"] == "no bob"
     doubt = {"warnings": ["nobody there"], "undecided": [{"registry": "r.example.com", "reason": "nobody there"}]}
-    assert judged(ask([OTHERWISE, ALICE]), found, "warn") == {"refusal": "", **doubt}
-    assert judged(ask([OTHERWISE, ALICE]), found, "accept") == {"refusal": "", **doubt}
-    assert judged(ask([OTHERWISE, ALICE]), found, "fail") == {"refusal": "nobody there", **doubt}
+    assert conclusion(ask([OTHERWISE, ALICE]), found, "warn") == {"refusal": "", **doubt}
+    assert conclusion(ask([OTHERWISE, ALICE]), found, "accept") == {"refusal": "", **doubt}
+    assert conclusion(ask([OTHERWISE, ALICE]), found, "fail") == {"refusal": "nobody there", **doubt}
 
 
 def test_the_registry_in_doubt_is_named_as_it_was_given_unless_an_image_proved_the_login() -> None:
@@ -126,21 +126,21 @@ def test_the_registry_in_doubt_is_named_as_it_was_given_unless_an_image_proved_t
         login = {"registry": registry, "username": "alice"}
         proof = {"verdict": "pullable", **login}
         found = answers(([ASKING, ALICE], [{**row("unverifiable"), **login}]), (pull, [{**row("pullable"), "attempts": [proof]}]))
-        doubts[registry] = judged(pull, found, "warn")["undecided"]
+        doubts[registry] = conclusion(pull, found, "warn")["undecided"]
 
     assert doubts == {"r.********.com": [{"registry": "r.example.com", "reason": "unverifiable"}], "r.example.com": []}
-    assert judged(ask([ASKING, ALICE]), found, "warn")["undecided"] == doubts["r.********.com"]
+    assert conclusion(ask([ASKING, ALICE]), found, "warn")["undecided"] == doubts["r.********.com"]
 
 
 def test_what_could_not_be_asked_is_refused() -> None:
-    assert judged(ask([ASKING, ALICE]), answers(), "warn")["refusal"] == "the registries could not be asked"
+    assert conclusion(ask([ASKING, ALICE]), answers(), "warn")["refusal"] == "no request was sent to the registries"
 
 
 def test_images_that_cannot_be_pulled_are_refused() -> None:
     pull = ask([ASKING, ALICE], images=("r.example.com/a",))
     found = answers(([ASKING, ALICE], [row("accepted")]), (pull, [row("pullable"), row("not_found", "no such tag")]))
 
-    assert judged(pull, found, "warn") == {"refusal": "no such tag", "warnings": [], "undecided": []}
+    assert conclusion(pull, found, "warn") == {"refusal": "no such tag", "warnings": [], "undecided": []}
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "********", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "re********", "$REDACTED$"])
@@ -157,7 +157,7 @@ def test_a_login_whose_verdict_is_masked_is_not_sent_again(verdict: str) -> None
 def test_nor_is_one_that_is_rejected_for_an_image_under_a_masked_name(user: str, registry: str) -> None:
     found = Answers({})
     attempt = {"username": user, "verdict": "rejected"}
-    found.note_images(ask([ASKING, ALICE]), [{**row("rejected"), "registry": registry, "attempts": [attempt]}])
+    found.record_images(ask([ASKING, ALICE]), [{**row("rejected"), "registry": registry, "attempts": [attempt]}])
 
     assert found.of([OTHERWISE, ALICE])
     assert not found.of([OTHERWISE, {**ALICE, "registry": "s.example.com"}])
@@ -168,5 +168,5 @@ def test_an_unverified_login_whose_registry_is_masked_is_refused() -> None:
     document = [ASKING, DOCUMENT]
     found = answers((document, [{**row("unreachable", "no answer"), "registry": "r.********.com", "username": "alice"}]))
 
-    assert judged(ask(document, kind="config"), found, "warn")["refusal"] == "no answer"
-    assert judged(ask(document, kind="config"), found, "accept")["refusal"] == ""
+    assert conclusion(ask(document, kind="config"), found, "warn")["refusal"] == "no answer"
+    assert conclusion(ask(document, kind="config"), found, "accept")["refusal"] == ""

@@ -6,7 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.plugin_utils._text_values import ENTRIES, LISTS, TEXTS, not_text
+from ansible_collections.pullpass.registry.plugins.plugin_utils._text_values import (
+    ENTRY_VARIABLES,
+    LIST_VARIABLES,
+    TEXT_VARIABLES,
+    not_text,
+)
 from specifications import ROOT, loaded
 
 ENTRY = {"registry": "r.example.com", "username": "u", "password": "p"}
@@ -60,7 +65,7 @@ def test_text_unset_and_what_may_be_a_number_pass() -> None:
     assert not_text("cluster_pull_access", {f"cluster_pull_access_{name}": value for name, value in values.items()}) == []
 
 
-@pytest.mark.parametrize("role", sorted(TEXTS))
+@pytest.mark.parametrize("role", sorted(TEXT_VARIABLES))
 def test_each_text_of_the_specs_is_looked_at(role: str) -> None:
     """Those with choices are compared with them, and from a number to its text nothing changes in a mode."""
     options = loaded(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
@@ -69,5 +74,5 @@ def test_each_text_of_the_specs_is_looked_at(role: str) -> None:
         for name, option in options.items()
         if "choices" not in option and (option["type"] in ("str", "path") or option.get("elements") in ("str", "path", "dict"))
     }
-    assert texts - {"mode"} <= {*TEXTS[role], *LISTS[role], *ENTRIES[role]}
-    assert {f"{role}_{name}" for name in (*TEXTS[role], *LISTS[role], *ENTRIES[role])} <= options.keys()
+    assert texts - {"mode"} <= {*TEXT_VARIABLES[role], *LIST_VARIABLES[role], *ENTRY_VARIABLES[role]}
+    assert {f"{role}_{name}" for name in (*TEXT_VARIABLES[role], *LIST_VARIABLES[role], *ENTRY_VARIABLES[role])} <= options.keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.plugin_utils._variable_names import (
-    MEANT,
+    INTENDED,
     SHARED,
     RoleNames,
     misspelt,
@@ -21,7 +21,7 @@ def names(role: str) -> RoleNames:
 
 
 @pytest.mark.parametrize(
-    ("role", "given", "meant"),
+    ("role", "given", "intended"),
     [
         ("cluster_pull_access", "cluster_pull_access_contex", "cluster_pull_access_context"),
         ("cluster_pull_access", "cluster_pull_access_exclude_namespace", "cluster_pull_access_exclude_namespaces"),
@@ -41,10 +41,10 @@ def names(role: str) -> RoleNames:
         ("host_registry_login", "host_registry_login_ca_cert", "host_registry_login_registry_ca_cert"),
     ],
 )
-def test_a_near_match_is_an_error_that_names_the_right_variable(role: str, given: str, meant: str) -> None:
+def test_a_near_match_is_an_error_that_names_the_right_variable(role: str, given: str, intended: str) -> None:
     (error,), warnings = misspelt([given], names(role))
 
-    assert error.startswith(f"variable {given} does not exist. Use {meant}")
+    assert error.startswith(f"variable {given} does not exist. Use {intended}")
     assert warnings == []
 
 
@@ -75,6 +75,6 @@ def test_other_unknown_ones_are_one_warning() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_short_list_leads_to_variables_that_exist(role: str) -> None:
     found = names(role)
-    for word, meant in MEANT[role].items():
+    for word, intended in INTENDED[role].items():
         assert found.prefix + word not in found.known
-        assert {found.prefix + one for one in meant} <= found.known
+        assert {found.prefix + one for one in intended} <= found.known

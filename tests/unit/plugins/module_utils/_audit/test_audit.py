@@ -128,7 +128,7 @@ def jwt(seconds: int) -> str:
         (auths("reg.io", password=jwt(1)), CONFIG, {}, "1970-01-01T00:00:01Z", "expired at"),
         (auths("reg.io", password=jwt(int(NOW.timestamp()) + 3600)), CONFIG, {}, "2026-11-24T13:00:00Z", "expires at"),
         (auths("reg.io", password=jwt(int(NOW.timestamp()) + 10**7)), CONFIG, {}, "2027-03-20T05:46:40Z", None),
-        (auths("ecr", username="AWS"), CONFIG, {}, None, "lives 12 hours at most"),
+        (auths("ecr", username="AWS"), CONFIG, {}, None, "expires after 12 hours at most"),
         (auths("reg.io"), CONFIG, {"annotations": {EXPIRES: "no time"}}, None, None),
         (auths("reg.io"), CONFIG, {"annotations": {EXPIRES: "2026-11-24T00:00:00Z"}}, "2026-11-24T00:00:00Z", "expired"),
         (

@@ -129,9 +129,10 @@ def test_a_proxy_of_the_environment_without_scheme_is_used_and_an_odd_one_refuse
 
 class Stub:
     no_log_values: set[str] = set()
-    so_far: Any = dict
+    request_counter: Any = None
 
     def __init__(self, **params: Any) -> None:
+        self.so_far: dict[str, Any] = {}
         names = ("kubeconfig", "context", "host", "api_key", "validate_certs", "ca_cert", "client_cert", "client_key", "proxy")
         self.params = {**dict.fromkeys(names), "workers": 1, "request_timeout": 60.0, **params}
 
@@ -183,5 +184,5 @@ def test_a_document_in_an_option_for_a_path_is_not_repeated(option: str, content
     with pytest.raises(InputError) as caught:
         open_api(module)  # type: ignore[arg-type]
     assert str(caught.value) == (
-        f"{option} does not look like a path, and its value is not shown. Give the path of a file, not what the file holds."
+        f"{option} does not look like a path, and its value is not shown. Give the path of a file, not its content."
     )

@@ -56,7 +56,7 @@ def test_user_names_of_registries_are_taken(username: str) -> None:
     [
         pytest.param(option(username=""), ("username is empty", "anonymously"), id="no user name"),
         pytest.param(option(password=""), ("password is empty", "variable or the vault entry"), id="no password"),
-        pytest.param(option(username="a:b"), ("username holds a colon",), id="colon"),
+        pytest.param(option(username="a:b"), ("username contains a colon",), id="colon"),
         pytest.param(option(username="u\n"), ("username ends with a line break (U+000A)", "Remove it"), id="line break"),
         pytest.param(option(username="\ud800"), ("username is not valid UTF-8",), id="user name is no text"),
         pytest.param(option(password="\ud800"), ("password is not valid UTF-8",), id="password is no text"),

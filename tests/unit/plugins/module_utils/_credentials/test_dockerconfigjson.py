@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
+    UnreadableDocument,
     changes,
     kubectl_document,
     merge_document,
     read_stored_document,
     without_registries,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,7 +233,7 @@ def test_a_document_that_cannot_be_edited_is_not_merged(document: str) -> None:
         (b"\xff", "is not JSON (unexpected character at line 1, column 1)"),
         (b'{"auths":\n{},}', "is not JSON (expected a name in quotes at line 2, column 4)"),
         (b"[]", "is not a JSON object"),
-        (b'{"auths": []}', "has an 'auths' that is no object"),
+        (b'{"auths": []}', "has an 'auths' that is not an object"),
         (b'{"auths": {"a": {"auth": 1}}}', "has an entry 'a' whose 'auth' is not text"),
     ],
 )

@@ -56,7 +56,7 @@ def test_any_text_is_an_image_or_an_input_error(text: str) -> None:
         told = str(error)
     assert len(told.splitlines()) == 1
     assert len(told) < 900
-    assert "it is no image reference" not in told
+    assert "it is not an image reference" not in told
 
 
 @pytest.mark.parametrize("text", ["a" * 300_000, "a-" * 150_000 + "/x", "a." * 150_000 + "/x", "reg.io/" + "a_" * 150_000])

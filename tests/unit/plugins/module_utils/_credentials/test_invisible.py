@@ -22,11 +22,11 @@ from ansible_collections.pullpass.registry.plugins.module_utils._module import c
         ("word\0", "ends with NUL (U+0000)"),
         ("word\n", "ends with a line break (U+000A)"),
         (" word ", "begins with a blank (U+0020) and ends with a blank (U+0020)"),
-        ("wo\u200drd", "holds an invisible character (U+200D)"),
+        ("wo\u200drd", "contains an invisible character (U+200D)"),
         ("\u2060", "begins with an invisible character (U+2060)"),
         (
             "\u00a0a\r\nb\u00a0",
-            "begins with a no-break space (U+00A0) and holds a carriage return (U+000D) and holds a line break (U+000A)",
+            "begins with a no-break space (U+00A0) and contains a carriage return (U+000D) and contains a line break (U+000A)",
         ),
     ],
 )
@@ -57,10 +57,10 @@ class Recorder:
 @pytest.mark.parametrize(
     ("username", "password", "expected"),
     [
-        ("bot", "\ufeffgeheim", "the password for reg.io begins with a byte order mark (U+FEFF), which nobody sees"),
-        ("bot", "geheim\0", "the password for reg.io ends with NUL (U+0000), which nobody sees"),
-        ("bot", "geheim\n", "the password for reg.io ends with a line break (U+000A), which nobody sees"),
-        ("bot ", "geheim", 'the username "bot " for reg.io ends with a blank (U+0020). It is used as it is.'),
+        ("bot", "\ufeffgeheim", "the password for reg.io begins with a byte order mark (U+FEFF), which is invisible"),
+        ("bot", "geheim\0", "the password for reg.io ends with NUL (U+0000), which is invisible"),
+        ("bot", "geheim\n", "the password for reg.io ends with a line break (U+000A), which is invisible"),
+        ("bot ", "geheim", 'the username "bot " for reg.io ends with a blank (U+0020). It is used unchanged.'),
         (" bot", "geheim", 'the username " bot" for reg.io begins with a blank (U+0020).'),
         (" geheim", " geheim", "the username (hidden) for reg.io begins with a blank (U+0020)."),
     ],

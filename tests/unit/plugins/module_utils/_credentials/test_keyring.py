@@ -27,7 +27,7 @@ from oracle.cases import CONFIG, LEGACY, case
 from oracle.tables import AUTHS, DOCUMENTS, HUB, LEGACY_DOCUMENTS, LOOKUPS
 
 Expected = dict[str, tuple[str, str]] | str
-PROBLEMS = {"syntax": "is not JSON (", "base64": "'auth' is not base64", "colon": "'auth' holds no colon"}
+PROBLEMS = {"syntax": "is not JSON (", "base64": "'auth' is not base64", "colon": "'auth' contains no colon"}
 
 
 def config(name: str, auths: Any, kind: tuple[str, str] = CONFIG) -> PullSecret:
@@ -126,21 +126,21 @@ def test_an_empty_entry_counts_as_found_and_hides_the_key_of_docker_hub() -> Non
     ("key", "reason"),
     [
         ("reg.io\n", "control character"),
-        ("reg.io:x", "no port number"),
-        ("::1:5000", "no port number"),
+        ("reg.io:x", "not a port number"),
+        ("::1:5000", "not a port number"),
         ("reg.io/%zz", "two hexadecimal digits"),
         ("u%@reg.io", "two hexadecimal digits"),
         ("reg.io#%", "two hexadecimal digits"),
         ("u u@reg.io", "before '@'"),
-        ("reg .io", "no host may have"),
-        ("reg\\.io", "no host may have"),
-        ("%72eg.io", "no host may have"),
-        ("[reg].io", "no port number"),
-        ("reg.io[", "begins no IPv6"),
+        ("reg .io", "invalid in a host"),
+        ("reg\\.io", "invalid in a host"),
+        ("%72eg.io", "invalid in a host"),
+        ("[reg].io", "not a port number"),
+        ("reg.io[", "does not begin an IPv6"),
         ("[::1", "do not enclose an IPv6"),
         ("[1.2.3.4]", "do not enclose an IPv6"),
         ("[::1%25]", "do not enclose an IPv6"),
-        ("[::1%25%40]", "no zone may have"),
+        ("[::1%25%40]", "invalid in a zone"),
     ],
 )
 def test_an_ignored_key_says_why(key: str, reason: str) -> None:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import (
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
     UnreadableDocument,
     kubelet_entries,
     legacy_kubelet_entries,
@@ -60,8 +60,8 @@ DOCUMENTS = {
     "cut": (document({"auth": b64("user:password")[:-3]}), "", "not base64"),
     "no colon": (document({"auth": b64("nocolon")}), "", "no colon"),
     "colons": (document({"auth": b64("a:b:c")}), "kdp", None),
-    "plain": (document({"username": "u", "password": "p"}), "kd", "nothing but an entry's auth"),
-    "both differ": (document({**GOOD, "password": "other"}), "kdp", "only auth counts"),
+    "plain": (document({"username": "u", "password": "p"}), "kd", "only the auth of an entry"),
+    "both differ": (document({**GOOD, "password": "other"}), "kdp", "its auth, which alone counts"),
     "null": (document(None), "", "it is empty"),
     "empty": (document({}), "", "it is empty"),
     "other entry broken": ({"auths": {"x.io": {"auth": "?"}, REGISTRY: GOOD}}, "p", "not base64"),
@@ -75,36 +75,36 @@ DOCUMENTS = {
     "headers": (document(GOOD, HttpHeaders=1), "p", "HttpHeaders"),
     "helpers": (document(GOOD, credHelpers={"x": 1}), "k", "credHelpers"),
     "store": (document(GOOD, credsStore=1), "kp", "credsStore"),
-    "no auths": ({}, "", "holds no credential"),
+    "no auths": ({}, "", "contains no credential"),
 }
 # key, registry, who finds it, and a word of what is told
 KEYS = [
     (HUB, "docker.io", "kdp", None),
     ("https://index.docker.io/v1", "docker.io", "p", "'/v1'"),
     ("https://index.docker.io/v2/", "docker.io", "kp", HUB),
-    (f"{HUB}access-token", "docker.io", "p", "own login token of Docker Desktop"),
-    (f"{HUB}refresh-token", "docker.io", "p", "not to be spread"),
+    (f"{HUB}access-token", "docker.io", "p", "login token of Docker Desktop"),
+    (f"{HUB}refresh-token", "docker.io", "p", "belongs to one person"),
     ("index.docker.io", "docker.io", "kp", HUB),
     ("docker.io", "docker.io", "kp", HUB),
-    ("registry-1.docker.io", "registry-1.docker.io", "kdp", "a registry of its own"),
-    ("hub.docker.com", "hub.docker.com", "kdp", "a registry of its own"),
+    ("registry-1.docker.io", "registry-1.docker.io", "kdp", "does not match images of Docker Hub"),
+    ("hub.docker.com", "hub.docker.com", "kdp", "does not match images of Docker Hub"),
     ("registry.hub.docker.com", "registry.hub.docker.com", "kdp", f"For these write '{HUB}'"),
-    ("registry-1.docker.io/library", None, "kdp", "a registry of its own"),
+    ("registry-1.docker.io/library", None, "kdp", "does not match images of Docker Hub"),
     ("h.io:9", "h.io:9", "kdp", None),
     ("http://h.io:9", "h.io:9", "kdp", None),
     ("https://h.io:9/v2/", "h.io:9", "kdp", None),
     ("https://h.io:9/v2", "h.io:9", "dp", "Add the slash"),
-    ("h.io:9/v2", "h.io:9", "d", "podman takes '/v2'"),
-    ("h.io:9/v2/", "h.io:9", "kd", "podman takes '/v2/'"),
-    ("h.io:9/", "h.io:9", "kd", "podman takes '/'"),
+    ("h.io:9/v2", "h.io:9", "d", "podman reads '/v2'"),
+    ("h.io:9/v2/", "h.io:9", "kd", "podman reads '/v2/'"),
+    ("h.io:9/", "h.io:9", "kd", "podman reads '/'"),
     ("*.io:9", "h.io:9", "k", "no wildcards"),
     ("u@h.io:9", "h.io:9", "k", "before '@'"),
     ("h.io:9?x=1", "h.io:9", "k", "find no registry"),
-    ("ftp://h.io:9", "h.io:9", "d", "no repository is called so"),
-    ("HTTPS://h.io:9", "h.io:9", "d", "no repository is called so"),
-    (" h.io:9", "h.io:9", "", "drops this key"),
-    ("h.io:9/team/app:1.0", None, "dp", "no tag"),
-    ("myregistry", None, "dp", "neither dot nor port"),
+    ("ftp://h.io:9", "h.io:9", "d", "no repository has this name"),
+    ("HTTPS://h.io:9", "h.io:9", "d", "no repository has this name"),
+    (" h.io:9", "h.io:9", "", "ignores this key"),
+    ("h.io:9/team/app:1.0", None, "dp", "Remove any tag"),
+    ("myregistry", None, "dp", "without a dot or a port"),
     ("[::1]", None, "dp", "without a port"),
     ("index.docker.io/team", None, "p", "with a path"),
 ]
@@ -128,7 +128,7 @@ def test_who_finds_a_key(key: str, _registry: str | None, readers: str, word: st
     assert (word in told) if word else not told
 
 
-@pytest.mark.parametrize(("key", "word"), [("h.io:443", "written with ':443'"), ("Reg.Example.com", "upper case")])
+@pytest.mark.parametrize(("key", "word"), [("h.io:443", "with ':443' in their name"), ("Reg.Example.com", "upper case")])
 def test_keys_that_match_less_than_one_would_think(key: str, word: str) -> None:
     (found,) = key_problems(key)
     assert found.readers == ("kubelet", "docker", "podman")
@@ -139,20 +139,20 @@ def test_keys_that_match_less_than_one_would_think(key: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("whole", "word"),
     [
-        (document({"identitytoken": "x"}), "token for docker alone"),
-        (document({}, credsStore="desktop"), "kept by a credential helper"),
-        (document({}, credHelpers={REGISTRY: "pass"}), "kept by a credential helper"),
-        ({"credHelpers": {"ghcr.io": "gcloud"}}, "credential helpers keep them"),
-        ({"auths": {}, "credsStore": "desktop"}, "credential helpers keep them"),
+        (document({"identitytoken": "x"}), "only a token for docker"),
+        (document({}, credsStore="desktop"), "a credential helper stores its credential"),
+        (document({}, credHelpers={REGISTRY: "pass"}), "a credential helper stores its credential"),
+        ({"credHelpers": {"ghcr.io": "gcloud"}}, "credential helpers store them"),
+        ({"auths": {}, "credsStore": "desktop"}, "credential helpers store them"),
         ({REGISTRY: GOOD}, "a .dockercfg under the key"),
         (document({"auth": b64("u:pa\n")}), "ends with a line break"),
         (document({"auth": b64("u:pa\0")}), "ends with NUL"),
-        (document({"auth": b64(" u:pa")}), "white space stands before"),
+        (document({"auth": b64(" u:pa")}), "begins or ends with white space"),
         (document({"auth": b64("u:")}), "password is empty"),
         (document({"auth": b64(":pa")}), "user name is empty"),
-        (document({"username": "a:b", "password": "c"}), "holds a colon"),
+        (document({"username": "a:b", "password": "c"}), "contains a colon"),
         ({"auths": {"h.io": GOOD, "https://h.io": {"auth": b64("x:y")}}}, "random order"),
-        ({"auths": {"docker.io": GOOD, HUB: {"auth": b64("x:y")}}}, "never comes to it"),
+        ({"auths": {"docker.io": GOOD, HUB: {"auth": b64("x:y")}}}, "never uses it"),
     ],
 )
 def test_what_else_is_told(whole: Any, word: str) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.docker_config import credentials_from_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import merge_document
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import UnreadableDocument
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import (
+    UnreadableDocument,
+    merge_document,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
 

@@ -7,7 +7,8 @@ import string
 from random import Random
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.shown import HIDDEN, shown_image, shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import shown_username
+from ansible_collections.pullpass.registry.plugins.module_utils._text import HIDDEN, shown_image
 
 NAMES = [
     *["", "bot", "AWS", "ci+bot", "oauth2accesstoken", "_json_key", "_json_key_base64", "$oauthtoken", "$app", "u"],

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.pullpass.registry.plugins.module_utils._host.option_files import read_text
 from ansible_collections.pullpass.registry.plugins.module_utils._module import base as _module
-from ansible_collections.pullpass.registry.plugins.module_utils._module.base import core_problem, unexpected_words
+from ansible_collections.pullpass.registry.plugins.module_utils._module.base import core_problem, unexpected_message
 
 SECRET = "Zq7-secret-Zq7"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
@@ -96,17 +97,15 @@ def test_an_unexpected_exception_is_reported_by_type_and_place(flow: Any, words:
     assert SECRET not in output
 
 
-def test_what_is_done_so_far_is_still_reported_and_an_error_in_it_does_not_matter(ended: Any) -> None:
+def test_a_failure_returns_what_is_known_so_far_and_the_number_of_requests(ended: Any) -> None:
     def flow(module: Any) -> dict[str, Any]:
-        module.so_far = lambda: {"api_requests": 3}
+        module.so_far["cluster"] = {"context": "c"}
+        module.request_counter = counter = SimpleNamespace(requests=2)
+        counter.requests += 1
         raise Odd(SECRET)
 
-    def broken(module: Any) -> dict[str, Any]:
-        module.so_far = lambda: {"api_requests": dict[str, int]()[SECRET]}
-        raise Odd(SECRET)
-
-    assert ended(flow)[0]["api_requests"] == 3
-    result, output = ended(broken)
+    result, output = ended(flow)
+    assert (result["cluster"], result["api_requests"]) == ({"context": "c"}, 3)
     assert result["msg"].startswith("unexpected error Odd at")
     assert SECRET not in output
 
@@ -167,7 +166,7 @@ def test_paths_and_hosts_stay_readable_in_the_log(ended: Any) -> None:
 
 
 def test_the_place_of_an_exception_without_a_frame_of_ours_is_unknown() -> None:
-    assert unexpected_words(Odd(SECRET)).startswith("unexpected error Odd at an unknown place. ")
+    assert unexpected_message(Odd(SECRET)).startswith("unexpected error Odd at an unknown place. ")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._errors import I
 from ansible_collections.pullpass.registry.plugins.module_utils._module.registry_options import (
     REGISTRY_OPTIONS,
     open_registries,
-    unverified,
+    tls_warnings,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import Asking
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.client import RegistryOptions
 
 
 def params(*registries: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def params(*registries: dict[str, Any], **options: Any) -> dict[str, Any]:
 
 def test_without_any_option() -> None:
     registries = open_registries({**params(), "registries": None}, ["reg.io", "https://index.docker.io/v1/", "a.io:5000/team"])
-    assert registries.asking == dict.fromkeys(("reg.io", "docker.io", "a.io:5000"), Asking())
-    assert registries.otherwise == Asking()
+    assert registries.options == dict.fromkeys(("reg.io", "docker.io", "a.io:5000"), RegistryOptions())
+    assert registries.defaults == RegistryOptions()
     assert (registries.timeout, registries.realms, registries.allow_addresses) == (20, frozenset(), ())
 
 
@@ -41,31 +41,31 @@ def test_the_options_of_a_task_hold_for_all_and_those_of_an_entry_for_its_regist
         allow_addresses=["10.0.0.0/8"],
     )
     registries = open_registries(given, ["a.io/team", "b.io", "c.io", "d.io"])
-    otherwise = Asking(None, "/all.pem", False)
-    assert registries.asking == {
+    otherwise = RegistryOptions(None, "/all.pem", False)
+    assert registries.options == {
         "a.io": otherwise,
-        "b.io": Asking(None, "/b.pem", True),
-        "c.io": Asking("10.0.0.5:5000", "/all.pem", False, True),
+        "b.io": RegistryOptions(None, "/b.pem", True),
+        "c.io": RegistryOptions("10.0.0.5:5000", "/all.pem", False, True),
         "d.io": otherwise,
     }
-    assert registries.otherwise == otherwise
+    assert registries.defaults == otherwise
     assert (registries.timeout, registries.realms) == (3.5, frozenset({"auth.io"}))
     assert [str(one) for one in registries.allow_addresses] == ["10.0.0.0/8"]
-    told = unverified(registries)
-    assert [one.partition(" ")[0] for one in told] == ["a.io", "c.io", "d.io"]
+    told = tls_warnings(registries)
+    assert registries.unverified_hosts() == ["a.io", "c.io", "d.io"]
     assert all("Set ca_cert" in one for one in told)
 
 
 def test_unverified_tls_is_warned_of_where_no_registry_is_named() -> None:
     """The credentials of a Pod, or of a Secret in the cluster."""
-    [told] = unverified(open_registries(params(registry_validate_certs=False), []))
-    assert told.startswith("every registry is asked without verified TLS")
-    assert unverified(open_registries(params(), [])) == []
+    [told] = tls_warnings(open_registries(params(registry_validate_certs=False), []))
+    assert told.startswith("the TLS certificate of every registry is not verified")
+    assert tls_warnings(open_registries(params(), [])) == []
 
 
 def test_plain_http_is_warned_of_even_where_certificates_would_be_verified() -> None:
     registries = open_registries(params({"registry": "a.io", "plain_http": True}, {"registry": "b.io"}), ["a.io", "b.io"])
-    assert [one.partition(" ")[0] for one in unverified(registries)] == ["a.io"]
+    assert registries.unverified_hosts() == ["a.io"]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_plain_http_is_warned_of_even_where_certificates_would_be_verified() -> 
 @pytest.mark.parametrize("name", ["docker.io", "index.docker.io/team"])
 def test_one_registry_is_not_asked_in_two_ways(other: dict[str, Any], name: str) -> None:
     one = {"registry": "docker.io"}
-    with pytest.raises(InputError, match=r"registries: docker\.io is to be asked in two ways"):
+    with pytest.raises(InputError, match=r"registries: entries for docker\.io differ"):
         open_registries(params(one, {"registry": name, **other}), [])
-    assert open_registries(params(one, {"registry": name}), []).asking == {"docker.io": Asking()}
+    assert open_registries(params(one, {"registry": name}), []).options == {"docker.io": RegistryOptions()}
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 600.1, float("nan"), float("inf")])
@@ -94,7 +94,7 @@ def test_the_longest_timeout() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"realms": ["https://a.io/token"]}, "realms: 'https://a.io/token' is neither host nor host:port"),
+        ({"realms": ["https://a.io/token"]}, "realms: 'https://a.io/token' is not host or host:port"),
         ({"allow_addresses": ["localhost"]}, "allow_addresses: 'localhost'"),
     ],
 )

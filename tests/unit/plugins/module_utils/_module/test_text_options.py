@@ -105,14 +105,14 @@ def test_registries_get_their_defaults_in_each_form(given: Any) -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ({"passwd": SECRET}, "registries[0]: there is no option passwd here. Known are ca_cert, credential_helper,"),
-        ({"registry": "a.io", SECRET[:3]: SECRET}, "registries[0] (a.io): there is no option Zq7 here."),
+        ({"passwd": SECRET}, "registries[0]: unknown option passwd. Known options are ca_cert, credential_helper,"),
+        ({"registry": "a.io", SECRET[:3]: SECRET}, "registries[0] (a.io): unknown option Zq7."),
         ({"username": "u", "password": SECRET}, "registries[0]: registry is missing. Add it."),
         ({"registry": None}, "registries[0]: registry is missing. Add it."),
-        ({"registry": "a.io", "username": "u"}, "registries[0] (a.io): password is missing, and username is given. Give both."),
+        ({"registry": "a.io", "username": "u"}, "registries[0] (a.io): username is given without password. Give both."),
         (
             {"registry": "a.io", "password": SECRET},
-            "registries[0] (a.io): username is missing, and password is given.",
+            "registries[0] (a.io): password is given without username.",
         ),
         (GOOD | {"credential_helper": "x"}, "registries[0] (ghcr.io): credential_helper and username are both given."),
         (GOOD | {"validate_certs": "x"}, "registries[0] (ghcr.io): validate_certs is not a boolean. Give true or false."),

@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.keyring import Keyring, PullSecret, kubelet_keyring
 from ansible_collections.pullpass.registry.plugins.module_utils._registry import image_access
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images, image_row
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import PULLABLE, REJECTED, Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.image_access import check_images
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding, Verdict
 
 IMAGE = parse_image("registry.test/team/app:1")
 
@@ -43,16 +43,16 @@ class Asked:
     def __init__(self, good: str = "", seconds: float = 0) -> None:
         self.good, self.seconds, self.users = good, seconds, []  # type: ignore[var-annotated]
 
-    def check_image(self, _image: Any, login: Any) -> Finding:
+    def check_image(self, _host: str, _repository: str, _reference: str, login: Any) -> Finding:
         time.sleep(self.seconds)
         self.users.append(login[0])
-        return Finding(PULLABLE if login[0] == self.good else REJECTED, f"{login[0]} was tried.", 401)
+        return Finding(Verdict.PULLABLE if login[0] == self.good else Verdict.REJECTED, f"{login[0]} was tried.", 401)
 
 
 def check(asked: Asked, ring: Keyring) -> dict[str, Any]:
     [access] = check_images(asked, ring, [IMAGE], 1)  # type: ignore[arg-type]
-    assert access.pullable == (access.finding.verdict == PULLABLE)
-    return image_row(access)
+    assert access.pullable == (access.finding.verdict == Verdict.PULLABLE)
+    return access.row()
 
 
 @pytest.mark.parametrize(("secrets", "each"), [(1, 400), (40, 10), (17, 1)])
@@ -72,6 +72,6 @@ def test_fewer_are_tried_to_the_end() -> None:
 
 
 def test_a_slow_registry_ends_it_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_access, "_PATIENCE", 0.01)
+    monkeypatch.setattr(image_access, "_TIMEOUTS_PER_IMAGE", 0.01)
     row = check(Asked(seconds=0.03), keyring(1, 10))
     assert (row["verdict"], row["untried"], len(row["attempts"])) == ("unverifiable", 8, 2)

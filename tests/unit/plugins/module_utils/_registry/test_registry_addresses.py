@@ -10,7 +10,7 @@ import socket
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.addresses import (
-    Forbidden,
+    ForbiddenAddress,
     check_literal,
     checked_addresses,
     is_local_name,
@@ -49,13 +49,13 @@ def test_literals(written: str, address: str | None) -> None:
 def test_local_names(name: str) -> None:
     assert is_local_name(name)
     assert not is_local_name(f"x{name.strip('.')}.test")
-    with pytest.raises(Forbidden, match="loopback"):
+    with pytest.raises(ForbiddenAddress, match="loopback"):
         check_literal(name, False, ())
     check_literal(name, True, ())
 
 
 def test_an_address_is_named_once() -> None:
-    with pytest.raises(Forbidden) as found:
+    with pytest.raises(ForbiddenAddress) as found:
         check_literal("127.0.0.1", False, ())
     assert str(found.value) == "the loopback address 127.0.0.1 is not contacted"
 
@@ -79,9 +79,9 @@ def within(networks: list[str]) -> st.SearchStrategy[str]:
 
 @given(within(SPECIAL))
 def test_addresses_that_are_not_contacted(address: str) -> None:
-    with pytest.raises(Forbidden, match="is not contacted"):
+    with pytest.raises(ForbiddenAddress, match="is not contacted"):
         checked_addresses(address, 443, False, ())
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenAddress):
         check_literal(address, False, ())
     # the caller's own word, and a listed network
     assert checked_addresses(address, 443, True, ())
@@ -102,13 +102,13 @@ def test_a_listed_network_is_that_of_the_address_meant() -> None:
     checked_addresses("127.0.0.3", 1, False, allowed)
     checked_addresses("::ffff:127.0.0.1", 1, False, allowed)
     for other in ("127.0.0.4", "::1", "169.254.169.254"):
-        with pytest.raises(Forbidden):
+        with pytest.raises(ForbiddenAddress):
             checked_addresses(other, 1, False, allowed)
 
 
 @pytest.mark.parametrize("wrong", ["localhost", "", "127.0.0.1/33", "1.2.3", "::1/129", "x\n"])
 def test_networks_that_are_none(wrong: str) -> None:
-    with pytest.raises(InputError, match="allow_addresses: .*Expected addresses or networks"):
+    with pytest.raises(InputError, match="allow_addresses: .*Give addresses or networks"):
         networks_option("allow_addresses", ["127.0.0.1", wrong])
 
 
@@ -116,7 +116,7 @@ def test_networks_that_are_none(wrong: str) -> None:
 def test_any_text_is_a_literal_or_a_name(text: str) -> None:
     literal(text)
     is_local_name(text)
-    with contextlib.suppress(Forbidden):
+    with contextlib.suppress(ForbiddenAddress):
         check_literal(text, False, ())
 
 
@@ -135,12 +135,12 @@ def test_any_text_is_a_literal_or_a_name(text: str) -> None:
 )
 def test_ipv4_addresses_within_ipv6_addresses(address: str) -> None:
     for check in (lambda: checked_addresses(address, 443, False, ()), lambda: check_literal(address, False, ())):
-        with pytest.raises(Forbidden, match=r"169\.254\.169\.254|127\.0\.0\.1"):
+        with pytest.raises(ForbiddenAddress, match=r"169\.254\.169\.254|127\.0\.0\.1"):
             check()
 
 
 @pytest.mark.parametrize("host", ["0127.0.0.1", "0169.0254.0169.0254", "localhost6", "metadata.google.internal."])
 def test_what_a_proxy_may_read_in_another_way(host: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenAddress):
         check_literal(host, False, ())
     check_literal("0010.0.0.1", False, ())

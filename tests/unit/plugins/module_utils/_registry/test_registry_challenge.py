@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/bearer: WWW-Authenticate as registries write it, and as nobody should (semantics 5.1, RFC 9110 11.6.1)."""
+"""_registry/origin: WWW-Authenticate as registries write it, and as nobody should (semantics 5.1, RFC 9110 11.6.1)."""
 
 from __future__ import annotations
 
 import time
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.bearer import Challenge, parse_challenges
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import Challenge, parse_challenges
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -126,8 +126,8 @@ def test_realms_that_may_be_asked(realm: str, registry: Origin) -> None:
         ("https://registry.gitlab.com.evil.test/", Origin("https", "registry.gitlab.com", 443), "another host"),
         ("https://user:Zq7password@registry.test:5000/token", REGISTRY, "user"),
         ("https://registry.test:5000@evil.test/token", REGISTRY, "user"),
-        ("token", REGISTRY, "no absolute https URL"),
-        ("", REGISTRY, "no absolute https URL"),
+        ("token", REGISTRY, "not an absolute https URL"),
+        ("", REGISTRY, "not an absolute https URL"),
     ],
 )
 def test_realms_that_may_not(realm: str, registry: Origin, words: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Login, StoredLogin
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.bearer import Challenge
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.identity_login import with_identity_token
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.origin import Challenge
 
 LOGIN = Login("reg.example", "bot", "Zauberwort-79")
 
@@ -23,8 +23,8 @@ def registries(handed_out: Any) -> Any:
 
     server = SimpleNamespace(
         challenge=lambda: Challenge("bearer", {"realm": "https://reg.example/token"}),
-        ask_for_token=lambda _url, _authorization: answer,
-        exchange=SimpleNamespace(send=send),
+        send_token_request=lambda _url, _authorization: answer,
+        client=SimpleNamespace(send=send),
     )
     return SimpleNamespace(server=lambda _host: server)
 

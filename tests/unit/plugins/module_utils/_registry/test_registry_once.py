@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/server: what is found out once, and by one thread."""
+"""_registry/server: what is found out memo, and by one thread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Once
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import REJECTED, Decided, Finding
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import Memo
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import CheckEnded, Finding, Verdict
 
 
 def test_threads_wait_for_the_first_of_them() -> None:
@@ -20,11 +20,11 @@ def test_threads_wait_for_the_first_of_them() -> None:
         time.sleep(0.05)
         return len(asked)
 
-    once = Once(find)
+    memo = Memo(find)
 
     def ask(_number: int) -> int:
         everybody.wait(10)
-        return once()
+        return memo()
 
     assert for_each(range(8), ask, 8) == [1] * 8
     assert len(asked) == 1
@@ -36,14 +36,14 @@ def test_a_value_is_found_out_anew_and_a_refusal_is_not() -> None:
     def find() -> int:
         asked.append(1)
         if len(asked) > 2:
-            raise Decided(Finding(REJECTED, "no"))
+            raise CheckEnded(Finding(Verdict.REJECTED, "no"))
         return len(asked)
 
-    once = Once(find, lasts=0)
-    assert (once(), once()) == (1, 2)
+    memo = Memo(find, lifetime=0)
+    assert (memo(), memo()) == (1, 2)
     for _time in range(3):
-        with pytest.raises(Decided, match="no"):
-            once()
+        with pytest.raises(CheckEnded, match="no"):
+            memo()
     assert len(asked) == 3
 
 
@@ -55,7 +55,7 @@ def test_any_other_failure_is_that_of_one_call() -> None:
             raise failures.pop()
         return 7
 
-    once = Once(find)
+    memo = Memo(find)
     with pytest.raises(ValueError, match="not now"):
-        once()
-    assert (once(), once()) == (7, 7)
+        memo()
+    assert (memo(), memo()) == (7, 7)

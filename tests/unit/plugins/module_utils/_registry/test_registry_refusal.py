@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._registry import verdict as refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import Answer
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.transport import Response
 from ansible_collections.pullpass.registry.plugins.module_utils._registry.verdict import Finding
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def answer(status: int, code: str = "", message: str = "", body: bytes | None = None, **headers: str) -> Answer:
+def answer(status: int, code: str = "", message: str = "", body: bytes | None = None, **headers: str) -> Response:
     told = Message()
     for name, value in headers.items():
         told[name.replace("_", "-")] = value
     content = json.dumps({"errors": [{"code": code, "message": message}]}).encode() if body is None else body
-    return Answer(status, told, content)
+    return Response(status, told, content)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 418])
 def test_answers_that_are_no_trouble(status: int) -> None:
-    assert refusal.trouble("r.test", answer(status)) is None
+    assert refusal.inconclusive("r.test", answer(status)) is None
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_answers_that_are_no_trouble(status: int) -> None:
         (answer(399), "unverifiable", "redirects"),
     ],
 )
-def test_answers_that_decide_nothing(given: Answer, verdict: str, words: str) -> None:
-    found = refusal.trouble("r.test", given)
+def test_answers_that_decide_nothing(given: Response, verdict: str, words: str) -> None:
+    found = refusal.inconclusive("r.test", given)
     assert found is not None
     assert (found.verdict, found.http_status) == (verdict, given.status)
     assert words in found.message
@@ -57,13 +57,13 @@ def test_answers_that_decide_nothing(given: Answer, verdict: str, words: str) ->
     ("given", "anonymous", "verdict", "words"),
     [
         (answer(404, "MANIFEST_UNKNOWN"), False, "not_found", "no such tag or digest in team/app"),
-        (answer(404, "NAME_UNKNOWN"), False, "not_found", "no such repository, or no such tag, in team/app"),
+        (answer(404, "NAME_UNKNOWN"), False, "not_found", "no such repository team/app, or no such tag in it"),
         (answer(404, body=b"<html>"), False, "not_found", "no such repository"),
-        (answer(404), True, "not_found", "hide from strangers"),
+        (answer(404), True, "not_found", "private image"),
         (answer(401), False, "denied", "Grant the right"),
         (answer(403, "DENIED", "not yours"), False, "denied", "It says: not yours"),
-        (answer(401), True, "no_credentials", "Give one"),
-        (answer(403, "DENIED", "token expired"), True, "no_credentials", "Give one"),
+        (answer(401), True, "no_credentials", "Give a credential"),
+        (answer(403, "DENIED", "token expired"), True, "no_credentials", "Give a credential"),
         (answer(403, "DENIED", "Your authorization token has EXPIRED."), False, "rejected", "Renew it"),
         (answer(403, "DENIED", "expired access token"), False, "rejected", "Renew it"),
         (answer(403, "DENIED", "the licence of this registry expired"), False, "denied", "Grant the right"),
@@ -74,8 +74,8 @@ def test_answers_that_decide_nothing(given: Answer, verdict: str, words: str) ->
         (answer(200), False, "unverifiable", "web page"),
     ],
 )
-def test_manifests_that_are_not_given(given: Answer, anonymous: bool, verdict: str, words: str) -> None:
-    found = refusal.refused("r.test", "team/app", given, anonymous)
+def test_manifests_that_are_not_given(given: Response, anonymous: bool, verdict: str, words: str) -> None:
+    found = refusal.manifest_refused("r.test", "team/app", given, anonymous)
     assert (found.verdict, found.http_status) == (verdict, given.status)
     assert words in found.message
     assert "r.test" in found.message
@@ -100,7 +100,7 @@ def test_the_allowance(headers: dict[str, str], told: str) -> None:
     given = answer(200)
     for name, value in headers.items():
         given.headers[name] = value
-    assert refusal.allowance(given) == told
+    assert refusal.remaining_pulls(given) == told
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_allowance(headers: dict[str, str], told: str) -> None:
     ],
 )
 def test_where_token_servers_have_their_words(body: Any, words: str) -> None:
-    found = refusal.rejected("r.test", answer(401, body=json.dumps(body).encode()))
+    found = refusal.login_rejected("r.test", answer(401, body=json.dumps(body).encode()))
     assert found.message.partition("Renew it.")[2] == (f" It says: {words}" if words else "")
 
 
@@ -137,12 +137,12 @@ TEXTS = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_s
 def test_any_answer_becomes_a_sentence(status: int, body: bytes, retry: str, challenge: str, anonymous: bool) -> None:
     given = answer(status, body=body, Retry_After=retry, WWW_Authenticate=challenge, ratelimit_limit=retry)
     found: list[Finding | None] = [
-        refusal.trouble("r.test", given),
+        refusal.inconclusive("r.test", given),
         refusal.unexpected("r.test", given),
-        refusal.rejected("r.test", given),
-        refusal.refused("r.test", "team/app", given, anonymous),
-        refusal.led_astray("r.test", given),
-        refusal.not_asked("r.test", given),
+        refusal.login_rejected("r.test", given),
+        refusal.manifest_refused("r.test", "team/app", given, anonymous),
+        refusal.redirected("r.test", given),
+        refusal.login_not_requested("r.test", given),
         refusal.token_refused("r.test", given),
     ]
     for one in found:
@@ -171,5 +171,5 @@ def test_any_answer_becomes_a_sentence(status: int, body: bytes, retry: str, cha
 )
 def test_errors_in_any_shape(errors: Any) -> None:
     given = answer(403, body=json.dumps({"errors": errors}).encode())
-    assert refusal.trouble("r.test", given) is None
-    assert refusal.refused("r.test", "a", given, False).verdict == "denied"
+    assert refusal.inconclusive("r.test", given) is None
+    assert refusal.manifest_refused("r.test", "a", given, False).verdict == "denied"

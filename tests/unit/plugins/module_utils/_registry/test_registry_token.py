@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/bearer: how a token is asked for, and what one grants (semantics 5.2)."""
+"""_registry/server: how a token is asked for, and what one grants (semantics 5.2)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._registry.bearer import granted, pull_scope, token_in, token_url
+from ansible_collections.pullpass.registry.plugins.module_utils._registry.server import granted, pull_scope, token_in, token_url
 from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_servers.registry import jwt
+
+TEXT, OTHER, NOTHING = "text that is not JSON", "JSON that is not an object", "JSON without a usable token"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +84,13 @@ def test_a_token_in_an_answer(answer: dict[str, Any], token: str) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "no JSON"), (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[" * 100_000, "no JSON"), (b"<html>", "no JSON"),
-        (b"[]", "no JSON object"), (b'"token"', "no JSON object"), (b"null", "no JSON object"), (b"7", "no JSON object"),
-        (b"{}", "no token"), (b'{"token":""}', "no token"), (b'{"token":7}', "no token"), (b'{"token":{"a":1}}', "no token"),
-        (b'{"token":"a b"}', "no token"), (b'{"token":"a\\r\\nX: y"}', "no token"), (b'{"token":"a\\n"}', "no token"),
-        (b'{"token":"\\u00e9"}', "no token"), (b'{"token":"\\ud800"}', "no token"),
-        (b'{"access_token":7,"token":"a"}', "no token"),
-        (b'{"refresh_token":"a"}', "no token"),
+        (b"", TEXT), (b"{", TEXT), (b"\xff", TEXT), (b"[" * 100_000, TEXT), (b"<html>", TEXT),
+        (b"[]", OTHER), (b'"token"', OTHER), (b"null", OTHER), (b"7", OTHER),
+        (b"{}", NOTHING), (b'{"token":""}', NOTHING), (b'{"token":7}', NOTHING), (b'{"token":{"a":1}}', NOTHING),
+        (b'{"token":"a b"}', NOTHING), (b'{"token":"a\\r\\nX: y"}', NOTHING), (b'{"token":"a\\n"}', NOTHING),
+        (b'{"token":"\\u00e9"}', NOTHING), (b'{"token":"\\ud800"}', NOTHING),
+        (b'{"access_token":7,"token":"a"}', NOTHING),
+        (b'{"refresh_token":"a"}', NOTHING),
     ],
 )  # fmt: skip
 def test_no_token_in_an_answer(body: bytes, words: str) -> None:

@@ -1,19 +1,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/kubelet_document: `auth` decoded as the kubelet does (semantics 1.1 and 1.7)."""
+"""_credentials/dockerconfigjson: `auth` decoded as the kubelet does (semantics 1.1 and 1.7)."""
 
 from __future__ import annotations
 
 import base64
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._credentials.kubelet_document import decode_auth
+from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import decode_auth
 from hypothesis import given
 from hypothesis import strategies as st
 
 USERNAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters=":"))
 PASSWORDS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 NOT_BASE64 = "'auth' is not base64"
-NO_COLON = "holds no colon"
+NO_COLON = "contains no colon"
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_an_error_holds_no_part_of_the_field(text: str) -> None:
         decode_auth(f"Zq7{text}")
     except ValueError as error:
         told = str(error)
-    assert told in (None, NOT_BASE64, "'auth' holds no colon between user name and password")
+    assert told in (None, NOT_BASE64, "'auth' contains no colon between user name and password")
