@@ -19,8 +19,8 @@ _URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _USER_INFORMATION = re.compile(r"(?s).*(?:@|%40|\uff20|\ufe6b)")
 _LONGEST_PATH = 400
 _PATH_TEXT = re.compile(r"[^\x00-\x1f\x7f{}\[\]<>\"'`|\u2028\u2029]+")
-# PEM, URLs, a login before a host, JSON, PEM and YAML in base64 (JWTs too), "key: value", and long runs such as keys
 _DIGEST_PREFIX = re.compile(r"sha[0-9]+:", re.IGNORECASE)
+# PEM, URLs, a login before a host, JSON, PEM and YAML in base64 (JWTs too), "key: value", and long runs such as keys
 _CONTENT = re.compile(r"-----|://|:[^/]*@|(?:^|[./])(?:eyJ|LS0tLS|YXBpVm)|: |[A-Za-z0-9+=_-]{90}")
 
 
