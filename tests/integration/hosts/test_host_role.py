@@ -306,7 +306,7 @@ def test_what_is_asked_and_what_counts(ansible: Ansible, serve: Serving, tmp_pat
         "environment": {one.authority: stored(*ALICE)},
     }
     assert f"user bob: rejected. {one.authority} rejects the credential (401)" in told["halfwrong"]["failures"][0]
-    assert "takes no more requests for now (429)" in told["strict"]["failures"][0]
+    assert "accepts no more requests for now (429)" in told["strict"]["failures"][0]
     assert "password" in told["nopassword"]["failures"][0]
     assert "password" in told["unasked"]["failures"][0]
     assert [host for host, result in told.items() if result["warnings"]] == ["warns"]

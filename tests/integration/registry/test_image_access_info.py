@@ -81,7 +81,7 @@ def test_logins_without_images(lab: Lab, ansible: Ansible, prefix: str) -> None:
     assert all(row.keys() == documented("logins").keys() for row in mixed["logins"])
     assert mixed["msg"].startswith("2 of 7 logins are accepted. ")
     assert f"user {nobody}: rejected. {lab.registry('bearer').host} rejects the credential (401)" in mixed["msg"]
-    assert "https://127.0.0.1:9 refuses connections" in mixed["msg"]
+    assert "https://127.0.0.1:9 refuses the connection" in mixed["msg"]
     # three entries, two keys, one registry, one user, one password
     assert [one["status"] for one in log.of(nobody)] == [401]
 
@@ -283,16 +283,16 @@ def test_options_that_cannot_be_used(lab: Lab, c2: Access, ansible: Ansible) -> 
         ({"registries": [good], "images": ["Reg/App"]}, "image 'Reg/App'"),
         ({"registries": [good], "workers": 0}, "workers is 0"),
         ({"registries": [good], "timeout": 0}, "registry_timeout is 0"),
-        ({"registries": [good], "realms": ["https://a/b"]}, "realms: 'https://a/b' is neither host nor host:port"),
+        ({"registries": [good], "realms": ["https://a/b"]}, "realms: 'https://a/b' is not host or host:port"),
         ({"registries": [good], "allow_addresses": ["all"]}, "allow_addresses: "),
         ({"registries": [good], "registry_ca_cert": "/not/there.pem"}, "/not/there.pem"),
         ({"registries": [{**good, "endpoint": "a/b"}]}, "is not host[:port]"),
         ({"registries": []}, "registries is an empty list"),
         (
             {"registries": [{"registry": "a.io", "username": "u"}]},
-            "registries[0] (a.io): password is missing",
+            "registries[0] (a.io): username is given without password",
         ),
-        ({"registries": [good, {**good, "validate_certs": False}]}, "is to be asked in two ways"),
+        ({"registries": [good, {**good, "validate_certs": False}]}, "differ in endpoint, ca_cert, validate_certs or plain_http"),
     ]
 
     found = results(ansible, *(asking(**options) for options, _words in cases))

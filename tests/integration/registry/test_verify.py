@@ -87,7 +87,7 @@ def test_each_verdict_decides_whether_anything_is_written(
             {"verify": "login", "registries": [good, down]},
             [doubt, "user someone: unreachable. https://127.0.0.1:9 refuses connections", remedy],
         ),
-        "busy": ({"verify": "login", "registries": [to_busy]}, [doubt, "takes no more requests for now (429)", remedy]),
+        "busy": ({"verify": "login", "registries": [to_busy]}, [doubt, "accepts no more requests for now (429)", remedy]),
         "open": ({"verify": "login", "registries": [to_all]}, [doubt, "requires no credential", remedy]),
         "down-and-wrong": (
             {"verify": "login", "registries": [down, entry(lab, "bearer", f"{user}-too")], **undecided},

@@ -178,7 +178,7 @@ def test_each_cluster_gets_the_answer_about_its_own(
         assert summary[host].startswith("changed; secrets: 1 created; links: 1 linked"), (host, summary[host])
         assert ("not verified:" in summary[host]) is (host in ("down", "busy")), summary[host]
     assert "user x: unreachable" in summary["down"]
-    assert "takes no more requests for now (429)" in summary["busy"]
+    assert "accepts no more requests for now (429)" in summary["busy"]
     assert not [one for one in audit.writes() if (one.get("objectRef") or {}).get("namespace") in map(names.get, refused)]
     # documents are asked about apart from single entries; and what a cluster's own Secret holds, by its own module
     assert logins(one)[login(*carol)] == 1
