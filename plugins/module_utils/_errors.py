@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What the rooms raise. Each message says what was found, where, and what to do; only modules turn them into fail_json."""
+"""The errors of all rooms. Each message says what was found, where, and what to do. Only modules turn them into fail_json."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class FailureKind(enum.Enum):
 
 
 class PullpassError(Exception):
-    """Base of all errors that a person is meant to read.
+    """Base of all errors whose message is for a person.
 
-    ``kind``: why a request failed, None for all other errors.
-    ``pause``: the least number of seconds before the same request may be sent again, None where a repeat is not safe or has
+    ``kind``: why a request failed, null for all other errors.
+    ``pause``: the least number of seconds before the same request may be sent again, null where a repeat is not safe or has
     no effect.
     """
 
@@ -41,7 +41,7 @@ class PullpassError(Exception):
 
 
 class InputError(PullpassError):
-    """An option, or a document that a person handed in, cannot be used."""
+    """An option, or a document that a person gave, cannot be used."""
 
 
 class HostError(PullpassError):
@@ -49,11 +49,11 @@ class HostError(PullpassError):
 
 
 class VerificationError(PullpassError):
-    """The registries do not confirm that the credentials are good, so that nothing was written."""
+    """The registries did not confirm the credentials, so nothing was written."""
 
 
 class ClusterError(PullpassError):
-    """The cluster cannot be used at all: how to reach it, who we are there, or whether to trust it."""
+    """The cluster cannot be used: its address, the login there, or its certificate is wrong."""
 
 
 class Unreachable(ClusterError):
