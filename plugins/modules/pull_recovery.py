@@ -211,11 +211,12 @@ from ..module_utils._errors import InputError
 from ..module_utils._module.base import PullpassModule, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
 from ..module_utils._module.text_options import texts
+from ..module_utils._recovery.model import RecoveryAction
 from ..module_utils._recovery.plan import BARE_PODS, JOBS, RecoveryPolicy
-from ..module_utils._recovery.report import SUMMARY_ACTIONS, recovery_diff, recovery_result, recovery_warnings
+from ..module_utils._recovery.report import recovery_diff, recovery_result, recovery_warnings
 from ..module_utils._recovery.run import RecoveryOptions, recover
 
-ACTIONS = SUMMARY_ACTIONS
+ACTIONS = RecoveryAction.ALL
 
 OPTIONS: dict[str, t.Any] = {
     "pods": texts(default=["*"]),

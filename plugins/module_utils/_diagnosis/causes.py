@@ -105,11 +105,6 @@ def kind_of(container: StuckContainer) -> str:
     return kind or (UNKNOWN_FAILURE if _BACK_OFF.sub("", container.message) else NO_REASON_GIVEN)
 
 
-def matching(image: str, secrets: PodSecrets) -> list[Match]:
-    """The credentials with a user name and a password that the kubelet would try. Empty where it cannot read the Secrets."""
-    return [one for one in _matches(image, secrets) or [] if one.username and one.password]
-
-
 def _without_names(container: StuckContainer) -> str:
     """The message without the image's names and tag: their digits and words do not come from the registry."""
     names, patterns = {container.image}, [f'"{re.escape(container.image)}"']
@@ -154,7 +149,7 @@ def _was_unreadable(pod: PodSnapshot, secrets: PodSecrets) -> str:
 
 def _not_found(container: StuckContainer, secrets: PodSecrets) -> str:
     text = f"image not found: the registry has no '{shown_image(container.image)}'. Check repository and tag"
-    if _matches(container.image, secrets) == [] and not secrets.unknown:
+    if secrets.matches(container.image) == [] and not secrets.unknown:
         return f"{text}. No credential of the Pod matches it, and some registries answer so for images that need a credential."
     return f"{text}."
 
@@ -168,8 +163,7 @@ def _unreadable(secrets: PodSecrets) -> str:
 
 def _secrets_cause(pod: PodSnapshot, container: StuckContainer, secrets: PodSecrets, denied: bool) -> str:
     """What is wrong with the Secrets. ``denied``: the registry demands a credential; else its answer is not known."""
-    matches = _matches(container.image, secrets) or []
-    complete = [one for one in matches if one.username and one.password]
+    matches, complete = secrets.matches(container.image), secrets.logins(container.image)
     if complete and denied:
         return _refused(complete, secrets)
     absent = _absent(pod, secrets)
@@ -234,11 +228,3 @@ def _refused(matches: list[Match], secrets: PodSecrets) -> str:
 def _joined(texts: list[str], most: int = 3) -> str:
     first = ", ".join(texts[:most])
     return first if len(texts) <= most else f"{first} and {len(texts) - most} more"
-
-
-def _matches(image: str, secrets: PodSecrets) -> list[Match] | None:
-    """The credentials that are tried; None where the kubelet tries none: the name is invalid, or a Secret is unreadable."""
-    try:
-        return secrets.keyring.lookup(parse_image(image))
-    except (InputError, ValueError):
-        return None

@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from .._cluster.objects import Objects
 from .._concurrency import for_each
 from .._credentials.credential import expiry, timestamp
-from .._credentials.keyring import Keyring, Match, kubelet_keyring
+from .._credentials.image_reference import parse_image
+from .._credentials.keyring import Keyring, Match, UnreadableSecrets, kubelet_keyring
 from .._errors import InputError, RequestError
 from .._text import listed, shown
 from .snapshot import SecretReader, SecretSnapshot, pull_secret_names
@@ -38,6 +39,20 @@ class PodSecrets:
     unknown: str = ""
     linked: tuple[str, ...] = ()
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    _matches: dict[str, list[Match] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def matches(self, image: str) -> list[Match] | None:
+        """The credentials that the kubelet tries; None where it tries nothing: an invalid image name, or an unreadable Secret."""
+        if image not in self._matches:
+            try:
+                self._matches[image] = self.keyring.lookup(parse_image(image))
+            except (InputError, UnreadableSecrets):
+                self._matches[image] = None
+        return self._matches[image]
+
+    def logins(self, image: str) -> list[Match]:
+        """The credentials with a user name and a password among them."""
+        return [one for one in self.matches(image) or () if one.username and one.password]
 
     def expired_at(self, match: Match) -> str:
         """When the credential expired (UTC), or an empty text."""

@@ -121,14 +121,23 @@ def account_snapshot(item: Mapping[str, t.Any]) -> AccountSnapshot:
     return AccountSnapshot(metadata["namespace"], metadata["name"], pull_secret_names(item))
 
 
-def pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
+def stuck_pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
     """None for a Pod without a stuck container."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    images = {
-        one["name"]: one.get("image") or ""
-        for kind in ("initContainers", "containers", "ephemeralContainers")
-        for one in spec.get(kind) or ()
-    }
+    stuck = stuck_containers(item)
+    return pod_snapshot(item, stuck) if stuck else None
+
+
+def pod_snapshot(item: Mapping[str, t.Any], stuck: tuple[StuckContainer, ...]) -> PodSnapshot:
+    metadata, spec = item["metadata"], item["spec"]
+    account = spec.get("serviceAccountName") or "default"
+    return PodSnapshot(metadata["namespace"], metadata["name"], account, pull_secret_names(spec), stuck)
+
+
+def stuck_containers(item: Mapping[str, t.Any]) -> tuple[StuckContainer, ...]:
+    """The containers of a Pod, of all three kinds, that wait for their image."""
+    spec, status = item["spec"], item.get("status") or {}
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    images = {one["name"]: one.get("image") or "" for kind in kinds for one in spec.get(kind) or ()}
     stuck = []
     for kind in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
         for one in status.get(kind) or ():
@@ -138,10 +147,7 @@ def pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
                 # the status may name an image by a digest, or by nothing at all
                 image = images.get(one["name"]) or one.get("image") or ""
                 stuck.append(StuckContainer(one["name"], image, reason, waiting.get("message") or ""))
-    if not stuck:
-        return None
-    account = spec.get("serviceAccountName") or "default"
-    return PodSnapshot(metadata["namespace"], metadata["name"], account, pull_secret_names(spec), tuple(stuck))
+    return tuple(stuck)
 
 
 def is_stuck(reason: str) -> bool:

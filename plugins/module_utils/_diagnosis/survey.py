@@ -13,7 +13,15 @@ from .._cluster.objects import METADATA_ONLY, Objects, list_all, list_in
 from .._cluster.validation import fields_equal, is_name
 from .._concurrency import for_each
 from .._errors import FailureKind, RequestError
-from .snapshot import KEY_OF_TYPE, AccountSnapshot, PodSnapshot, SecretReader, SecretSnapshot, account_snapshot, pod_snapshot
+from .snapshot import (
+    KEY_OF_TYPE,
+    AccountSnapshot,
+    PodSnapshot,
+    SecretReader,
+    SecretSnapshot,
+    account_snapshot,
+    stuck_pod_snapshot,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -77,7 +85,7 @@ class Surveyor:
         for account in accounts:
             found.accounts.setdefault(account.namespace, []).append(account)
 
-    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], PodSnapshot | None] = pod_snapshot) -> None:
+    def pods(self, found: Survey, keep: Callable[[Mapping[str, t.Any]], PodSnapshot | None] = stuck_pod_snapshot) -> None:
         """Of all Pods that have not finished, those that ``keep`` returns."""
         pods, found.unlisted["pods"] = self._list("pods", keep, {"fieldSelector": _UNFINISHED})
         for pod in pods:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import fnmatch
 import re
 import typing as t
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._cluster.objects import Seen
-from .._diagnosis.snapshot import PodSnapshot, StuckContainer, pod_snapshot, pull_secret_names
+from .._diagnosis.snapshot import PodSnapshot, StuckContainer, pod_snapshot, stuck_containers
 from .._text import shown
 
 if t.TYPE_CHECKING:
@@ -40,8 +41,15 @@ class RecoveryAction:
     """What to do about a Pod (EVICT, REPLACE_POD, REPLACE_JOB), and the actions of the result."""
 
     EVICT, REPLACE_POD, REPLACE_JOB = PLANNED = ("evict", "replace Pod", "replace Job")
-    RECOVERING, EVICTED, REPLACED = "recovering", "evicted", "replaced"
-    LEFT, BLOCKED, FAILED, SKIPPED = "left", "blocked", "failed", "skipped"
+    RECOVERING, EVICTED, REPLACED, LEFT, BLOCKED, FAILED = ALL = (
+        "recovering",
+        "evicted",
+        "replaced",
+        "left",
+        "blocked",
+        "failed",
+    )
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class StuckPod(PodSnapshot):
     def uid(self) -> str:
         return self.seen.uid
 
-    @property
+    @cached_property
     def pulling(self) -> tuple[StuckContainer, ...]:
         """Its stuck containers, ephemeral ones only where there are no others."""
         return tuple(one for one in self.stuck if one.name not in self.ephemeral) or self.stuck
@@ -112,14 +120,13 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
     metadata, status = item["metadata"], item.get("status") or {}
     states = _states(status)
     crash_looping = _crash_looping(item["spec"], states)
-    found = pod_snapshot(item)
-    if "deletionTimestamp" in metadata or (found is None and not crash_looping):
+    stuck = stuck_containers(item)
+    if "deletionTimestamp" in metadata or not (stuck or crash_looping):
         return None
     annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
     failures = annotations.get(_FAILURES) or ""
-    found = found or _without_stuck(metadata, item["spec"])
     return StuckPod(
-        **{field.name: getattr(found, field.name) for field in fields(PodSnapshot)},
+        **vars(pod_snapshot(item, stuck)),
         seen=Seen(metadata["uid"], metadata["resourceVersion"]),
         phase=status.get("phase") or "Pending",
         owner=controller(metadata),
@@ -191,11 +198,6 @@ def _crash_looping(spec: Mapping[str, t.Any], states: Sequence[Mapping[str, t.An
     return tuple(
         StuckContainer(name, images.get(name, ""), _CRASHED, "") for name, one in waiting if one.get("reason") == _CRASHED
     )
-
-
-def _without_stuck(metadata: Mapping[str, t.Any], spec: Mapping[str, t.Any]) -> PodSnapshot:
-    names, account = pull_secret_names(spec), spec.get("serviceAccountName") or "default"
-    return PodSnapshot(metadata["namespace"], metadata["name"], account, names, ())
 
 
 def _finished_at(status: Mapping[str, t.Any]) -> str:

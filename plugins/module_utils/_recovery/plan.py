@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._credentials.image_reference import parse_image
-from .._diagnosis.causes import NO_REASON_GIVEN, PULL_DENIED, PULL_HELD_BACK, UNREADABLE_SECRET, kind_of, matching
+from .._diagnosis.causes import NO_REASON_GIVEN, PULL_DENIED, PULL_HELD_BACK, UNREADABLE_SECRET, kind_of
 from .._errors import InputError
 from .._text import listed, shown, shown_image
 from .model import RecoveryAction
@@ -139,10 +139,10 @@ def missing_credential(pod: StuckPod, template: PodTemplate, view: SecretsView) 
         return pod.pulling[0], f"its successor could not read its Secrets either: write {broken} again"
     for container in pod.pulling:
         image = template.images.get(container.name) or container.image
-        matches = [one for one in matching(image, successor) if not successor.expired_at(one)]
+        matches = [one for one in successor.logins(image) if not successor.expired_at(one)]
         if not matches:
             return container, _no_credential(image, pod, template, successor)
-        refused = [] if _may_succeed(pod, container, view) else _logins(matching(container.image, view.own(pod)))
+        refused = [] if _may_succeed(pod, container, view) else _logins(view.own(pod).logins(container.image))
         if not set(_logins(matches)) - set(refused):
             return container, "its successor would have no credential but the rejected one"
     return None
@@ -169,7 +169,7 @@ def _lacking(pod: StuckPod, view: SecretsView) -> StuckContainer:
 def _may_succeed(pod: StuckPod, container: StuckContainer, view: SecretsView) -> bool:
     """Whether the Pod's own Secrets hold a credential for it that was not surely rejected."""
     own = view.own(pod)
-    matches = [one for one in matching(container.image, own) if not own.expired_at(one)]
+    matches = [one for one in own.logins(container.image) if not own.expired_at(one)]
     if kind_of(container) != PULL_DENIED:
         return bool(matches)
     return any(not _surely_tried(pod.status_time, view.changed(pod, one)) for one in matches)
@@ -188,7 +188,7 @@ def _moment(text: str) -> datetime:
 
 
 def _starts_by_itself(pod: StuckPod, own: PodSecrets) -> str:
-    secrets = dict.fromkeys(one.secret for container in pod.pulling for one in matching(container.image, own))
+    secrets = dict.fromkeys(one.secret for container in pod.pulling for one in own.logins(container.image))
     return (
         f"the credential for it is in {listed(list(secrets), 3)} now. It starts by itself at the kubelet's next try, at most "
         "5 minutes after the last one, unless the registry rejects that credential"

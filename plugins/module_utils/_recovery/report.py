@@ -16,14 +16,6 @@ if t.TYPE_CHECKING:
     from .follow import RecoveryOutcome
 
 
-SUMMARY_ACTIONS = (
-    RecoveryAction.RECOVERING,
-    RecoveryAction.EVICTED,
-    RecoveryAction.REPLACED,
-    RecoveryAction.LEFT,
-    RecoveryAction.BLOCKED,
-    RecoveryAction.FAILED,
-)
 _CHANGES = (RecoveryAction.EVICTED, RecoveryAction.REPLACED)
 # counted; shown only on request
 _QUIET_ACTIONS = (RecoveryAction.RECOVERING, RecoveryAction.SKIPPED)
@@ -43,7 +35,7 @@ def recovery_result(outcomes: Sequence[RecoveryOutcome], show_all: bool) -> dict
         "changed": any(counts[action] for action in _CHANGES),
         "failed": bool(counts[RecoveryAction.FAILED]),
         "msg": _sentence(outcomes, counts),
-        "summary": {action: counts[action] for action in (*SUMMARY_ACTIONS, *skipped)},
+        "summary": {action: counts[action] for action in (*RecoveryAction.ALL, *skipped)},
         "pods": [_row(one) for one in outcomes if show_all or one.action not in _QUIET_ACTIONS or one.runs is False],
     }
 
@@ -86,7 +78,7 @@ def _row(outcome: RecoveryOutcome) -> dict[str, t.Any]:
 
 
 def _sentence(outcomes: Sequence[RecoveryOutcome], counts: Counter[str]) -> str:
-    sentence = ", ".join(f"{counts[action]} {action}" for action in SUMMARY_ACTIONS if counts[action])
+    sentence = ", ".join(f"{counts[action]} {action}" for action in RecoveryAction.ALL if counts[action])
     sentence = sentence or "no Pod is stuck on a pull"
     reasons = [(_name(one), f"{one.action}: {one.message}") for one in outcomes if one.action in _NAMED_ACTIONS]
     return f"{sentence}. {in_groups(reasons)}" if reasons else sentence

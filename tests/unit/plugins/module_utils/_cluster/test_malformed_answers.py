@@ -28,7 +28,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.cre
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import (
     SecretReader,
     account_snapshot,
-    pod_snapshot,
+    stuck_pod_snapshot,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, PullpassError, RequestError
 from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts
@@ -168,7 +168,7 @@ def workload_readers(resource: str) -> list[Callable[[Json], Any]]:
 READERS: dict[str, list[Callable[[Json], Any]]] = {
     "secrets": [stored_secret, SecretReader()],
     "serviceaccounts": [stored_service_account, account_snapshot],
-    "pods": [pod_snapshot, suspected_pod, pod_state, admitted_pod, pull_status, partial(stored_workload, "Pod")],
+    "pods": [stuck_pod_snapshot, suspected_pod, pod_state, admitted_pod, pull_status, partial(stored_workload, "Pod")],
     "nodes": [node_snapshot],
     "events": [pod_event],
     "poddisruptionbudgets": [lambda item: permanent_block([budget_snapshot(item)], {"a": "b"}, [{"a": "b"}])],

@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.pod_s
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import (
     PodSnapshot,
     StuckContainer,
-    pod_snapshot,
+    stuck_pod_snapshot,
 )
 
 IMAGE = "reg.io/team/app:1.0"
@@ -177,7 +177,7 @@ def pod(**status_lists: Any) -> dict[str, Any]:
 
 
 def test_all_kinds_of_containers_are_looked_at() -> None:
-    found = pod_snapshot(
+    found = stuck_pod_snapshot(
         pod(
             initContainerStatuses=[status("init", waiting={"reason": "ErrImagePull", "message": "m"})],
             containerStatuses=[
@@ -199,8 +199,8 @@ def test_all_kinds_of_containers_are_looked_at() -> None:
 
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", "CreateContainerConfigError", ""])
 def test_what_waits_for_something_else_is_not_stuck_on_a_pull(reason: str) -> None:
-    assert pod_snapshot(pod(containerStatuses=[status("app", waiting={"reason": reason})])) is None
+    assert stuck_pod_snapshot(pod(containerStatuses=[status("app", waiting={"reason": reason})])) is None
 
 
 def test_a_pod_without_a_status_is_not_stuck() -> None:
-    assert pod_snapshot(pod()) is None
+    assert stuck_pod_snapshot(pod()) is None

@@ -25,7 +25,6 @@ from ansible_collections.pullpass.registry.plugins.module_utils._recovery.model 
     suspected_pod,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.report import (
-    SUMMARY_ACTIONS,
     recovery_diff,
     recovery_result,
     recovery_warnings,
@@ -332,7 +331,7 @@ def test_rows_counts_and_one_sentence() -> None:
     assert (nothing["changed"], nothing["msg"], nothing["summary"]) == (
         False,
         "no Pod is stuck on a pull",
-        dict.fromkeys(SUMMARY_ACTIONS, 0),
+        dict.fromkeys(RecoveryAction.ALL, 0),
     )
 
 
