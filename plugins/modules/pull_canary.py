@@ -168,7 +168,7 @@ nodes:
       action: pulled
       pulled: true
       seconds: 2.3
-      message: a Pod of ServiceAccount default with pull Secret regcred can pull it
+      message: a Pod of ServiceAccount default with pull secret regcred can pull it
 summary:
   description: Number of rows for each action.
   returned: when a test was possible

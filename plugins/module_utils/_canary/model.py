@@ -67,7 +67,8 @@ _LIFETIME = re.compile(r"[0-9]{1,6}")
 class CanaryAction:
     """Actions of the result."""
 
-    PULLED, NOT_PULLED, UNPROVEN, SKIPPED, FAILED = ALL = ("pulled", "not_pulled", "unproven", "skipped", "failed")
+    PULLED, NOT_PULLED, UNPROVEN, SKIPPED, FAILED = "pulled", "not_pulled", "unproven", "skipped", "failed"
+    ALL = (PULLED, NOT_PULLED, UNPROVEN, SKIPPED, FAILED)
 
 
 @dataclass(frozen=True)

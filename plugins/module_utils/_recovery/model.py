@@ -38,18 +38,13 @@ _CRASHED = "CrashLoopBackOff"
 
 
 class RecoveryAction:
-    """What to do about a Pod (EVICT, REPLACE_POD, REPLACE_JOB), and the actions of the result."""
+    """PLANNED: what to do about a Pod. ALL: what the result counts."""
 
-    EVICT, REPLACE_POD, REPLACE_JOB = PLANNED = ("evict", "replace Pod", "replace Job")
-    RECOVERING, EVICTED, REPLACED, LEFT, BLOCKED, FAILED = ALL = (
-        "recovering",
-        "evicted",
-        "replaced",
-        "left",
-        "blocked",
-        "failed",
-    )
-    SKIPPED = "skipped"
+    EVICT, REPLACE_POD, REPLACE_JOB = "evict", "replace Pod", "replace Job"
+    RECOVERING, EVICTED, REPLACED = "recovering", "evicted", "replaced"
+    LEFT, BLOCKED, FAILED, SKIPPED = "left", "blocked", "failed", "skipped"
+    PLANNED = (EVICT, REPLACE_POD, REPLACE_JOB)
+    ALL = (RECOVERING, EVICTED, REPLACED, LEFT, BLOCKED, FAILED)
 
 
 @dataclass(frozen=True)
