@@ -22,8 +22,7 @@ from .secrets import DocumentReviewer, secret_report
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .._diagnosis.snapshot import AccountSnapshot, PodSnapshot, SecretSnapshot
-    from .._diagnosis.survey import Survey
+    from .._diagnosis.snapshot import AccountSnapshot, PodSnapshot, SecretSnapshot, Survey
     from .model import AuditQuery
 
 

@@ -21,8 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from .._cluster.api import Api
-    from .snapshot import PodSnapshot
-    from .survey import Survey
+    from .snapshot import PodSnapshot, Survey
 
 
 @dataclass(frozen=True)

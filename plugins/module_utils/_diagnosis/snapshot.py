@@ -89,6 +89,21 @@ class PodSnapshot:
     stuck: tuple[StuckContainer, ...]
 
 
+@dataclass
+class Survey:
+    """What exists in the chosen namespaces.
+
+    ``unlisted``: kind (plural) -> namespaces in which it could not be listed -> why. ``unread``: the same for single Secrets.
+    A Secret that the task, a ServiceAccount or a stuck Pod names, and that is in none of these, does not exist.
+    """
+
+    secrets: dict[tuple[str, str], SecretSnapshot] = field(default_factory=dict)
+    accounts: dict[str, list[AccountSnapshot]] = field(default_factory=dict)
+    pods: dict[str, list[PodSnapshot]] = field(default_factory=dict)
+    unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
 class SecretReader:
     """Makes snapshots of Secrets. Equal documents are stored once."""
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from .._cluster.api import JSON, Api
 from .._cluster.namespaces import open_namespaces
@@ -15,10 +14,10 @@ from .._concurrency import for_each
 from .._errors import FailureKind, RequestError
 from .snapshot import (
     KEY_OF_TYPE,
-    AccountSnapshot,
     PodSnapshot,
     SecretReader,
     SecretSnapshot,
+    Survey,
     account_snapshot,
     stuck_pod_snapshot,
 )
@@ -33,21 +32,6 @@ if t.TYPE_CHECKING:
 _NAMED_LISTS = 10
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 Item = t.TypeVar("Item")
-
-
-@dataclass
-class Survey:
-    """What exists in the chosen namespaces.
-
-    ``unlisted``: kind (plural) -> namespaces in which it could not be listed -> why. ``unread``: the same for single Secrets.
-    A Secret that the task, a ServiceAccount or a stuck Pod names, and that is in none of these, does not exist.
-    """
-
-    secrets: dict[tuple[str, str], SecretSnapshot] = field(default_factory=dict)
-    accounts: dict[str, list[AccountSnapshot]] = field(default_factory=dict)
-    pods: dict[str, list[PodSnapshot]] = field(default_factory=dict)
-    unlisted: dict[str, dict[str, str]] = field(default_factory=dict)
-    unread: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Surveyor:

@@ -17,8 +17,8 @@ from .._cluster.objects import Objects, list_all
 from .._concurrency import for_each
 from .._diagnosis.causes import NO_REASON_GIVEN, PULL_HELD_BACK, cause, kind_of
 from .._diagnosis.pod_secrets import SecretLookup
-from .._diagnosis.snapshot import StuckContainer
-from .._diagnosis.survey import Survey, Surveyor
+from .._diagnosis.snapshot import StuckContainer, Survey
+from .._diagnosis.survey import Surveyor
 from .._errors import RequestError
 from .._text import shown
 from .manifest import pod_manifest, pod_replacement_obstacle
