@@ -201,7 +201,7 @@ def stuck(namespace: str, *secrets: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("asked_for", [True, False])
-def test_of_many_names_those_of_another_type_and_those_that_are_missing_are_told_apart(asked_for: bool) -> None:
+def test_of_many_names_those_of_another_type_and_missing_ones_are_distinguished(asked_for: bool) -> None:
     names = [f"s{number:02}" for number in range(20)]
     api = TableApi([secret("a", one, {}, "Opaque") for one in names[1:]], [account("a", "default", *names)])
     api.objects["pods"] = [stuck("a", names[1])]
@@ -215,7 +215,7 @@ def test_of_many_names_those_of_another_type_and_those_that_are_missing_are_told
     assert row["stuck_pods"][0]["cause"].startswith("wrong Secret: s01")
 
 
-def test_of_many_names_nothing_is_told_missing_where_secrets_may_not_be_listed() -> None:
+def test_of_many_names_none_is_missing_where_secrets_may_not_be_listed() -> None:
     names = [f"s{number:02}" for number in range(20)]
     api = TableApi([], [account("a", "default", *names)], ("list", "secrets", None), ("list", "secrets", "a"))
     answer = ask(api, chosen("a"), names=names)

@@ -75,7 +75,7 @@ def test_the_pod_satisfies_podsecurity_restricted_and_openshift_and_pulls_always
     assert "tolerations" not in pod["spec"]
 
 
-def test_the_pod_tells_its_run_and_its_deadline() -> None:
+def test_the_pod_has_its_run_and_its_deadline() -> None:
     pod = manifest(CANARY, ANYWHERE, SMALL)
 
     assert pod["metadata"]["labels"]["pullpass.registry/canary"] == "0123456789"
@@ -222,7 +222,7 @@ def test_another_container_proves_nothing() -> None:
     assert pull_status(pod(waiting("ContainerCreating")), [there_already]).action is None
 
 
-def test_events_are_told_apart_by_the_container_they_are_about() -> None:
+def test_events_are_distinguished_by_their_container() -> None:
     item = {"reason": "Pulled", "message": "x", "type": "Normal", "metadata": {}, "lastTimestamp": "t"}
     assert pod_event({**item, "involvedObject": {"fieldPath": "spec.containers{canary}"}}).ours
     assert not pod_event({**item, "involvedObject": {"fieldPath": "spec.initContainers{canary}"}}).ours
@@ -329,7 +329,7 @@ def test_an_image_for_other_machines_is_no_failure_of_a_credential(message: str)
     assert "kubernetes.io/arch=amd64" in chosen.message
 
 
-def test_the_time_out_tells_how_far_the_pod_has_come() -> None:
+def test_the_message_at_the_timeout_has_the_state_of_the_pod() -> None:
     condition = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient cpu."}
     unscheduled = pull_status(pod(node_name=None, status={"conditions": [condition]}))
     creating = pull_status(pod(waiting("ContainerCreating")), [event("FailedCreatePodSandBox", "no network", ours=False)])
@@ -347,7 +347,7 @@ def test_init_containers_that_were_put_in_are_named() -> None:
     assert "mesh-init" in pull_status(item).message
 
 
-def test_a_pod_that_is_gone_or_going_is_decided() -> None:
+def test_a_deleted_pod_is_decided() -> None:
     going = pod(waiting("ContainerCreating"))
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert pull_status(going, [PULLED]).action == CanaryAction.PULLED
@@ -387,7 +387,7 @@ def test_of_several_secrets_it_is_not_known_which_did_it() -> None:
         (AdmittedPod(IMAGE, "Always", "robot", ("regcred",), CANARY.run), "its ServiceAccount to robot"),
     ],
 )
-def test_what_something_changed_on_the_way_is_told(admitted: AdmittedPod, words: str) -> None:
+def test_changes_by_admission_are_reported(admitted: AdmittedPod, words: str) -> None:
     result = decided_outcome(CANARY, PINNED, admitted, "worker-1", PullStatus(CanaryAction.PULLED), 1.0)
     assert (result.action, result.notable) == ("pulled", True)
     assert words in result.message
@@ -458,7 +458,7 @@ def test_each_refusal_has_its_own_sentence_and_the_servers_words(message: str, w
     assert message[:40] in sentence
 
 
-def test_a_full_quota_and_a_namespace_that_went_are_told() -> None:
+def test_a_full_quota_and_a_deleted_namespace() -> None:
     full = refused_outcome(
         ANYWHERE, request_error("the quota of the namespace forbids it: exceeded quota: q", FailureKind.QUOTA), False
     )
@@ -469,7 +469,7 @@ def test_a_full_quota_and_a_namespace_that_went_are_told() -> None:
     assert refused_outcome(ANYWHERE, ClusterError("gone"), False).message == "gone"
 
 
-def test_check_mode_passes_over_what_an_earlier_task_may_mend() -> None:
+def test_check_mode_skips_what_an_earlier_task_may_create() -> None:
     assert refused_outcome(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), True).action == "unproven"
     assert refused_outcome(ANYWHERE, request_error("no right", FailureKind.FORBIDDEN), False).action == "failed"
     assert refused_outcome(ANYWHERE, request_error("x", FailureKind.NOT_FOUND, 404), True).action == "skipped"
@@ -557,7 +557,7 @@ def test_the_short_result_leaves_out_what_pulled_unless_something_changed_it() -
     assert result["summary"]["pulled"] == 2
 
 
-def test_no_more_than_ten_failures_are_told_in_words() -> None:
+def test_the_message_has_ten_failures_at_most() -> None:
     many = [CanaryOutcome(f"n{number:02}", None, "failed", "x") for number in range(12)]
     message = canary_result(IMAGE, many, show_all=True)["msg"]
     assert message.endswith("n08, n09 and 2 more: x")

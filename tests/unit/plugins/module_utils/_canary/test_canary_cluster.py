@@ -52,7 +52,7 @@ def cluster(answers: Answers) -> CanaryCluster:
     return CanaryCluster(cast(Api, answers), CANARY, whole=False, workers=1, check_mode=False)
 
 
-def test_a_pod_whose_creation_was_not_answered_is_found_by_its_run() -> None:
+def test_a_pod_with_an_unanswered_creation_is_found_by_its_run() -> None:
     answers = Answers(BROKEN, {"kind": "PodList", "items": [MADE]})
     assert cluster(answers).create(TARGET) == MADE
     assert answers.asked == [("create", ""), ("list", "pullpass.registry/canary=run")]
@@ -65,7 +65,7 @@ def test_one_that_is_not_there_is_created_again_and_given_up_in_the_end() -> Non
         cluster(answers).create(TARGET)
 
 
-def test_whether_a_pod_is_there_stays_open_where_it_cannot_be_looked_for() -> None:
+def test_it_is_uncertain_whether_a_pod_exists_where_pods_cannot_be_listed() -> None:
     """Whoever takes it for one that was refused would leave it behind."""
     throttled = RequestError("throttling", FailureKind.THROTTLED, 429)
     with pytest.raises(RequestError, match="it is not known whether the Pod was created: throttling") as raised:
@@ -91,7 +91,7 @@ def test_another_pod_of_that_name_is_left_alone() -> None:
     assert [verb for verb, _label in answers.asked] == ["delete", "list"]
 
 
-def test_what_is_in_the_way_of_a_removal_is_told() -> None:
+def test_the_obstacle_to_a_removal_is_returned() -> None:
     gone = RequestError("x", FailureKind.NOT_FOUND, 404)
     assert cluster(Answers(gone)).remove("team-a", TARGET.name, Seen("u", "1")) == ""
     refused = RequestError("no right to delete it", FailureKind.FORBIDDEN, 403)

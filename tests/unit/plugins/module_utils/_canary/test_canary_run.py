@@ -127,7 +127,7 @@ def test_every_pod_is_judged_and_taken_away() -> None:
 
 
 @pytest.mark.parametrize("labels", [{}, {"pullpass.registry/canary": "another"}])
-def test_a_pod_that_lost_its_label_is_removed_at_once_since_no_look_would_find_it(labels: dict[str, str]) -> None:
+def test_a_pod_that_lost_its_label_is_removed_at_once_because_no_list_finds_it(labels: dict[str, str]) -> None:
     cluster = Cluster(THROUGH)
     cluster.labels = labels
     actions, run = ran(cluster, targets(3))
@@ -152,7 +152,7 @@ def test_no_more_than_a_hundred_are_there_at_a_time() -> None:
     assert cluster.most_at_once == 100
 
 
-def test_what_never_changes_ends_at_the_time_out_and_looks_ever_less_often(clock: list[float]) -> None:
+def test_a_pod_that_never_changes_ends_at_the_timeout_and_is_listed_ever_less_often(clock: list[float]) -> None:
     cluster = Cluster(STUCK)
     looks: list[float] = []
     cluster.on_look = lambda _cluster, _name: looks.append(clock[0])
@@ -230,7 +230,7 @@ def test_a_quota_that_others_take_in_the_meantime_is_not_waited_for_without_end(
     assert 15 <= clock[0] < 20
 
 
-def test_a_pod_whose_creation_was_not_answered_is_taken_away() -> None:
+def test_a_pod_with_an_unanswered_creation_is_removed() -> None:
     cluster = Cluster(THROUGH)
     cluster.lose_answers = True
     actions, run = ran(cluster, targets(2))
@@ -240,7 +240,7 @@ def test_a_pod_whose_creation_was_not_answered_is_taken_away() -> None:
     assert run.not_removed == []
 
 
-def test_a_pod_that_vanishes_is_told() -> None:
+def test_a_pod_that_vanishes_is_reported() -> None:
     cluster = Cluster(STUCK)
 
     def take(cluster: Cluster, _name: str) -> None:
@@ -256,7 +256,7 @@ def test_a_pod_that_vanishes_is_told() -> None:
     assert "connection refused" in messages[1]
 
 
-def test_a_cluster_that_stops_answering_ends_the_run_and_what_stays_is_told() -> None:
+def test_a_cluster_that_stops_answering_ends_the_run_and_remaining_pods_are_reported() -> None:
     cluster = Cluster(STUCK)
 
     def gone(_cluster: Cluster, _name: str) -> None:
@@ -292,7 +292,7 @@ def test_a_cluster_that_answers_again_in_the_end_keeps_no_pod() -> None:
     assert run.not_removed == []
 
 
-def test_what_stays_of_a_run_that_is_told_to_end_is_a_warning() -> None:
+def test_a_warning_names_the_pods_that_an_interrupted_run_leaves() -> None:
     cluster = Cluster(STUCK)
     cluster.stays = "no right to delete it"
     cluster.on_look = lambda _cluster, _name: os.kill(os.getpid(), signal.SIGTERM)
@@ -304,7 +304,7 @@ def test_what_stays_of_a_run_that_is_told_to_end_is_a_warning() -> None:
     assert "A run after 50 s tries again to remove them: team-a/pod-0: no right to delete it" in warning
 
 
-def test_a_pod_that_cannot_be_removed_is_tried_again_and_told_once() -> None:
+def test_a_pod_that_cannot_be_removed_is_tried_again_and_reported_one_time() -> None:
     cluster = Cluster(THROUGH)
     cluster.stays = "no right to delete it"
     tried: list[str] = []
@@ -330,7 +330,7 @@ def _signals_as_in_a_terminal() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_run_that_is_told_to_end_takes_its_pods_away_first(number: signal.Signals) -> None:
+def test_an_interrupted_run_removes_its_pods_first(number: signal.Signals) -> None:
     cluster = Cluster(STUCK)
     signals = iter([number, number])
 
@@ -378,7 +378,7 @@ def test_only_the_first_signal_is_heard_and_none_after_the_work() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_signal_before_the_work_is_told_at_its_beginning() -> None:
+def test_a_signal_before_the_work_interrupts_at_its_beginning() -> None:
     begun = False
     with SignalGuard() as guard:
         os.kill(os.getpid(), signal.SIGHUP)

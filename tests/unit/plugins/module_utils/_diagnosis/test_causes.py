@@ -143,7 +143,7 @@ def test_other_reasons() -> None:
     assert "No right." in told(COLON, "", replace(NOTHING, unknown="No right."), "good")
 
 
-def test_a_credential_that_has_expired_is_told_so() -> None:
+def test_an_expired_credential_is_reported() -> None:
     claims = base64.b64encode(b'{"exp": 1}').decode()
     expired = replace(NOTHING, keyring=keyring(f"x.{claims}.x", good="reg.io"))
     assert "of Secret good, expired at 1970-01-01T00:00:01Z)" in told("ErrImagePull", REFUSED, expired, "good")

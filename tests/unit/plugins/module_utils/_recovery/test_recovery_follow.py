@@ -92,7 +92,7 @@ def test_what_is_kept_of_a_stuck_pod() -> None:
         ([state("ErrImagePull")], {"deletionTimestamp": ENDED}),
     ],
 )
-def test_pods_that_lack_no_image_or_are_going(states: list[dict[str, Any]], more: dict[str, Any]) -> None:
+def test_pods_that_have_their_images_or_are_being_deleted(states: list[dict[str, Any]], more: dict[str, Any]) -> None:
     assert stuck_pod(item(*states, **more)) is None
 
 
@@ -118,7 +118,7 @@ def test_one_that_waits_as_a_crashed_one_is_stuck_only_if_a_pull_failed_after_it
     ("message", "kept"),
     [(SILENT, False), (SILENT + ": ErrImagePull: pull QPS exceeded", False), ("x509: unknown authority", True)],
 )
-def test_events_tell_where_the_status_gives_no_reason(message: str, kept: bool) -> None:
+def test_events_give_the_reason_that_the_status_lacks(message: str, kept: bool) -> None:
     pod = found(state("ImagePullBackOff", message))
     (stuck,) = apply_events(pod, {(pod.uid, IMAGE): (AFTER, REFUSED)}).stuck
     assert stuck.message == (message if kept else REFUSED)
@@ -162,9 +162,7 @@ def after(followed: list[FollowedPod], *items: dict[str, Any], taken: set[str] |
         (item(state(), phase="Running", uid="n", deletionTimestamp=ENDED), None, ""),
     ],
 )
-def test_the_next_pod_of_an_owner_tells_whether_an_eviction_has_helped(
-    now: dict[str, Any], runs: bool | None, words: str
-) -> None:
+def test_the_next_pod_of_an_owner_shows_whether_an_eviction_helped(now: dict[str, Any], runs: bool | None, words: str) -> None:
     one = FollowedPod("team-a", None, "o1")
     assert after([one], now) == [runs]
     assert words in one.message
@@ -190,7 +188,7 @@ def test_a_successor_that_is_denied_has_failed_only_at_its_second_try() -> None:
     assert after([other], item(state("ErrImagePull"), uid="m"), taken=taken) == [None]
 
 
-def test_few_awaited_pods_are_looked_at_by_name_or_label_and_many_by_one_list() -> None:
+def test_few_followed_pods_are_listed_by_name_or_label_and_many_by_one_list() -> None:
     named, labelled = ("fieldSelector", "metadata.name=web"), ("labelSelector", "app=web")
     two = [FollowedPod("a", "u1", None, selector=named), FollowedPod("a", None, "o1", selector=labelled)]
     assert list_requests(two) == {"a": [("a", named), ("a", labelled)]}
@@ -210,7 +208,7 @@ def test_a_controller_of_another_group_is_not_taken_for_one_of_kubernetes() -> N
     assert kind("apps.kruise.io/v1beta1") == "StatefulSet.apps.kruise.io"
 
 
-def test_a_successor_that_goes_again_is_replaced_by_the_next() -> None:
+def test_the_next_pod_follows_a_successor_that_is_deleted() -> None:
     one, taken = FollowedPod("team-a", None, "o1"), set[str]()
     after([one], item(state("ContainerCreating"), uid="n1"), taken=taken)
     assert after([one], taken=taken) == [None]
@@ -235,7 +233,7 @@ def test_one_that_ran_before_and_waits_as_a_crashed_one_does_not_run() -> None:
     assert after([one], item(state("CrashLoopBackOff", ended=AFTER), phase="Running")) == [True]
 
 
-def test_one_that_has_gone_is_waited_for_no_more() -> None:
+def test_a_deleted_pod_is_not_followed_any_longer() -> None:
     one = FollowedPod("team-a", "u1", None, stuck_pod(item(state("ErrImagePull"))))
     after([one])
     assert (one.decided, one.runs, one.message) == (True, None, "it no longer exists")
@@ -344,7 +342,7 @@ def test_many_failures_are_cut_and_strangers_text_is_data() -> None:
     assert told["pods"][0]["message"].isprintable()
 
 
-def test_warnings_are_about_what_was_waited_for_in_vain() -> None:
+def test_warnings_are_about_followed_pods_that_do_not_run() -> None:
     outcomes = [outcome("evicted", 1, waited=True, runs=True), outcome("left", 2), outcome("evicted", 3)]
     assert recovery_warnings(outcomes, 60) == []
     outcomes += [outcome("evicted", 4, waited=True, runs=False), outcome("replaced", 5, waited=True)]
@@ -354,7 +352,7 @@ def test_warnings_are_about_what_was_waited_for_in_vain() -> None:
     ]
 
 
-def test_the_diff_names_what_goes_and_what_is_made_anew() -> None:
+def test_the_diff_names_deleted_and_recreated_pods() -> None:
     outcomes = [outcome("left"), outcome("evicted", 1), outcome("replaced", 2, owner=None)]
     (entry,) = recovery_diff(outcomes)
     assert entry["before"] == "team-a/web-u001\nteam-a/web-u002\n"

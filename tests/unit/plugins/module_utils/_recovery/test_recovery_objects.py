@@ -157,7 +157,7 @@ WAITS: dict[str, Any] = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
         ({"spec": {"managedBy": "kubernetes.io/job-controller"}}, [], ""),
     ],
 )
-def test_which_jobs_may_be_made_anew(change: dict[str, Any], pods: list[dict[str, Any]], words: str) -> None:
+def test_which_jobs_may_be_recreated(change: dict[str, Any], pods: list[dict[str, Any]], words: str) -> None:
     item = job(change.get("status"), **change.get("spec", {}))
     item["metadata"].update({name: value for name, value in change.items() if name not in ("status", "spec")})
     why = job_replacement_obstacle(item, job_snapshot(item), pods)
@@ -328,7 +328,7 @@ SIDE = {"name": "mesh", "image": "mesh:1"}
         ({"managedFields": [{"fieldsV1": EDITED}]}, {}, "managedFields are missing or incomplete"),
     ],
 )
-def test_which_bare_pods_may_be_made_anew(metadata: dict[str, Any], spec: dict[str, Any], words: str) -> None:
+def test_which_bare_pods_may_be_recreated(metadata: dict[str, Any], spec: dict[str, Any], words: str) -> None:
     item = bare(**spec)
     item["metadata"].update(metadata)
     why = pod_replacement_obstacle(item)

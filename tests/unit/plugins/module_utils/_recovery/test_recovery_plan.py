@@ -135,13 +135,13 @@ def decision(
         ("RegistryUnavailable", REFUSED),
     ],
 )
-def test_what_no_credential_mends_is_left_whatever_the_secrets_hold(kind: str, message: str) -> None:
+def test_a_failure_that_is_not_about_credentials_is_left_whatever_the_secrets_hold(kind: str, message: str) -> None:
     one = pod(stuck=(container(message=message, reason=kind),))
     for seen in (view(), view(("good",))):
         assert decision(one, seen).action == LEFT
 
 
-def test_one_such_container_is_enough_and_is_the_one_that_is_told() -> None:
+def test_one_such_container_decides_and_is_reported() -> None:
     bad = container(message="x509: unknown authority", name="side")
     found = decision(pod(stuck=(container(), bad)), view(("good",)))
     assert (found.action, found.container) == (LEFT, bad)
@@ -172,11 +172,11 @@ def test_without_a_refusal_no_credential_counts_as_refused() -> None:
     assert decision(pod("good", stuck=(container(message=BACK_OFF),)), view(changed=LONG_AGO)).action == RECOVERING
 
 
-def test_a_successor_whose_secrets_cannot_be_read_is_no_hope_either() -> None:
+def test_a_successor_with_an_unreadable_secret_does_not_help() -> None:
     assert "write broken again" in decision(pod(), view(("broken", "good"))).message
 
 
-def test_an_unreadable_secret_blocks_all_others_until_it_is_mended() -> None:
+def test_an_unreadable_secret_blocks_all_others_until_it_is_fixed() -> None:
     stuck = (container(message="", reason="unable to parse auth field, must be formatted as base64(username:password)"),)
     assert decision(pod("good", "broken", stuck=stuck), view(), owner("good", "broken")).action == LEFT
     assert decision(pod("good", stuck=stuck), view()).action == RECOVERING
@@ -220,7 +220,7 @@ def test_two_registries_one_without_a_credential_names_the_missing_one() -> None
     assert (half.action, half.container.image) == (EVICT, OTHER_IMAGE)
 
 
-def test_a_pull_that_the_kubelet_holds_back_is_told_as_that_unless_the_secrets_tell_more() -> None:
+def test_a_pull_that_the_kubelet_holds_back_is_the_cause_unless_a_secret_is_wrong() -> None:
     held = container(message=BACK_OFF + ": ErrImagePull: pull QPS exceeded")
     assert cause(pod("good", stuck=(held,)), held, secrets_of(("good",))).startswith("held back: the kubelet has not tried yet")
     assert cause(pod("gone", stuck=(held,)), held, secrets_of(("gone",))).startswith("missing Secret: gone")
@@ -262,7 +262,7 @@ def test_an_owner_that_would_make_no_other_pod(found: OwnerSnapshot | str | None
     assert decide_with_successor(pod(), would, view(("good",))).action == LEFT
 
 
-def test_an_old_revision_of_a_stateful_set_goes_so_that_the_new_template_comes() -> None:
+def test_an_old_revision_of_a_stateful_set_is_evicted_for_the_new_template() -> None:
     status = {"updateRevision": "web-new"}
     spec: dict[str, Any] = {"replicas": 1, "template": template("good")}
     stuck = pod("gone", name="web-3", revision="web-old", owner=Owner("StatefulSet", "web-1", "owner-uid"))
@@ -313,7 +313,7 @@ def apply(policy: RecoveryPolicy, one: StuckPod, action: str, would: Successor, 
     return policy.apply(Decision(action, one.stuck[0], ""), one, would, peers)
 
 
-def test_nothing_is_done_that_nobody_asked_for() -> None:
+def test_nothing_is_done_without_permission() -> None:
     assert apply(ALL, pod(), EVICT, Successor(owner().template, owner=owner())).action == EVICT
     assert "set evict" in apply(NONE, pod(), EVICT, Successor(owner().template, owner=owner())).message
     bare = pod(owner=None)
@@ -341,12 +341,14 @@ def job(parent: Owner | None = None, **spec: Any) -> OwnerSnapshot:
         (NONE, 6, 1, LEFT),
     ],
 )
-def test_a_jobs_pod_goes_only_where_the_job_can_afford_it(policy: RecoveryPolicy, limit: int, peers: int, action: str) -> None:
+def test_a_pod_of_a_job_is_evicted_only_where_the_job_tolerates_the_failure(
+    policy: RecoveryPolicy, limit: int, peers: int, action: str
+) -> None:
     found = job(backoffLimit=limit)
     assert apply(policy, pod(), EVICT, Successor(found.template, owner=found), peers).action == action
 
 
-def test_the_job_of_a_cron_job_is_never_made_anew_and_named_where_it_blocks() -> None:
+def test_the_job_of_a_cron_job_is_never_recreated_and_named_where_it_blocks() -> None:
     cron = Owner("CronJob", "nightly", "u")
     found = job(cron, backoffLimit=0)
     above = parent_snapshot(
@@ -368,7 +370,7 @@ def test_the_job_of_another_controller_is_left_to_that() -> None:
     assert left.message.endswith("Job web-1 belongs to Workflow flow: let that recreate it")
 
 
-def test_a_jobs_container_that_runs_is_not_lost_in_any_phase() -> None:
+def test_a_running_container_of_a_job_is_not_lost_in_any_phase() -> None:
     one = pod(running=("side",), phase="Running")
     found = decision(one, view(), job())
     assert (found.action, "container side is running" in found.message) == (LEFT, True)

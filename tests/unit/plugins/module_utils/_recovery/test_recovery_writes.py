@@ -178,20 +178,20 @@ def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> 
         ([is_lost], "failed", 1),
     ],
 )
-def test_what_becomes_of_an_eviction(answers: list[Answer], action: str, tries: int) -> None:
+def test_the_result_of_an_eviction(answers: list[Answer], action: str, tries: int) -> None:
     server = Server(*answers)
     result = evictor(server)(stuck())
     assert (result.action, result.budget_full) == (action, action == "blocked")
     assert len(server.writes) == tries
 
 
-def test_what_changed_is_decided_anew_before_it_is_evicted() -> None:
+def test_a_changed_pod_is_decided_again_before_it_is_evicted() -> None:
     server = Server(changes)
     done = evictor(server, action=RecoveryAction.LEFT)(stuck())
     assert (done.action, done.message, len(server.writes)) == ("left", "the plan has changed", 1)
 
 
-def test_a_dry_run_without_the_right_tells_the_plan_alone() -> None:
+def test_a_dry_run_without_the_right_reports_the_plan_alone() -> None:
     done = evictor(Server(fails(FailureKind.FORBIDDEN)), dry_run=True)(stuck())
     assert (done.action, "not checked by the server" in done.message) == ("evicted", True)
 
@@ -242,7 +242,7 @@ def passes(_server: Server) -> None:
     """The trial run."""
 
 
-def test_an_object_is_made_anew_only_once_the_old_one_is_gone() -> None:
+def test_an_object_is_created_again_only_after_the_old_one_is_deleted() -> None:
     looks: list[Request] = []
 
     def goes_slowly(server: Server) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def test_an_object_is_made_anew_only_once_the_old_one_is_gone() -> None:
     assert server.writes == ["create", "delete", "create"]
 
 
-def test_what_is_never_gone_is_saved() -> None:
+def test_an_object_that_is_never_deleted_is_saved() -> None:
     with pytest.raises(RequestError, match=r"was not gone after 0 seconds.*saved \{'new': False\}"):
         make_anew(Server(passes, passes), seconds=0)
 
@@ -362,7 +362,7 @@ def test_what_cannot_be_kept_is_not_deleted() -> None:
     assert server.writes == ["create"]
 
 
-def test_another_one_of_that_name_that_came_meanwhile_is_left_and_told_of() -> None:
+def test_another_object_of_that_name_is_left_and_reported() -> None:
     def overtaken(server: Server) -> None:
         server.item = pod_item("1")
         server.item["metadata"]["uid"] = "somebody else's"
