@@ -316,10 +316,11 @@ from ..module_utils._module.registry_options import (
     verify,
 )
 from ..module_utils._module.text_options import mapping, text
-from ..module_utils._pull_secret.model import WantedSecret, credentials_from_secret
-from ..module_utils._pull_secret.run import FleetSecret
-from ..module_utils._reconcile.change import CHANGED, FAILED
-from ..module_utils._reconcile.report import diffs, told, warnings
+from ..module_utils._pull_secret.model import DesiredSecret
+from ..module_utils._pull_secret.plan import PullSecretPlan
+from ..module_utils._pull_secret.report import secret_warnings, secrets_report
+from ..module_utils._pull_secret.run import PullSecretRequest, credentials_from_secret, distribute
+from ..module_utils._reconcile.targets import CHANGED_ACTIONS, FAILED_ACTIONS
 from ..module_utils._registry.client import Verification, verify_logins
 from ..module_utils._registry.image_access import verify_images
 from ..module_utils._registry.origin import registry_host
@@ -331,7 +332,6 @@ if t.TYPE_CHECKING:
 
     from ..module_utils._credentials.credential import Credential
 
-ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "skipped", "orphaned", "refused", "failed")
 ALL_SOURCES = (*SOURCES, "from_secret")
 LONGEST_REFRESH = 366 * 24 * 3600
 
@@ -361,28 +361,28 @@ def check_options(params: dict[str, t.Any]) -> None:
     check_labels("labels", params["labels"])
     check_annotations("annotations", params["annotations"])
     if not params["owner"]:
-        raise InputError("owner is empty. Give a name for whoever looks after this Secret, or leave the option out.")
+        raise InputError("owner is empty. Give a name for the owner of this Secret, or leave the option out.")
     reserved = reserved_marks(params["labels"], params["annotations"])
     if reserved:
         raise InputError(
-            f"{listed(sorted(reserved))} may not be set by labels or annotations: by it a tool knows what is its own. The option "
-            f"owner sets {OWNER_LABEL}."
+            f"{listed(sorted(reserved))} cannot be set by labels or annotations: a tool recognises its own objects by it. The "
+            f"option owner sets {OWNER_LABEL}."
         )
     if params["from_secret"] and params["config_registries"] == []:
         raise InputError("config_registries is an empty list. Name the registries to take, or leave the option out for all.")
     if params["prune"] and params["state"] == "absent":
-        raise InputError("prune goes with state present: it removes the Secret where it is no longer wanted.")
+        raise InputError("prune needs state present: it removes the Secret from namespaces that are no longer chosen.")
     sources = any(params[source] is not None for source in SOURCES)
     if params["state"] == "absent" and not params["purge_registries"] and not sources:
-        raise InputError("purge_registries is false, so that only some registries are to go. Name them in registries.")
+        raise InputError("purge_registries is false, so state absent removes only some registries. Name them in registries.")
     if params["refresh_before"] is not None and not 0 <= params["refresh_before"] <= LONGEST_REFRESH:
         raise InputError(f"refresh_before is {params['refresh_before']}. Expected seconds, 0 to {LONGEST_REFRESH} (a year).")
 
 
-def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> WantedSecret:
+def desired_secret(module: AnsibleModule, credentials: list[Credential]) -> DesiredSecret:
     params = module.params
     present = params["state"] == "present"
-    return WantedSecret(
+    return DesiredSecret(
         name=params["name"],
         owner=params["owner"],
         adopt=params["adopt"],
@@ -399,61 +399,53 @@ def wanted_secret(module: AnsibleModule, credentials: list[Credential]) -> Wante
     )
 
 
-def verified(module: PullpassModule, wanted: WantedSecret) -> tuple[WantedSecret, VerifiedCredentials]:
-    """``wanted`` after the check of its credentials, and the result of the check."""
+def verified(module: PullpassModule, desired: DesiredSecret) -> tuple[DesiredSecret, VerifiedCredentials]:
+    """``desired`` after the check of its credentials, and the result of the check."""
     params = module.params
-    if not wanted.present:
-        return wanted, VerifiedCredentials()
-    found = verified_by_caller(params, wanted.credentials)
+    if not desired.present:
+        return desired, VerifiedCredentials()
+    found = verified_by_caller(params, desired.credentials)
     if params["verify"] != "none":
         # the caller did not name the registries that a Secret in the cluster contains
-        named = [] if params["from_secret"] else [one.registry for one in wanted.credentials]
+        named = [] if params["from_secret"] else [one.registry for one in desired.credentials]
         registries = open_registries(params, named)
         workers = params["workers"]
 
         def check() -> Verification:
             if params["verify"] == "login":
-                return verify_logins(registries, wanted.credentials, workers)
+                return verify_logins(registries, desired.credentials, workers)
             images = [parse_image(text) for text in dict.fromkeys(params["images"])]
-            return verify_images(registries, wanted.credentials, images, workers)
+            return verify_images(registries, desired.credentials, images, workers)
 
         found = verify(module, registries, check)
 
         def still_accepted(registry: str, username: str, password: str) -> bool:
             return registries.check_login(registry_host(registry), (username, password)).verdict != Verdict.REJECTED
 
-        return replace(wanted, still_accepted=still_accepted, undecided=found.undecided(params["verify_undecided"])), found
-    return replace(wanted, undecided=found.undecided(params["verify_undecided"])), found
+        return replace(desired, still_accepted=still_accepted, undecided=found.undecided(params["verify_undecided"])), found
+    return replace(desired, undecided=found.undecided(params["verify_undecided"])), found
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
     params = module.params
     check_options(params)
-    source = params["from_secret"]
-    wants_options = params["state"] == "present" and not source
-    wanted = wanted_secret(module, credentials_option(module) if wants_options else [])
+    source = params["from_secret"] and (params["from_secret"]["namespace"], params["from_secret"]["name"])
+    has_options = params["state"] == "present" and not source
+    desired = desired_secret(module, credentials_option(module) if has_options else [])
     api, chosen = open_cluster(module)
-    if wanted.present and source:
-        wanted = replace(
-            wanted, credentials=credentials_from_secret(api, source["namespace"], source["name"], params["config_registries"])
-        )
-    announce(module, wanted.credentials)
-    wanted, verification = verified(module, wanted)
-    fleet = FleetSecret(api, wanted, chosen, params["workers"], module.check_mode)
-    mark_secrets(module, fleet.secrets)
-    outcomes = fleet.settle(params["prune"], source, params["prune_links"])
-    answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, params["results"] == "all")
-    for warning in warnings(outcomes):
-        module.warn(f"Secret {wanted.name} {warning}")
-    if any(outcome.step.action in (*CHANGED, *FAILED) for outcome in outcomes):
+    if desired.present and source:
+        desired = replace(desired, credentials=credentials_from_secret(api, *source, params["config_registries"]))
+    announce(module, desired.credentials)
+    desired, verification = verified(module, desired)
+    request = PullSecretRequest(PullSecretPlan(desired), params["prune"], params["prune_links"], source)
+    mark_secrets(module, request.plan.secrets)
+    outcomes = distribute(api, chosen, request, params["workers"], module.check_mode)
+    for warning in secret_warnings(desired, outcomes):
+        module.warn(warning)
+    if any(outcome.change.action in (*CHANGED_ACTIONS, *FAILED_ACTIONS) for outcome in outcomes):
         verification.warn(module)
-    if module._diff:
-        answer["diff"] = diffs(outcomes, "Secret")
     return {
-        **answer,
-        "registries": [credential.registry for credential in wanted.credentials],
-        "purged": sorted({key for outcome in outcomes for key in outcome.step.purged}),
-        "expires": fleet.expires,
+        **secrets_report(desired, outcomes, params["results"] == "all", module._diff),
         "verification": verification.rows,
         "cluster": api.identity,
         "api_requests": api.requests,

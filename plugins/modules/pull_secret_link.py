@@ -193,24 +193,13 @@ from ..module_utils._cluster.kinds import WORKLOAD_RESOURCES
 from ..module_utils._cluster.namespaces import is_glob
 from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._errors import InputError
-from ..module_utils._links.accounts import LinkAccounts, OwnLists
 from ..module_utils._links.model import workload_entries
-from ..module_utils._links.plan import WorkloadPlan
-from ..module_utils._links.report import diffs_by_kind
-from ..module_utils._links.workloads import Found, LinkWorkloads, WorkloadSurvey
+from ..module_utils._links.report import links_report
+from ..module_utils._links.run import LinkRequest, link
 from ..module_utils._module.base import PullpassModule, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
 from ..module_utils._module.text_options import mappings, text, texts
-from ..module_utils._reconcile.image_pull_secrets import AccountPlan, Links
-from ..module_utils._reconcile.report import told
-
-if t.TYPE_CHECKING:
-    from ..module_utils._cluster.api import Api
-    from ..module_utils._cluster.namespaces import Chosen
-    from ..module_utils._links.model import Entry
-    from ..module_utils._links.report import LinkOutcome
-
-ACTIONS = ("linked", "unlinked", "unchanged", "owned", "contested", "needs_replacement", "skipped", "failed")
+from ..module_utils._reconcile.pull_secret_lists import DesiredLinks
 
 OPTIONS: dict[str, t.Any] = {
     # names, not their content
@@ -225,65 +214,37 @@ OPTIONS: dict[str, t.Any] = {
 }
 
 
-def wanted(params: dict[str, t.Any]) -> tuple[Links, list[str], list[Entry]]:
-    """What is to be in the lists, and of which ServiceAccounts and workloads."""
+def link_request(params: dict[str, t.Any]) -> LinkRequest:
+    """The checked options. Raises InputError."""
     for option in ("secrets", "service_accounts", "workloads"):
         if params[option] is not None and not params[option]:
             remedy = "Give at least one name." if option == "secrets" else "Give at least one entry, or leave the option out."
             raise InputError(f"{option} is an empty list. {remedy}")
-    entries = workload_entries(params["workloads"] or ())
-    accounts = params["service_accounts"] or ([] if entries else ["default"])
+    workloads = workload_entries(params["workloads"] or ())
+    accounts = params["service_accounts"] or ([] if workloads else ["default"])
     for option, names in (("secrets", params["secrets"]), ("service_accounts", accounts)):
         for name in names:
             if option == "secrets" or not is_glob(name):
                 check_object_name(option, name)
     if params["wait_for_service_accounts"] < 0:
-        raise InputError("wait_for_service_accounts is negative. Expected seconds, 0 for not waiting.")
-    links = Links(tuple(dict.fromkeys(params["secrets"])), params["state"] == "present", params["force"])
-    return links, list(dict.fromkeys(accounts)), entries
-
-
-def link_all(
-    module: PullpassModule, links: Links, names: list[str], entries: list[Entry], api: Api, chosen: Chosen
-) -> list[LinkOutcome]:
-    """ServiceAccounts first: a workload that rolls out then makes its Pods with both."""
-    params = module.params
-    survey = WorkloadSurvey(api, chosen, params["workers"])
-    exact = not params["namespace_selectors"] and not any(is_glob(name) for name in params["namespaces"] or ())
-    workloads = LinkWorkloads(survey, entries, WorkloadPlan(links), exact, module.check_mode)
-    # looked for before anything is written: a selector may turn out to be none
-    found = workloads.find() if entries else Found()
-    accounts: list[LinkOutcome] = []
-    if names:
-        wait = params["wait_for_service_accounts"]
-        linking = LinkAccounts(api, chosen, names, AccountPlan(links), wait, params["workers"], module.check_mode)
-        accounts = linking.run()
-    outcomes = workloads.run(found)
-    everything = [*accounts, *outcomes, *([] if names else workloads.closed())]
-    own = OwnLists(survey, links)
-    hints = [workloads.absent_warning(found)]
-    if links.present:
-        hints += [own.unseen(accounts, outcomes), own.lost(outcomes, found.workloads)]
-    if chosen.namespaces and not everything and not hints[0]:
-        what = " and no ".join([*(["ServiceAccount"] if names else []), *dict.fromkeys(entry.kind for entry in entries)])
-        hints.append(f"no {what} in the chosen namespaces matches: nothing is done.")
-    for hint in filter(None, hints):
-        module.warn(hint)
-    return everything
-
-
-def row(outcome: LinkOutcome) -> dict[str, str]:
-    return {"namespace": outcome.namespace, "kind": outcome.kind, "name": outcome.name}
+        raise InputError("wait_for_service_accounts is negative. Expected seconds, or 0 to not wait.")
+    return LinkRequest(
+        desired=DesiredLinks(tuple(dict.fromkeys(params["secrets"])), params["state"] == "present", params["force"]),
+        accounts=list(dict.fromkeys(accounts)),
+        workloads=workloads,
+        wait=params["wait_for_service_accounts"],
+        exact_namespaces=not params["namespace_selectors"] and not any(is_glob(name) for name in params["namespaces"] or ()),
+    )
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:
-    links, names, entries = wanted(module.params)
+    request = link_request(module.params)
     api, chosen = open_cluster(module)
-    outcomes = link_all(module, links, names, entries, api, chosen)
-    answer = told(outcomes, ACTIONS, "links", row, module.params["results"] == "all")
-    if module._diff:
-        answer["diff"] = diffs_by_kind(outcomes)
-    return {**answer, "cluster": api.identity, "api_requests": api.requests}
+    result = link(api, chosen, request, module.params["workers"], module.check_mode)
+    for warning in result.warnings:
+        module.warn(warning)
+    report = links_report(result.outcomes, module.params["results"] == "all", module._diff)
+    return {**report, "cluster": api.identity, "api_requests": api.requests}
 
 
 def main() -> None:

@@ -15,12 +15,13 @@ from .._credentials.keyring import Match, UnreadableSecrets
 from .._credentials.registry_key import shown_key
 from .._diagnosis.causes import cause
 from .._diagnosis.pod_secrets import SecretLookup, expired_at
-from .._text import counted, in_groups, in_words, listed, shown, shown_image
+from .._reconcile.report import with_reasons
+from .._text import counted, in_words, listed, shown, shown_image
 from .model import NOTE, PROBLEM, AuditProblem, NamespaceReport, SecretReport
 from .secrets import DocumentReviewer, secret_report
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from .._diagnosis.snapshot import AccountSnapshot, PodSnapshot, SecretSnapshot, Survey
     from .model import AuditQuery
@@ -232,7 +233,7 @@ def audit_result(reports: Sequence[NamespaceReport]) -> dict[str, t.Any]:
     return {
         "changed": False,
         "failed": bool(failures),
-        "msg": _sentence(summary, failures),
+        "msg": with_reasons(", ".join(counted(summary[name], *words) for name, words in _COUNTS.items()), failures),
         "summary": summary,
         "namespaces": [report.row() for report in reports],
     }
@@ -251,8 +252,3 @@ def audit_summary(reports: Sequence[NamespaceReport]) -> dict[str, int]:
         "service_accounts": sum(len(report.service_accounts) for report in reports),
         "stuck_pods": sum(len({stuck["pod"] for stuck in report.stuck_pods}) for report in reports),
     }
-
-
-def _sentence(summary: Mapping[str, int], failures: Sequence[tuple[str, str]]) -> str:
-    counts = ", ".join(counted(summary[name], *words) for name, words in _COUNTS.items())
-    return f"{counts}. {in_groups(failures)}" if failures else counts

@@ -13,10 +13,10 @@ import typing as t
 from dataclasses import dataclass, field
 from secrets import token_hex
 
+from .._cluster.kinds import used_pull_secrets
 from .._cluster.objects import Seen
 from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL
 from .._credentials.redact import foreign_text
-from .._diagnosis.snapshot import pull_secret_names
 from .._text import shown
 
 if t.TYPE_CHECKING:
@@ -169,7 +169,7 @@ def admitted_pod(item: Mapping[str, t.Any]) -> AdmittedPod:
         image=container.get("image") or "",
         policy=container.get("imagePullPolicy") or "",
         account=spec.get("serviceAccountName") or "",
-        secrets=pull_secret_names(spec),
+        secrets=used_pull_secrets(spec),
         run=(item["metadata"].get("labels") or {}).get(LABEL, ""),
     )
 

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 from dataclasses import dataclass
 
 from .._errors import FailureKind, RequestError
-from .._text import in_groups, listed, shown, shown_image
+from .._reconcile.report import MESSAGE_LIMIT, ReportForm, ReportRow, report
+from .._text import listed, shown, shown_image
 from .cluster import lacks_account, refusal_message
 from .model import LABEL, POLICY, CanaryAction
 
@@ -21,10 +21,15 @@ if t.TYPE_CHECKING:
 
 
 _FAILURES = (CanaryAction.NOT_PULLED, CanaryAction.FAILED)
-# shown only on request
-_QUIET_ACTIONS = (CanaryAction.PULLED, CanaryAction.UNPROVEN)
+_FORM = ReportForm(
+    key="nodes",
+    actions=CanaryAction.ALL,
+    changed=(),
+    failed=_FAILURES,
+    explained=_FAILURES,
+    quiet=(CanaryAction.PULLED, CanaryAction.UNPROVEN),
+)
 _EXEMPT = f"Exempt Pods with label {LABEL} from that"
-_MOST_TEXT = 600
 
 
 @dataclass(frozen=True)
@@ -45,40 +50,24 @@ class CanaryOutcome:
 
 def canary_result(image: str, outcomes: Sequence[CanaryOutcome], show_all: bool) -> dict[str, t.Any]:
     """``changed`` (never), ``failed``, ``msg``, ``summary`` (action -> count) and ``nodes`` (rows)."""
-    counts = Counter(one.action for one in outcomes)
-    failures = [one for one in outcomes if one.action in _FAILURES]
-    return {
-        "changed": False,
-        "failed": bool(failures),
-        "msg": _sentence(image, counts, failures),
-        "summary": {action: counts[action] for action in CanaryAction.ALL},
-        "nodes": [_row(one) for one in outcomes if show_all or one.notable or one.action not in _QUIET_ACTIONS],
-    }
+    return report([_row(one) for one in outcomes], _FORM, show_all, shown_image(image))
 
 
 def sorted_outcomes(outcomes: Iterable[CanaryOutcome]) -> list[CanaryOutcome]:
     return sorted(outcomes, key=lambda one: (one.namespace or "", one.node or ""))
 
 
-def _row(outcome: CanaryOutcome) -> dict[str, t.Any]:
-    return {
+def _row(outcome: CanaryOutcome) -> ReportRow:
+    place = "/".join(part for part in (outcome.namespace, outcome.node) if part) or "all namespaces"
+    columns = {
         "namespace": outcome.namespace,
         "node": outcome.node,
         "action": outcome.action,
         "pulled": {CanaryAction.PULLED: True, CanaryAction.NOT_PULLED: False}.get(outcome.action),
         "seconds": None if outcome.seconds is None else round(outcome.seconds, 1),
-        "message": shown(outcome.message, _MOST_TEXT),
+        "message": shown(outcome.message, MESSAGE_LIMIT),
     }
-
-
-def _sentence(image: str, counts: Counter[str], failures: Sequence[CanaryOutcome]) -> str:
-    numbers = ", ".join(f"{counts[action]} {action}" for action in CanaryAction.ALL if counts[action]) or "nothing is selected"
-    sentence = f"{shown_image(image)}: {numbers}"
-    return f"{sentence}. {in_groups([(_place(one), one.message) for one in failures])}" if failures else sentence
-
-
-def _place(outcome: CanaryOutcome) -> str:
-    return "/".join(part for part in (outcome.namespace, outcome.node) if part) or "all namespaces"
+    return ReportRow(place, outcome.action, outcome.message, columns, outcome.notable)
 
 
 def proof_obstacle(canary: Canary, admitted: AdmittedPod) -> str:

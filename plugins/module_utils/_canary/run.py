@@ -12,7 +12,7 @@ from .._cluster.namespaces import open_namespaces
 from .._cluster.objects import list_all
 from .._concurrency import for_each
 from .._errors import FailureKind, InputError, RequestError
-from .._reconcile.targets import closed_outcomes
+from .._reconcile.targets import unavailable_outcomes
 from .._text import listed, shown
 from .cluster import CanaryCluster
 from .model import CanaryAction, CanaryTarget, NodeSnapshot, admitted_pod, node_snapshot
@@ -51,8 +51,8 @@ class CanaryRun:
         """All outcomes, by namespace and node. Raises PullpassError where nothing can be tried at all."""
         cluster = CanaryCluster(self.api, self.canary, self.chosen.listed, self.workers, self.check_mode)
         outcomes = [
-            CanaryOutcome(one.namespace, None, one.step.action, one.step.message)
-            for one in closed_outcomes(self.chosen, "", self.check_mode)
+            CanaryOutcome(one.namespace, None, one.change.action, one.change.message)
+            for one in unavailable_outcomes(self.chosen, "", self.check_mode)
         ]
         namespaces = [namespace.name for namespace in open_namespaces(self.chosen)]
         if namespaces:

@@ -8,6 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._cluster.kinds import used_pull_secrets
 from .._credentials.redact import foreign_text
 from .._diagnosis.causes import (
     IMAGE_NOT_FOUND,
@@ -191,7 +192,7 @@ def _answered(pod: Mapping[str, t.Any], kind: str, said: str, events: Sequence[P
     missing = _missing_secrets(events)
     message = f"{_ANSWERED[kind]}. {missing or (_CHECK if kind == PULL_DENIED else '')}{said}"
     # the kubelet reports a missing Secret before it reports the pull
-    complete = not pod["spec"].get("imagePullSecrets") or (not missing and bool(_last_failure(events)))
+    complete = not used_pull_secrets(pod["spec"]) or (not missing and bool(_last_failure(events)))
     if complete:
         return PullStatus(CanaryAction.NOT_PULLED, message)
     return PullStatus(None, message, needs_events=not events, failing=True, retry_seconds=_SECOND_TRY)

@@ -58,6 +58,19 @@ WORKLOAD_RESOURCES = {
 }
 
 
+PULL_SECRETS_FIELD = "imagePullSecrets"
+
+
+def pull_secret_names(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The imagePullSecrets of a ServiceAccount or Pod spec, in their order; an entry without a name is an empty text."""
+    return tuple(reference.get("name") or "" for reference in holder.get(PULL_SECRETS_FIELD) or ())
+
+
+def used_pull_secrets(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The same as the kubelet uses them: without repeats and without entries that have no name."""
+    return tuple(dict.fromkeys(filter(None, pull_secret_names(holder))))
+
+
 def resource_path(resource: str, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
     """Path of a collection (in one namespace or in all), or of one object of it.
 

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from .._text import shown
+from .api import FIELD_MANAGER
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,3 +60,34 @@ def manager(
                 return f"{tool} ({mark}: {shown(found[mark], 80)})"
     tool_name = _BY_MANAGED_BY.get(labels.get(MANAGED_BY_LABEL, "").lower())
     return f"{tool_name} ({MANAGED_BY_LABEL})" if tool_name else None
+
+
+def other_field_manager(metadata: Mapping[str, t.Any], path: Sequence[str]) -> str | None:
+    """Who else applies the field below ``path``, in words; null if nobody does.
+
+    The API replaces a list such as imagePullSecrets as a whole, so such a manager would undo a change at its next apply.
+    """
+    managed = [f"f:{key}" for key in path]
+    for entry in metadata.get("managedFields") or ():
+        applied = entry.get("operation") == "Apply" and entry.get("manager") != FIELD_MANAGER
+        if applied and _has(entry.get("fieldsV1"), managed):
+            return f"'{shown(str(entry.get('manager')))}' (server-side apply)"
+    last_applied = (metadata.get("annotations") or {}).get(LAST_APPLIED)
+    if last_applied and _has(_parsed(last_applied), path):
+        return "the user of 'kubectl apply' (last-applied-configuration)"
+    return None
+
+
+def _has(tree: t.Any, path: Sequence[str]) -> bool:
+    for key in path:
+        if not isinstance(tree, dict) or key not in tree:
+            return False
+        tree = tree[key]
+    return True
+
+
+def _parsed(text: str) -> t.Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -8,6 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from .._cluster.kinds import used_pull_secrets
 from .._cluster.objects import Objects
 from .._concurrency import for_each
 from .._credentials.credential import expiry, timestamp
@@ -15,7 +16,7 @@ from .._credentials.image_reference import parse_image
 from .._credentials.keyring import Keyring, Match, UnreadableSecrets, kubelet_keyring
 from .._errors import InputError, RequestError
 from .._text import listed, shown
-from .snapshot import SecretReader, SecretSnapshot, pull_secret_names
+from .snapshot import SecretReader, SecretSnapshot
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,13 +125,13 @@ class SecretLookup:
 def secrets_of_pod(api: Api, namespace: str, pod: str, workers: int) -> PodSecrets:
     """Of an existing Pod: its own list counts, not the list that its ServiceAccount has now. Raises InputError."""
     item = _get(api, "pods", namespace, pod)
-    return secrets_named(api, namespace, pull_secret_names(item["spec"]), workers)
+    return secrets_named(api, namespace, used_pull_secrets(item["spec"]), workers)
 
 
 def secrets_of_account(api: Api, namespace: str, account: str, workers: int) -> PodSecrets:
     """Of a new Pod with this ServiceAccount and no list of its own. Raises InputError."""
     item = _get(api, "serviceaccounts", namespace, account)
-    return secrets_named(api, namespace, pull_secret_names(item), workers)
+    return secrets_named(api, namespace, used_pull_secrets(item), workers)
 
 
 def secrets_named(api: Api, namespace: str, names: Sequence[str], workers: int) -> PodSecrets:

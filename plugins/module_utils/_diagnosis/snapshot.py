@@ -9,6 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from .._cluster.kinds import used_pull_secrets
 from .._cluster.ownership import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION
 from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
 from .._credentials.keyring import PullSecret
@@ -133,7 +134,7 @@ class SecretReader:
 
 def account_snapshot(item: Mapping[str, t.Any]) -> AccountSnapshot:
     metadata = item["metadata"]
-    return AccountSnapshot(metadata["namespace"], metadata["name"], pull_secret_names(item))
+    return AccountSnapshot(metadata["namespace"], metadata["name"], used_pull_secrets(item))
 
 
 def stuck_pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
@@ -145,7 +146,7 @@ def stuck_pod_snapshot(item: Mapping[str, t.Any]) -> PodSnapshot | None:
 def pod_snapshot(item: Mapping[str, t.Any], stuck: tuple[StuckContainer, ...]) -> PodSnapshot:
     metadata, spec = item["metadata"], item["spec"]
     account = spec.get("serviceAccountName") or "default"
-    return PodSnapshot(metadata["namespace"], metadata["name"], account, pull_secret_names(spec), stuck)
+    return PodSnapshot(metadata["namespace"], metadata["name"], account, used_pull_secrets(spec), stuck)
 
 
 def stuck_containers(item: Mapping[str, t.Any]) -> tuple[StuckContainer, ...]:
@@ -173,11 +174,6 @@ def is_stuck(reason: str) -> bool:
 def _is_error_text(reason: str) -> bool:
     """A kubelet that cannot parse a pull secret writes the error itself as the reason; every other reason is one word."""
     return " " in reason
-
-
-def pull_secret_names(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
-    """The imagePullSecrets of a ServiceAccount or a Pod's spec. The kubelet ignores a reference without a name."""
-    return tuple(dict.fromkeys(one["name"] for one in holder.get("imagePullSecrets") or () if one.get("name")))
 
 
 def _changed(metadata: Mapping[str, t.Any]) -> str:

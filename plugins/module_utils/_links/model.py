@@ -1,39 +1,41 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Workloads and Pods as a plan sees them, and the entries that select them. Pure."""
+"""Workloads and Pods as a plan sees them, and the entries of option workloads that select them. Pure."""
 
 from __future__ import annotations
 
 import fnmatch
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .._cluster.kinds import PULL_SECRETS_FIELD, pull_secret_names
 from .._cluster.namespaces import is_glob
 from .._cluster.objects import Seen
-from .._cluster.ownership import manager
+from .._cluster.ownership import manager, other_field_manager
 from .._cluster.validation import check_object_name, fields_equal
 from .._errors import InputError
-from .._reconcile.image_pull_secrets import contender, names_in
 from .._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-# The API server takes no other list for what is already there
+# The API server refuses another list for an object of these kinds that exists
 UNCHANGEABLE = ("Job", "Pod")
 _TEMPLATE = ("spec", "template", "spec")
 _PATHS = {"CronJob": ("spec", "jobTemplate", *_TEMPLATE), "Pod": ("spec",)}
 _FINISHED = {"Job": ("Complete", "Failed"), "Pod": ("Succeeded", "Failed")}
-_KEEP_OLD = "Pods that exist keep the old list until they are made anew"
+# Pods that have finished do not pull again, and there may be many
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+_KEEP_OLD = "existing Pods keep the old list until they are recreated"
 
 
 @dataclass(frozen=True)
 class StoredWorkload:
-    """``account`` is the ServiceAccount of its Pods, ``owner`` the controller that makes it, ``contender`` who else keeps it.
+    """``account`` is the ServiceAccount of its Pods, ``controller`` the object that creates it, ``other_manager`` a tool.
 
-    ``over``: it is finished, is being deleted, or an old revision without Pods, so that its list matters to nobody. ``effect``
-    says what a new list does beside the rollout that everybody expects.
+    ``obsolete``: it has finished, is being deleted, or is an old revision without Pods, so its list has no effect. ``effect``
+    says when a new list takes effect, if that is not by a rollout.
     """
 
     kind: str
@@ -42,56 +44,60 @@ class StoredWorkload:
     seen: Seen
     pull_secrets: tuple[str, ...]
     account: str
-    owner: str | None
-    contender: str | None
-    over: bool
+    controller: str | None
+    other_manager: str | None
+    obsolete: bool
     effect: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.kind, self.namespace, self.name
 
 
 def pod_spec_path(kind: str) -> tuple[str, ...]:
-    """Where the object has the Pod spec that holds the list."""
+    """Where an object of ``kind`` has its Pod spec."""
     return _PATHS.get(kind, _TEMPLATE)
 
 
 def stored_workload(kind: str, item: Mapping[str, t.Any]) -> StoredWorkload:
-    """The StoredWorkload of an object as the API server sends it; in lists the object does not tell its own kind."""
+    """A workload as the API server sends it. Objects in a list do not say their own kind."""
     metadata = item["metadata"]
     path = pod_spec_path(kind)
     pod_spec: Mapping[str, t.Any] = item
     for key in path:
         pod_spec = pod_spec.get(key) or {}
-    owner = _controller(metadata)
+    controller = _controller(metadata)
     tool = manager(metadata.get("labels") or {}, metadata.get("annotations") or {}, ())
     return StoredWorkload(
         kind=kind,
         namespace=metadata["namespace"],
         name=metadata["name"],
         seen=Seen(metadata["uid"], metadata["resourceVersion"]),
-        pull_secrets=names_in(pod_spec),
+        pull_secrets=pull_secret_names(pod_spec),
         account=pod_spec.get("serviceAccountName") or "default",
-        owner=owner,
-        contender=tool or contender(metadata, path),
-        over=_is_over(kind, item, owner is not None),
+        controller=controller,
+        other_manager=tool or other_field_manager(metadata, (*path, PULL_SECRETS_FIELD)),
+        obsolete=_is_obsolete(kind, item, controller is not None),
         effect=_effect(kind, item.get("spec") or {}),
     )
 
 
 def _controller(metadata: Mapping[str, t.Any]) -> str | None:
-    """An owner that only wants the object collected with it does not revert what is written there."""
+    """An owner that is not the controller does not revert what is written to the object."""
     for reference in metadata.get("ownerReferences") or ():
         if reference.get("controller"):
             return f"{shown(str(reference.get('kind')))} {shown(str(reference.get('name')))}"
     return None
 
 
-def _is_over(kind: str, item: Mapping[str, t.Any], owned: bool) -> bool:
+def _is_obsolete(kind: str, item: Mapping[str, t.Any], controlled: bool) -> bool:
     status = item.get("status") or {}
     if "deletionTimestamp" in item["metadata"]:
         return True
     if kind == "Job":
         return any(one.get("type") in _FINISHED["Job"] and one.get("status") == "True" for one in status.get("conditions") or ())
     if kind == "ReplicaSet":
-        return owned and not item["spec"].get("replicas") and not status.get("replicas")
+        return controlled and not item["spec"].get("replicas") and not status.get("replicas")
     return kind == "Pod" and status.get("phase") in _FINISHED["Pod"]
 
 
@@ -99,25 +105,25 @@ def _effect(kind: str, spec: Mapping[str, t.Any]) -> str:
     strategy = spec.get("updateStrategy") or {}
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     if kind == "CronJob":
-        return "suspended: from its next Job on, once it is resumed" if spec.get("suspend") else "from its next Job on"
+        return (
+            "suspended: takes effect with the next Job after it is resumed"
+            if spec.get("suspend")
+            else "takes effect with the next Job"
+        )
     if kind == "Deployment" and spec.get("paused"):
-        return "paused: it rolls out once it is resumed"
+        return "paused: takes effect when the rollout is resumed"
     if kind in ("ReplicaSet", "ReplicationController"):
         return _KEEP_OLD
     if strategy.get("type") == "OnDelete":
         return f"OnDelete: {_KEEP_OLD}"
     if kind == "StatefulSet" and partition:
-        return f"partition {partition}: its Pods below that number keep the old list"
+        return f"partition {partition}: Pods with a lower ordinal keep the old list"
     return ""
 
 
-# Pods that are over matter to nobody, and there may be many
-_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
-
-
 @dataclass(frozen=True)
-class Entry:
-    """One entry of the option; ``number`` counts from 1, as a person does."""
+class WorkloadEntry:
+    """An entry of option workloads; ``number`` counts from 1."""
 
     number: int
     kind: str
@@ -129,35 +135,35 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Query:
-    """Entries of one kind that one list answers."""
+class WorkloadQuery:
+    """Entries that one list of their kind answers."""
 
     kind: str
-    entries: tuple[Entry, ...]
+    entries: tuple[WorkloadEntry, ...]
 
     @property
     def selectors(self) -> dict[str, str]:
-        """What the server filters by."""
+        """The selectors for the server."""
         names = {entry.name for entry in self.entries}
         fields: dict[str, str] = {}
         if len(names) == 1 and not is_glob(*names):
             fields = fields_equal({"metadata.name": next(iter(names))})
-        elif self.kind == "Pod":  # one that is named exists, finished or not
+        elif self.kind == "Pod":  # a Pod that is named by itself counts even if it has finished
             fields = {"fieldSelector": _UNFINISHED}
         label = self.entries[0].selector
         return {**fields, **({"labelSelector": label} if label else {})}
 
     @property
     def whole(self) -> bool:
-        """Whether its list holds all objects of the kind that matter."""
+        """Whether the list holds all objects of the kind, apart from finished Pods."""
         return not self.entries[0].selector and any(is_glob(entry.name) for entry in self.entries)
 
     def matches(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, entry.name) for entry in self.entries)
 
 
-def workload_entries(given: Sequence[Mapping[str, t.Any]]) -> list[Entry]:
-    """The checked option. Raises InputError for a name that can be none, and for an empty selector."""
+def workload_entries(given: Sequence[Mapping[str, t.Any]]) -> list[WorkloadEntry]:
+    """The checked option. Raises InputError for an impossible name and for an empty selector."""
     entries = []
     for number, one in enumerate(given, 1):
         where = f"workloads, entry {number} ({one['kind']})"
@@ -165,16 +171,33 @@ def workload_entries(given: Sequence[Mapping[str, t.Any]]) -> list[Entry]:
             check_object_name(f"{where}: name", one["name"])
         selector = one.get("selector")
         if selector is not None and not selector.strip():
-            raise InputError(f"{where}: selector is an empty text. Leave it out to take every {one['kind']} of that name.")
+            raise InputError(f"{where}: selector is an empty text. Leave it out to select every {one['kind']} of that name.")
         if selector and "{" in selector:
-            raise InputError(f"{where}: selector is a mapping. Give a text, for example 'app=web,tier!=cache'.")
-        entries.append(Entry(number, one["kind"], one["name"], selector))
+            raise InputError(f"{where}: selector is a mapping. Give a text such as app=web,tier!=cache.")
+        entries.append(WorkloadEntry(number, one["kind"], one["name"], selector))
     return entries
 
 
-def queries(entries: Sequence[Entry]) -> list[Query]:
-    """One for each kind, or for each kind and selector: selectors are the server's to read."""
-    grouped: dict[tuple[str, str | None], list[Entry]] = {}
+def queries(entries: Sequence[WorkloadEntry]) -> list[WorkloadQuery]:
+    """One query for each kind and selector, since only the server evaluates selectors."""
+    grouped: dict[tuple[str, str | None], list[WorkloadEntry]] = {}
     for entry in entries:
         grouped.setdefault((entry.kind, entry.selector), []).append(entry)
-    return [Query(kind, tuple(alike)) for (kind, _selector), alike in grouped.items()]
+    return [WorkloadQuery(kind, tuple(alike)) for (kind, _selector), alike in grouped.items()]
+
+
+@dataclass(frozen=True)
+class FoundWorkloads:
+    """``workloads`` by their key. ``unlisted``: kind and namespace -> why its list failed.
+
+    ``absent`` are entries with an exact name that no listed object has. ``complete`` has the kinds that were listed without
+    a selector: kind -> all its objects in the chosen namespaces.
+    """
+
+    workloads: dict[tuple[str, str, str], StoredWorkload] = field(default_factory=dict)
+    unlisted: dict[tuple[str, str], str] = field(default_factory=dict)
+    absent: list[WorkloadEntry] = field(default_factory=list)
+    complete: dict[str, list[StoredWorkload]] = field(default_factory=dict)
+
+    def unlisted_namespaces(self, kind: str) -> dict[str, str]:
+        return {namespace: reason for (one, namespace), reason in self.unlisted.items() if one == kind}

@@ -1,65 +1,65 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The plan for the imagePullSecrets of one workload or Pod: what is wanted and what is there -> one step. Pure."""
+"""The plan for the imagePullSecrets of one workload or Pod. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import typing as t
 
-from .._reconcile.change import Step
-from .._reconcile.image_pull_secrets import FIELD, Links
+from .._cluster.kinds import PULL_SECRETS_FIELD
+from .._reconcile.targets import SKIPPED, Change
 from .._text import shown
 from .model import UNCHANGEABLE, StoredWorkload, pod_spec_path
 
-_REPLACED_AS = {"Job": "jobs", "Pod": "bare_pods"}
+if t.TYPE_CHECKING:
+    from .._reconcile.pull_secret_lists import DesiredLinks
+
+_REPLACE_CHOICES = {"Job": "jobs", "Pod": "bare_pods"}
 
 
-@dataclass(frozen=True)
-class WorkloadPlan:
-    """``links`` are what is wanted of every workload. What a controller makes is never written, whatever is forced."""
+def workload_change(desired: DesiredLinks, stored: StoredWorkload | None) -> Change:
+    """The plan for one workload, null for one that was deleted. An object that a controller creates is never written."""
+    if stored is None:
+        return Change(SKIPPED, "it was deleted in the meantime")
+    change = None if stored.obsolete else desired.list_change(stored.pull_secrets)
+    if change is None:
+        return Change("unchanged")
+    if stored.controller:
+        return Change("owned", _owned(desired, stored))
+    if stored.kind in UNCHANGEABLE:
+        return Change("needs_replacement", _unchangeable(desired, stored))
+    if stored.other_manager and not desired.force:
+        return Change("contested", _contested(desired, stored))
+    return change.below(pod_spec_path(stored.kind), stored.seen, stored.effect)
 
-    links: Links
 
-    def step(self, stored: StoredWorkload | None) -> Step:
-        if stored is None:
-            return Step("skipped", "it was deleted in the meantime")
-        change = None if stored.over else self.links.change(stored.pull_secrets)
-        if change is None:
-            return Step("unchanged")
-        if stored.owner:
-            return Step("owned", self._owned(stored))
-        if stored.kind in UNCHANGEABLE:
-            return Step("needs_replacement", self._unchangeable(stored))
-        if stored.contender and not self.links.force:
-            return Step("contested", self._contested(stored))
-        return change.step(pod_spec_path(stored.kind), stored.seen, stored.effect)
+def _owned(desired: DesiredLinks, stored: StoredWorkload) -> str:
+    verb = "link" if desired.present else "unlink"
+    remedy = f"{verb} that object or its own owner instead" if stored.kind in UNCHANGEABLE else f"{verb} that object instead"
+    effect = "" if stored.kind in UNCHANGEABLE else " and would undo a change here"
+    account = _or_account(stored) if desired.present else ""
+    return f"{stored.controller} creates it{effect}: {remedy}{account}"
 
-    def _owned(self, stored: StoredWorkload) -> str:
-        if stored.kind in UNCHANGEABLE:
-            made, maker = f"{stored.owner} makes it", "that, or what makes that"
-        else:
-            made, maker = f"{stored.owner} makes it and would undo a change here", "that"
-        if not self.links.present:
-            return f"{made}: unlink {maker} instead"
-        return f"{made}: link {maker} instead{self._or_account(stored)}"
 
-    def _unchangeable(self, stored: StoredWorkload) -> str:
-        fixed = f"the list of a {stored.kind} that exists cannot be changed"
-        if not self.links.present:
-            return f"{fixed}: the entry stays until the {stored.kind} is gone"
-        return (
-            f"{fixed}: link ServiceAccount {shown(stored.account)} or put the entry into its manifest, and have it made anew "
-            f"(pull_recovery with replace: [{_REPLACED_AS[stored.kind]}])"
-        )
+def _unchangeable(desired: DesiredLinks, stored: StoredWorkload) -> str:
+    problem = f"the list of an existing {stored.kind} cannot be changed"
+    if not desired.present:
+        return f"{problem}: the entry stays until the {stored.kind} is deleted"
+    return (
+        f"{problem}: link ServiceAccount {shown(stored.account)} or add the entry to the manifest, then recreate the "
+        f"{stored.kind} (pull_recovery with replace: [{_REPLACE_CHOICES[stored.kind]}])"
+    )
 
-    def _contested(self, stored: StoredWorkload) -> str:
-        if not self.links.present:
-            return f"{stored.contender} keeps it and may put the entry back: take it out there, or set force"
-        return (
-            f"{stored.contender} keeps it and may take a change back: put the entry into its {FIELD} there"
-            f"{self._or_account(stored)}, or set force"
-        )
 
-    def _or_account(self, stored: StoredWorkload) -> str:
-        """A list of the template's own hides that of the ServiceAccount."""
-        return "" if stored.pull_secrets else f", or link ServiceAccount {shown(stored.account)}"
+def _contested(desired: DesiredLinks, stored: StoredWorkload) -> str:
+    if not desired.present:
+        return f"{stored.other_manager} manages it and may add the entry again: remove it there, or set force"
+    return (
+        f"{stored.other_manager} manages it and may undo the change: add the entry to its {PULL_SECRETS_FIELD} there"
+        f"{_or_account(stored)}, or set force"
+    )
+
+
+def _or_account(stored: StoredWorkload) -> str:
+    """Linking the ServiceAccount helps only a template without a list of its own."""
+    return "" if stored.pull_secrets else f", or link ServiceAccount {shown(stored.account)}"

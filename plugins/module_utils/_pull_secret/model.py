@@ -1,44 +1,42 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""A pull secret: the desired one, the stored one, and the annotations that record where its credentials come from."""
+"""A pull secret: the desired one, the stored one, how they differ, and the annotations about its credentials. Pure."""
 
 from __future__ import annotations
 
 import base64
 import typing as t
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
-from .._cluster.objects import Objects, Seen
-from .._cluster.ownership import EXPIRES, OWNER_LABEL, REVISION, manager
-from .._credentials.credential import expiry, timestamp
-from .._credentials.docker_config import credentials_from_document
-from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
-from .._credentials.json_text import go_text
-from .._credentials.registry_key import comparison_key
-from .._errors import InputError, RequestError
-from .._text import shown
+from .._cluster.objects import Seen
+from .._cluster.ownership import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION, manager
+from .._credentials.credential import expiry, lifetime_words, timestamp
+from .._credentials.dockerconfigjson import (
+    PULL_SECRET_KEY,
+    PULL_SECRET_TYPE,
+    DocumentChange,
+    StoredDocument,
+    changes,
+    read_stored_document,
+)
+from .._credentials.registry_key import comparison_key, shown_key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from .._cluster.api import Api
     from .._credentials.credential import Credential
     from .._credentials.dockerconfigjson import Entry
 
 
-# kube-apiserver counts the decoded values of a Secret (pkg/apis/core/validation, MaxSecretSize)
-MOST_BYTES = 1024 * 1024
-
-
 @dataclass(frozen=True)
-class WantedSecret:
-    """A pull secret as it shall be, or (``present`` false) shall not be.
+class DesiredSecret:
+    """The desired state of a pull secret; with ``present`` false it has to be deleted.
 
-    With ``purge`` it holds these credentials and no others; without, others stay, and ``registries`` are the keys that
-    shall be gone when it is not to be present. ``immutable`` None leaves that as it is. A stored token that lives longer
-    than ``refresh_before`` is not replaced by a newer one, unless ``still_accepted`` (registry, user name, token) denies it.
-    ``undecided`` are the registries of credentials that no registry has confirmed: these replace no usable entry.
+    With ``purge`` it has these credentials and no others. Without, other entries stay, and ``registries`` are the keys to
+    remove if it is not ``present``. ``immutable`` null leaves that field as it is. A stored token that expires later than
+    in ``refresh_before`` is not replaced by a newer one, unless ``still_accepted`` (registry, username, token) is false.
+    ``undecided`` are the registries whose credential is not verified: such a credential replaces no usable entry.
     """
 
     name: str
@@ -56,6 +54,11 @@ class WantedSecret:
     refresh_before: timedelta | None = None
     still_accepted: Callable[[str, str, str], bool] | None = None
     undecided: frozenset[str] = frozenset()
+
+    @property
+    def expires(self) -> str | None:
+        """When the first of the credentials expires, as far as they say so themselves."""
+        return _first_expiry((one.username, one.password) for one in self.credentials)
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,18 @@ class StoredSecret:
     def owner(self) -> str | None:
         return self.labels.get(OWNER_LABEL)
 
+    def is_foreign(self, desired: DesiredSecret) -> bool:
+        """Whether somebody else owns the Secret, or owns it as well."""
+        return self.managed_by is not None or self.owner != desired.owner
+
+    def parsed_document(self) -> StoredDocument:
+        if self.document is None:
+            return StoredDocument(problem=f"has no {PULL_SECRET_KEY}")
+        return read_stored_document(self.document)
+
 
 def stored_secret(item: Mapping[str, t.Any]) -> StoredSecret:
-    """The StoredSecret of a Secret object as the API server sends it."""
+    """A Secret as the API server sends it."""
     metadata = item["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     encoded = (item.get("data") or {}).get(PULL_SECRET_KEY)
@@ -97,35 +109,110 @@ def stored_secret(item: Mapping[str, t.Any]) -> StoredSecret:
     )
 
 
-def notes(
-    wanted: WantedSecret, kept: Mapping[str, Entry], written: t.Collection[str], before: Mapping[str, str]
-) -> dict[str, str]:
-    """The annotations that the Secret shall have of us.
+@dataclass(frozen=True)
+class SecretDifference:
+    """What an update has to change. An annotation to remove is null, as in a merge patch."""
 
-    ``kept`` are the entries that stay as they are, ``written`` the registries whose credential is put there, ``before`` the
-    annotations so far.
-    """
-    ends = [expiry(one.username, one.password) for one in wanted.credentials if one.registry in written]
-    ends += [expiry(entry.username, entry.password) for entry in kept.values()]
-    known = [moment for moment in ends if moment is not None]
-    revisions = dict(wanted.revisions)
-    if not wanted.purge:
+    found: StoredDocument
+    document: DocumentChange
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str | None]
+    wrong_type: bool
+    immutable: bool | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.rewrites or self.labels or self.annotations or self.immutable is not None)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the document has to be written."""
+        return self.wrong_type or bool(self.document) or self.found.problem is not None
+
+    @property
+    def purged(self) -> tuple[str, ...]:
+        return tuple(shown_key(key) for key in self.document.purged)
+
+
+def secret_difference(stored: StoredSecret, desired: DesiredSecret) -> SecretDifference:
+    """Compares content, labels and annotations. Our own marks are compared only if the Secret is ours or is adopted."""
+    found = stored.parsed_document()
+    document = changes(found, desired.credentials, keep_others=not desired.purge, good_enough=_keeps_token(desired, stored))
+    annotations: dict[str, str] = dict(desired.annotations)
+    labels = {key: value for key, value in desired.labels.items() if stored.labels.get(key) != value}
+    removed: list[str] = []
+    if not stored.is_foreign(desired) or (desired.adopt and stored.managed_by is None):
+        unchanged = _unchanged_entries(desired, found.entries, document.written)
+        annotations.update(own_annotations(desired, document.written, unchanged, stored.annotations))
+        if stored.owner != desired.owner:
+            labels[OWNER_LABEL] = desired.owner
+        # LAST_APPLIED shows credentials to everybody who may read metadata; our annotations would be outdated
+        removed = [key for key in (LAST_APPLIED, EXPIRES, REVISION) if key in stored.annotations and key not in annotations]
+    changed: dict[str, str | None] = {key: value for key, value in annotations.items() if stored.annotations.get(key) != value}
+    changed.update(dict.fromkeys(removed))
+    immutable = None if desired.immutable in (None, stored.immutable) else desired.immutable
+    return SecretDifference(found, document, labels, changed, stored.type != PULL_SECRET_TYPE, immutable)
+
+
+def _keeps_token(desired: DesiredSecret, stored: StoredSecret) -> Callable[[Entry, Credential], bool] | None:
+    """Whether a stored token may stay instead of a new one; null if none may."""
+    remaining = desired.refresh_before
+    if remaining is None:
+        return None
+    now, accepted = datetime.now(timezone.utc), desired.still_accepted
+    revisions = read_revisions(stored.annotations.get(REVISION, ""))
+
+    def keeps_token(entry: Entry, credential: Credential) -> bool:
+        expires = expiry(entry.username, entry.password)
+        return (
+            entry.username == credential.username
+            and expires is not None
+            and expires - now >= remaining
+            # a caller who gives a lasting password, or another revision, wants it to be written
+            and bool(lifetime_words(credential.username, credential.password))
+            and desired.revisions.get(credential.registry) == revisions.get(credential.registry)
+            and (accepted is None or accepted(credential.registry, entry.username, entry.password))
+        )
+
+    return keeps_token
+
+
+def own_annotations(
+    desired: DesiredSecret, written: Collection[str], unchanged: Mapping[str, Entry], before: Mapping[str, str]
+) -> dict[str, str]:
+    """Our annotations after the credentials of the registries in ``written`` are stored beside ``unchanged`` entries."""
+    logins = [(one.username, one.password) for one in desired.credentials if one.registry in written]
+    expires = _first_expiry([*logins, *((entry.username, entry.password) for entry in unchanged.values())])
+    revisions = dict(desired.revisions)
+    if not desired.purge:
         others = read_revisions(before.get(REVISION, ""))
         revisions = {**{key: value for key, value in others.items() if key not in written}, **revisions}
-    found = {}
-    if known:
-        found[EXPIRES] = timestamp(min(known))
-    if revisions:
-        found[REVISION] = _revision_text(revisions)
-    return found
+    return {**({EXPIRES: expires} if expires else {}), **({REVISION: _revision_text(revisions)} if revisions else {})}
 
 
-def notes_without(registries: t.Collection[str], left: Mapping[str, Entry], before: Mapping[str, str]) -> dict[str, str | None]:
-    """What changes in our annotations when the entries of these registries go and ``left`` stay; None for one that goes."""
-    known = [moment for moment in (expiry(one.username, one.password) for one in left.values()) if moment is not None]
+def annotations_without(
+    registries: Collection[str], unchanged: Mapping[str, Entry], before: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The changes of our annotations when the entries of ``registries`` are removed; null removes an annotation."""
     revisions = {key: value for key, value in read_revisions(before.get(REVISION, "")).items() if key not in registries}
-    after = {EXPIRES: timestamp(min(known)) if known else None, REVISION: _revision_text(revisions) or None}
+    expires = _first_expiry((entry.username, entry.password) for entry in unchanged.values())
+    after = {EXPIRES: expires, REVISION: _revision_text(revisions) or None}
     return {key: value for key, value in after.items() if before.get(key) != value}
+
+
+def _unchanged_entries(desired: DesiredSecret, entries: Mapping[str, Entry], written: Collection[str]) -> dict[str, Entry]:
+    """The entries of a document that an update leaves as they are."""
+    registries = {comparison_key(one.registry): one.registry for one in desired.credentials}
+    unchanged = {}
+    for key, entry in entries.items():
+        registry = registries.get(comparison_key(key))
+        if registry not in written if registry is not None else not desired.purge:
+            unchanged[key] = entry
+    return unchanged
+
+
+def _first_expiry(logins: Iterable[tuple[str, str]]) -> str | None:
+    known = [moment for moment in (expiry(username, password) for username, password in logins) if moment is not None]
+    return timestamp(min(known)) if known else None
 
 
 def _revision_text(revisions: Mapping[str, str]) -> str:
@@ -133,45 +220,5 @@ def _revision_text(revisions: Mapping[str, str]) -> str:
 
 
 def read_revisions(text: str) -> dict[str, str]:
-    """Registry -> revision, out of the annotation."""
+    """Registry -> revision, from the annotation."""
     return dict(pair for pair in (word.partition("=")[::2] for word in text.split()) if all(pair))
-
-
-def kept_entries(wanted: WantedSecret, entries: Mapping[str, Entry], written: t.Collection[str]) -> dict[str, Entry]:
-    """The entries of a document that are still the same after ``written`` has been put there."""
-    ours = {comparison_key(one.registry): one.registry for one in wanted.credentials}
-    kept = {}
-    for key, entry in entries.items():
-        registry = ours.get(comparison_key(key))
-        if (registry is None and not wanted.purge) or (registry is not None and registry not in written):
-            kept[key] = entry
-    return kept
-
-
-def credentials_from_secret(api: Api, namespace: str, name: str, only: t.Sequence[str] | None = None) -> list[Credential]:
-    """The credentials of the Secret, all of them or those of the registries in ``only``.
-
-    Raises InputError for one that is missing, of another type, or of no use.
-
-    A helper that its document names is never run: the document may be a tenant's, and the identity would be ours.
-    """
-    where = f"from_secret {shown(namespace)}/{shown(name)}"
-    try:
-        item = Objects(api, "secrets", dry_run=True).get(namespace, name)
-    except RequestError as error:
-        raise InputError(f"{where} cannot be read: {error}") from None
-    if item is None:
-        raise InputError(f"{where} does not exist on {api.identity['server']}. Create it first, or correct its name.")
-    return credentials_from_document(where, _document(where, item), only)
-
-
-def _document(where: str, item: t.Mapping[str, t.Any]) -> str:
-    data = item.get("data") or {}
-    if item.get("type") == PULL_SECRET_TYPE and data.get(PULL_SECRET_KEY):
-        return go_text(base64.b64decode(data[PULL_SECRET_KEY]))
-    if item.get("type") == LEGACY_SECRET_TYPE and data.get(LEGACY_SECRET_KEY):
-        return f'{{"auths": {go_text(base64.b64decode(data[LEGACY_SECRET_KEY]))}}}'
-    raise InputError(
-        f"{where} has type {shown(str(item.get('type')))} and no pull credentials. Expected type "
-        f"{PULL_SECRET_TYPE} with key {PULL_SECRET_KEY}."
-    )

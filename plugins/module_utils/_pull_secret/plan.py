@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The plan for one pull secret: what is wanted and what is there -> one step. Pure."""
+"""The plan for one pull secret in one namespace: the desired Secret and the stored one give a change. Pure."""
 
 from __future__ import annotations
 
@@ -9,206 +9,258 @@ import typing as t
 from dataclasses import replace
 
 from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL, OWNER_LABEL
+from .._credentials.credential import has_expired
 from .._credentials.dockerconfigjson import (
+    LEGACY_SECRET_TYPE,
     PULL_SECRET_KEY,
     PULL_SECRET_TYPE,
-    UnreadableDocument,
     kubectl_document,
     merge_document,
     without_registries,
 )
 from .._credentials.registry_key import comparison_key, shown_key
-from .._reconcile.change import Step, Write
+from .._errors import InputError
+from .._reconcile.targets import SKIPPED, Change, Write
 from .._text import listed, shown
-from .difference import SecretDifference, is_foreign, read_document, secret_difference, usable_entries_lost
-from .model import MOST_BYTES, notes, notes_without
+from .model import annotations_without, own_annotations, secret_difference
+from .report import difference_in_words, masked_diff
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from .model import StoredSecret, WantedSecret
+    from .._credentials.dockerconfigjson import DocumentChange, Entry, StoredDocument
+    from .model import DesiredSecret, SecretDifference, StoredSecret
+
+
+# kube-apiserver counts the decoded values of a Secret (pkg/apis/core/validation, MaxSecretSize)
+_MOST_BYTES = 1024 * 1024
+_UNDECIDED_REMEDY = (
+    "Correct the registry, its CA or the network and run again. If only nodes reach the registry, set verify to none (in the "
+    "role cluster_pull_access: node). To write it unverified, set verify_undecided to accept"
+)
+
+
+class _Refusal(Exception):
+    """A change that is not made; its text is the message of the result."""
 
 
 class PullSecretPlan:
-    """Plans the step for each namespace; what is the same for all of them is prepared once."""
+    """Plans the change for each namespace; what is equal for all of them is prepared once.
 
-    def __init__(self, wanted: WantedSecret) -> None:
-        self._wanted = wanted
-        self._document = kubectl_document(wanted.credentials)
-        self._data = _data(self._document)
-        self._removed = {comparison_key(key) for key in wanted.registries}
+    Raises InputError if the document is too large for a Secret.
+    """
+
+    def __init__(self, desired: DesiredSecret) -> None:
+        self.desired = desired
+        self._document = kubectl_document(desired.credentials)
+        try:
+            self._data = _data(self._document)
+        except _Refusal as error:
+            raise InputError(str(error)) from None
+        self._removed = {comparison_key(key) for key in desired.registries}
 
     @property
-    def secrets(self) -> tuple[str, str]:
-        """Texts that hold the credentials: the document and its base64."""
-        return self._document.decode(), self._data[PULL_SECRET_KEY]
+    def secrets(self) -> tuple[str, ...]:
+        """Texts to mask: the document and its base64."""
+        return (self._document.decode(), self._data[PULL_SECRET_KEY]) if self.desired.credentials else ()
 
-    def step(self, stored: StoredSecret | None) -> Step:
-        """The step for one namespace, where ``stored`` is the Secret of that name, if there is one."""
-        if not self._wanted.present:
-            return self._absent(stored)
-        if stored is None:
-            return self._create()
-        return self._present(stored)
+    def change(self, stored: StoredSecret | None) -> Change:
+        """``stored`` is the Secret of that name in a namespace, null if there is none."""
+        try:
+            if not self.desired.present:
+                return Change("unchanged") if stored is None else self._delete(stored)
+            return self._create() if stored is None else self._update(stored)
+        except _Refusal as error:
+            return Change("refused", str(error))
 
-    def _create(self) -> Step:
-        wanted = self._wanted
-        labels = {**wanted.labels, MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: wanted.owner}
-        noted = {**wanted.annotations, **notes(wanted, {}, [one.registry for one in wanted.credentials], {})}
-        annotations = {"annotations": noted} if noted else {}
-        immutable = {"immutable": True} if wanted.immutable else {}
-        body = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": wanted.name, "labels": labels, **annotations},
-            "type": PULL_SECRET_TYPE,
-            "data": self._data,
-            **immutable,
-        }
-        registries = {credential.registry: "(new)" for credential in wanted.credentials}
-        after = {"type": PULL_SECRET_TYPE, "labels": labels, **annotations, **immutable, "registries": registries}
-        return Step("created", write=Write("create", body), after=after)
+    def _create(self) -> Change:
+        body = self._created_object()
+        metadata = {key: value for key, value in body["metadata"].items() if key != "name"}
+        immutable = {"immutable": True} if self.desired.immutable else {}
+        registries = {credential.registry: "(new)" for credential in self.desired.credentials}
+        after = {"type": PULL_SECRET_TYPE, **metadata, **immutable, "registries": registries}
+        return Change("created", write=Write("create", {**body, **immutable}), after=after)
 
-    def _present(self, stored: StoredSecret) -> Step:
+    def _created_object(self) -> dict[str, t.Any]:
+        desired = self.desired
+        labels = {**desired.labels, MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: desired.owner}
+        own = own_annotations(desired, [one.registry for one in desired.credentials], {}, {})
+        annotations = {**desired.annotations, **own}
+        metadata = {"name": desired.name, "labels": labels, **({"annotations": annotations} if annotations else {})}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": PULL_SECRET_TYPE, "data": self._data}
+
+    def _update(self, stored: StoredSecret) -> Change:
         if stored.terminating:
-            return Step("failed", f"the Secret is being deleted, and held by {listed(stored.finalizers)}; remove the finalizers")
-        difference = secret_difference(stored, self._wanted)
+            finalizers = listed(stored.finalizers)
+            return Change("failed", f"the Secret is being deleted and waits for its finalizers {finalizers}; remove them")
+        difference = secret_difference(stored, self.desired)
         obstacle = self._obstacle(stored)
         if not difference:
-            warning = f"{obstacle}; it already says what is wanted, but the next change will be refused" if obstacle else ""
-            return Step("unchanged", warning, warning=warning)
-        obstacle = obstacle or usable_entries_lost(stored.type, difference.found, difference.document, self._wanted)
-        if not obstacle and self._is_fixed(stored, difference):
-            return self._replace(stored, difference)
-        obstacle = obstacle or self._unmergeable(difference)
+            warning = f"{obstacle}; it has the desired content, but the next change will be refused" if obstacle else ""
+            return Change("unchanged", warning, warning=warning)
+        obstacle = obstacle or usable_entries_lost(stored.type, difference.found, difference.document, self.desired)
         if obstacle:
-            return Step("refused", obstacle)
-        message = difference.words()
-        if is_foreign(stored, self._wanted):
+            raise _Refusal(obstacle)
+        if _must_be_replaced(stored, difference):
+            return self._replace(stored, difference)
+        if not self.desired.purge and difference.found.problem:
+            raise _Refusal(_unmergeable(difference.found.problem))
+        message = difference_in_words(difference)
+        if stored.is_foreign(self.desired):
             message = f"adopted from {shown(stored.owner) if stored.owner else 'nobody'}; {message}"
-        before, after = difference.masked(stored, self._wanted)
         metadata = {"labels": difference.labels, "annotations": difference.annotations}
         body: dict[str, t.Any] = {"metadata": {key: value for key, value in metadata.items() if value}}
         if difference.immutable is not None:
             body["immutable"] = difference.immutable
         if difference.rewrites:
-            try:
-                body["data"] = self._new_data(stored, difference)
-            except ValueError as error:
-                return Step("refused", str(error))
-        return Step("updated", message, Write("patch", body, stored.seen), before, after, difference.purged)
+            body["data"] = self._new_data(stored, difference)
+        before, after = masked_diff(difference, stored, self.desired)
+        return Change("updated", message, Write("patch", body, stored.seen), before, after, difference.purged)
 
-    def _replace(self, stored: StoredSecret, difference: SecretDifference) -> Step:
-        """What the API server takes only as a new object: another type, or new content of an immutable Secret."""
-        why = f"has type {shown(stored.type)}, not {PULL_SECRET_TYPE}" if difference.wrong_type else "is immutable"
-        if not self._wanted.recreate:
-            return Step(
-                "refused",
-                f"the Secret {why}, and cannot be changed. Set recreate to delete it and make it anew, or better use another "
-                "name and link that: kubelets keep an immutable Secret's old content until no Pod on the node uses it",
+    def _replace(self, stored: StoredSecret, difference: SecretDifference) -> Change:
+        """For another type, or new content of an immutable Secret: the API server accepts these only in a new object."""
+        problem = f"has type {shown(stored.type)}, not {PULL_SECRET_TYPE}" if difference.wrong_type else "is immutable"
+        if not self.desired.recreate:
+            raise _Refusal(
+                f"the Secret {problem}, and cannot be changed. Use another name and link that, or set recreate to delete and "
+                "create it: kubelets use the old content of an immutable Secret until no Pod on the node uses it"
             )
         if stored.finalizers:
-            return Step(
-                "refused", f"the Secret {why}, and {listed(stored.finalizers)} would hold the old one: remove the finalizers"
-            )
-        if not self._wanted.purge and difference.wrong_type:
-            return Step("refused", f"the Secret {why}, so that nothing can be merged into it; set purge_registries, or delete it")
-        body = self._create().write
-        try:
-            new = self._successor(stored, difference, {} if body is None else body.body)
-        except ValueError as error:
-            return Step("refused", str(error))
-        before, after = difference.masked(stored, self._wanted)
-        message = f"it {why}" + (f"; with it went its keys {listed(sorted(stored.other_keys))}" if stored.other_keys else "")
-        write = Write("replace", new, stored.seen)
-        return Step("replaced", message, write, before, after, difference.purged, stale=stored.immutable)
+            finalizers = listed(stored.finalizers)
+            raise _Refusal(f"the Secret {problem}, and its finalizers {finalizers} would block its deletion; remove them")
+        if not self.desired.purge and difference.wrong_type:
+            raise _Refusal(f"the Secret {problem}, so nothing can be merged into it; set purge_registries, or delete it")
+        write = Write("replace", self._successor(stored, difference), stored.seen)
+        before, after = masked_diff(difference, stored, self.desired)
+        lost = f"its other keys were deleted: {listed(sorted(stored.other_keys))}" if stored.other_keys else ""
+        change = Change("replaced", f"it {problem}", write, before, after, difference.purged, stale=stored.immutable)
+        return change.with_message(lost)
 
-    def _successor(self, stored: StoredSecret, difference: SecretDifference, created: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The object that takes the place of the stored one, with what others noted on that."""
+    def _successor(self, stored: StoredSecret, difference: SecretDifference) -> dict[str, t.Any]:
+        """The object that replaces the stored one and keeps the labels and annotations of others."""
+        created = self._created_object()
         labels = {**stored.labels, **created["metadata"]["labels"]}
-        noted = {**stored.annotations, **difference.annotations}
-        annotations = {key: value for key, value in noted.items() if value is not None}
-        immutable = stored.immutable if self._wanted.immutable is None else self._wanted.immutable
-        metadata = {"name": self._wanted.name, "labels": labels, "annotations": annotations}
+        annotations = {**stored.annotations, **difference.annotations}
+        annotations = {key: value for key, value in annotations.items() if value is not None}
+        immutable = stored.immutable if self.desired.immutable is None else self.desired.immutable
+        metadata = {"name": self.desired.name, "labels": labels, "annotations": annotations}
         return {**created, "metadata": metadata, "data": self._new_data(stored, difference), "immutable": immutable}
 
     def _new_data(self, stored: StoredSecret, difference: SecretDifference) -> dict[str, str]:
-        """Raises ValueError with the reason where it cannot be done."""
         kept = difference.document.kept
         credentials = [
             replace(one, password=kept[one.registry].password) if one.registry in kept else one
-            for one in self._wanted.credentials
+            for one in self.desired.credentials
         ]
-        if self._wanted.purge:
+        if self.desired.purge:
             return _data(kubectl_document(credentials))
         try:
             return _data(merge_document(stored.document or b"{}", credentials))
-        except UnreadableDocument as error:
-            raise ValueError(_unmergeable(str(error))) from None
+        except ValueError as error:
+            raise _Refusal(_unmergeable(str(error))) from None
 
-    def _unmergeable(self, difference: SecretDifference) -> str:
-        """Why others' entries could not be kept, or an empty text."""
-        return "" if self._wanted.purge or not difference.found.problem else _unmergeable(difference.found.problem)
-
-    def _absent(self, stored: StoredSecret | None) -> Step:
-        if stored is None:
-            return Step("unchanged")
+    def _delete(self, stored: StoredSecret) -> Change:
         if stored.terminating:
-            return Step("skipped", f"the Secret is being deleted already, and held by {listed(stored.finalizers)}")
+            finalizers = listed(stored.finalizers)
+            return Change(SKIPPED, f"the Secret is being deleted already and waits for its finalizers {finalizers}")
         obstacle = self._obstacle(stored)
         if obstacle:
-            return Step("refused" if self._wanted.adopt else "skipped", f"{obstacle}; it was left there")
-        if not self._wanted.purge:
-            return self._without_some(stored)
-        purged = tuple(sorted(shown_key(key) for key in read_document(stored).entries))
+            return Change("refused" if self.desired.adopt else SKIPPED, f"{obstacle}; it was not removed")
+        if not self.desired.purge:
+            return self._remove_entries(stored)
+        purged = tuple(sorted(shown_key(key) for key in stored.parsed_document().entries))
         before = {"type": shown(stored.type), "registries": dict.fromkeys(purged, "(removed)")}
-        return Step("deleted", write=Write("delete", seen=stored.seen), before=before, purged=purged)
+        return Change("deleted", write=Write("delete", seen=stored.seen), before=before, purged=purged)
 
-    def _without_some(self, stored: StoredSecret) -> Step:
-        found = read_document(stored)
+    def _remove_entries(self, stored: StoredSecret) -> Change:
+        found = stored.parsed_document()
         if found.problem:
-            return Step("refused", _unmergeable(found.problem))
-        gone = [key for key in found.entries if comparison_key(key) in self._removed]
-        purged = tuple(sorted(shown_key(key) for key in gone))
+            raise _Refusal(_unmergeable(found.problem))
+        left = {key: entry for key, entry in found.entries.items() if comparison_key(key) not in self._removed}
+        purged = tuple(sorted(shown_key(key) for key in found.entries if key not in left))
         before = {"registries": {shown_key(key): "(before)" for key in found.entries}}
-        if not gone:
-            return Step("unchanged")
-        if len(gone) == len(found.entries):
-            message = "its last registry went with it"
-            return Step("deleted", message, Write("delete", seen=stored.seen), before, purged=purged)
+        if not purged:
+            return Change("unchanged")
+        if not left:
+            message = "it had no other registry"
+            return Change("deleted", message, Write("delete", seen=stored.seen), before, purged=purged)
         if stored.immutable:
-            return Step("refused", "the Secret is immutable, so that nothing can be taken out of it; delete it, or replace it")
-        after = {"registries": {shown_key(key): "(before)" for key in found.entries if key not in gone}}
+            raise _Refusal("the Secret is immutable, so no registry can be removed from it; delete or replace it")
+        after = {"registries": {shown_key(key): "(before)" for key in left}}
         try:
-            data = _data(without_registries(stored.document or b"{}", self._wanted.registries))
+            data = _data(without_registries(stored.document or b"{}", self.desired.registries))
         except ValueError as error:
-            return Step("refused", _unmergeable(str(error)))
-        left = {key: entry for key, entry in found.entries.items() if key not in gone}
-        noted = notes_without(self._wanted.registries, left, stored.annotations)
-        body = {"data": data, **({"metadata": {"annotations": noted}} if noted else {})}
-        return Step("updated", f"purged: {listed(purged)}", Write("patch", body, stored.seen), before, after, purged)
+            raise _Refusal(_unmergeable(str(error))) from None
+        annotations = annotations_without(self.desired.registries, left, stored.annotations)
+        body = {"data": data, **({"metadata": {"annotations": annotations}} if annotations else {})}
+        return Change("updated", f"purged: {listed(purged)}", Write("patch", body, stored.seen), before, after, purged)
 
     def _obstacle(self, stored: StoredSecret) -> str:
-        """Why the Secret may not be touched, or an empty text."""
+        """Why the Secret may not be changed, or an empty text."""
         if stored.managed_by:
-            return f"the Secret is managed by {stored.managed_by}, which would undo or prune a change: change it there"
-        if stored.owner == self._wanted.owner or self._wanted.adopt:
+            return f"the Secret is managed by {stored.managed_by}, which would undo a change: change it there"
+        if stored.owner == self.desired.owner or self.desired.adopt:
             return ""
         if stored.owner is None:
-            return "the Secret was made by somebody else (no label pullpass.registry/owner); set adopt to take it over"
-        return f"the Secret belongs to owner '{shown(stored.owner)}', not '{self._wanted.owner}'; set adopt to take it over"
+            return "the Secret was created by somebody else (no label pullpass.registry/owner); set adopt to take it over"
+        return f"the Secret belongs to owner '{shown(stored.owner)}', not '{self.desired.owner}'; set adopt to take it over"
 
-    def _is_fixed(self, stored: StoredSecret, difference: SecretDifference) -> bool:
-        """Whether the API server refuses the change, whoever asks for it."""
-        unlocked = difference.immutable is False
-        return difference.wrong_type or (stored.immutable and (difference.rewrites or unlocked))
+
+def _must_be_replaced(stored: StoredSecret, difference: SecretDifference) -> bool:
+    """Whether the API server refuses the change, whoever sends it."""
+    unlocked = difference.immutable is False
+    return difference.wrong_type or (stored.immutable and (difference.rewrites or unlocked))
 
 
 def _data(document: bytes) -> dict[str, str]:
-    if len(document) > MOST_BYTES:
-        raise ValueError(f"the document would be {len(document)} bytes; a Secret takes at most {MOST_BYTES}. Use two Secrets")
+    if len(document) > _MOST_BYTES:
+        size = len(document)
+        raise _Refusal(f"the document has {size} bytes, and a Secret has at most {_MOST_BYTES}. Use two Secrets")
     return {PULL_SECRET_KEY: base64.b64encode(document).decode("ascii")}
 
 
 def _unmergeable(problem: str) -> str:
-    return f"its document {problem}, so that nothing can be merged into it; mend or delete it, or set purge_registries"
+    return f"its document {problem}, so entries cannot be merged; fix or delete the Secret, or set purge_registries"
+
+
+def usable_entries_lost(kind: str, stored: StoredDocument, change: DocumentChange, desired: DesiredSecret) -> str:
+    """Why the change is not made: it replaces or drops usable entries, and a registry is undecided. Empty if it is made.
+
+    ``kind`` is the type of the Secret. The kubelet reads two types and ignores all others. A misspelt registry, a wrong CA
+    and a registry that is down are all undecided: none of them may cost a namespace a credential that works.
+    """
+    if not desired.undecided or kind not in (PULL_SECRET_TYPE, LEGACY_SECRET_TYPE):
+        return ""
+    if kind == LEGACY_SECRET_TYPE:
+        return _unverified_loss(["would replace a Secret of type kubernetes.io/dockercfg, which kubelets can use"], desired)
+    new = {comparison_key(one.registry): one for one in desired.credentials}
+    verified = {key for key, one in new.items() if one.registry not in desired.undecided}
+    replaced, dropped = [], []
+    for key, entry in stored.entries.items():
+        place = comparison_key(key)
+        login = new.get(place)
+        if place in verified or not _is_in_use(entry) or (login and _is_same_login(entry, login.username, login.password)):
+            continue
+        if login and login.registry in change.written:
+            replaced.append(shown_key(key))
+        elif key in change.purged:
+            dropped.append(shown_key(key))
+    losses = [f"would replace the usable login for {listed(sorted(replaced))}"] if replaced else []
+    losses += [f"would drop the usable login for {listed(sorted(dropped))}"] if dropped else []
+    return _unverified_loss(losses, desired) if losses else ""
+
+
+def _is_in_use(entry: Entry) -> bool:
+    """Whether a kubelet may pull with the entry: it is complete, and has not expired by its own date."""
+    return entry.usable and not has_expired(entry.username, entry.password)
+
+
+def _is_same_login(entry: Entry, username: str, password: str) -> bool:
+    return (entry.username, entry.password) == (username, password)
+
+
+def _unverified_loss(losses: Sequence[str], desired: DesiredSecret) -> str:
+    return (
+        f"the new credential for {listed(sorted(desired.undecided))} is not verified, and the change {' and '.join(losses)}; "
+        f"the Secret was not changed. {_UNDECIDED_REMEDY}"
+    )

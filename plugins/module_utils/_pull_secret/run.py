@@ -1,23 +1,36 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""One pull secret brought into the desired state in all chosen namespaces of a cluster."""
+"""Brings one pull secret into the desired state in all chosen namespaces of a cluster."""
 
 from __future__ import annotations
 
+import base64
 import typing as t
 from dataclasses import dataclass, replace
+from functools import partial
 
+from .._cluster.kinds import used_pull_secrets
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, list_all, list_in
-from .._cluster.ownership import EXPIRES
 from .._concurrency import for_each
+from .._credentials.docker_config import credentials_from_document
+from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
+from .._credentials.json_text import go_text
 from .._errors import InputError, PullpassError, RequestError
-from .._reconcile.apply import CarryOut, Outcome, Subject
-from .._reconcile.change import FAILED, Step
-from .._reconcile.image_pull_secrets import AccountPlan, Links, StoredServiceAccount, stored_service_account
-from .._reconcile.targets import closed_outcomes, list_named, subjects_in
-from .._text import listed
-from .model import StoredSecret, WantedSecret, notes, stored_secret
+from .._reconcile.apply import apply
+from .._reconcile.pull_secret_lists import DesiredLinks, StoredServiceAccount, service_account_change, stored_service_account
+from .._reconcile.targets import (
+    FAILED_ACTIONS,
+    SKIPPED,
+    Change,
+    Outcome,
+    TargetObject,
+    targets_by_namespace,
+    targets_in,
+    unavailable_outcomes,
+)
+from .._text import listed, shown
+from .model import StoredSecret, stored_secret
 from .plan import PullSecretPlan
 
 if t.TYPE_CHECKING:
@@ -25,208 +38,211 @@ if t.TYPE_CHECKING:
 
     from .._cluster.api import Api
     from .._cluster.namespaces import Chosen
+    from .._credentials.credential import Credential
+    from .model import DesiredSecret
 
 
-_RESOURCE = "serviceaccounts"
-STILL_NAMED = (
-    "ServiceAccounts still name the removed Secret: take the entry out with pull_secret_link and state absent, or set prune_links"
+_SECRETS, _ACCOUNTS = "secrets", "serviceaccounts"
+_STILL_NAMED = (
+    "ServiceAccounts still name the removed Secret: remove the entry with pull_secret_link and state absent, or set prune_links"
 )
+_ORPHANED = "the namespace is no longer chosen, but the Secret still exists; set prune to remove it"
 
 
 @dataclass(frozen=True)
-class DanglingLinks:
-    """Of Secret ``secret``. With ``check_mode`` writes are dry runs."""
+class PullSecretRequest:
+    """``prune`` removes the Secret from namespaces that are no longer chosen, ``prune_links`` also its links there.
+
+    ``source``, namespace and name, is the Secret that the credentials were read from. It is never written.
+    """
+
+    plan: PullSecretPlan
+    prune: bool = False
+    prune_links: bool = False
+    source: tuple[str, str] | None = None
+
+
+def distribute(api: Api, chosen: Chosen, request: PullSecretRequest, workers: int, check_mode: bool) -> list[Outcome]:
+    """An outcome for each namespace, sorted. Raises InputError, RequestError and ClusterError."""
+    desired = request.plan.desired
+    lists = request.prune or (chosen.listed and bool(chosen.namespaces))
+    found = targets_by_namespace(api, _SECRETS, stored_secret, desired.name) if lists else None
+    if request.prune:
+        _check_prune(chosen, found)
+    spared = request.source[0] if request.source and request.source[1] == desired.name else None
+    targets = [one for one in targets_in(chosen, desired.name, found) if one.namespace != spared]
+    objects = Objects(api, _SECRETS, check_mode)
+    links = _SecretLinks(api, desired.name, workers, check_mode)
+    outcomes = links.reported(apply(targets, objects, stored_secret, request.plan.change, workers))
+    if not check_mode:
+        outcomes = [_with_stale_pods(api, one) if one.change.stale else one for one in outcomes]
+    namespaces = {namespace.name for namespace in chosen.namespaces}
+    if spared in namespaces:
+        outcomes.append(Outcome(str(spared), desired.name, Change(SKIPPED, "the credentials are read from this Secret")))
+    outcomes += unavailable_outcomes(chosen, desired.name, check_mode)
+    if desired.present and found is not None:
+        orphans = _orphans(found, namespaces | {spared or ""}, desired)
+        if request.prune:
+            outcomes += _remove_orphans(objects, orphans, desired, links, request.prune_links)
+        else:
+            outcomes += [Outcome(one.namespace, one.name, Change("orphaned", _ORPHANED)) for one in orphans]
+    return sorted(outcomes, key=lambda one: one.namespace)
+
+
+def _check_prune(chosen: Chosen, found: Mapping[str, TargetObject[StoredSecret]] | None) -> None:
+    if found is None:
+        raise InputError(
+            "prune needs a list of the Secrets in all namespaces, which the server does not return: the right to list them is "
+            "missing, or the list is malformed. Grant the right, or leave prune out."
+        )
+    if not chosen.namespaces:
+        raise InputError(
+            "prune is set, but no namespace is chosen: it would remove the Secret everywhere. Use state absent for that."
+        )
+
+
+def _orphans(
+    found: Mapping[str, TargetObject[StoredSecret]], namespaces: Collection[str], desired: DesiredSecret
+) -> list[TargetObject[StoredSecret]]:
+    """The Secrets of our owner outside of ``namespaces`` that nobody else manages."""
+    return [
+        target
+        for namespace, target in found.items()
+        if namespace not in namespaces
+        and target.stored is not None
+        and target.stored.owner == desired.owner
+        and target.stored.managed_by is None
+    ]
+
+
+def _remove_orphans(
+    objects: Objects,
+    orphans: Sequence[TargetObject[StoredSecret]],
+    desired: DesiredSecret,
+    links: _SecretLinks,
+    prune_links: bool,
+) -> list[Outcome]:
+    """With ``prune_links`` the ServiceAccounts that name them are unlinked first."""
+    removed, blocked = links.remove([one.namespace for one in orphans]) if prune_links and orphans else ({}, {})
+    plan = PullSecretPlan(replace(desired, present=False, purge=True, adopt=False))
+    targets = [one for one in orphans if one.namespace not in blocked]
+    outcomes = apply(targets, objects, stored_secret, plan.change, links.workers)
+    if not prune_links:
+        return links.reported(outcomes)
+    kept = [Outcome(namespace, desired.name, change) for namespace, change in blocked.items()]
+    return [*kept, *(_with_message(one, removed.get(one.namespace, "")) for one in outcomes)]
+
+
+def _with_message(outcome: Outcome, text: str, **fields: t.Any) -> Outcome:
+    return replace(outcome, change=outcome.change.with_message(text, **fields))
+
+
+@dataclass(frozen=True)
+class _SecretLinks:
+    """The ServiceAccounts that name Secret ``secret``."""
 
     api: Api
     secret: str
     workers: int
     check_mode: bool
 
-    def unlinked(self, namespaces: Sequence[str]) -> tuple[dict[str, str], dict[str, Step]]:
-        """namespace -> what was unlinked in it, and namespace -> why the Secret has to stay. Raises ClusterError.
+    def remove(self, namespaces: Sequence[str]) -> tuple[dict[str, str], dict[str, Change]]:
+        """namespace -> what was unlinked there, and namespace -> why the Secret has to stay. Raises ClusterError.
 
-        A right that is missing to look does not keep a credential where it is no longer wanted.
+        A missing right to list ServiceAccounts does not keep a credential in a namespace where it is not wanted.
         """
-        accounts, unlisted = self._naming(namespaces)
-        plan = AccountPlan(Links((self.secret,), present=False, force=False))
-        objects = Objects(self.api, _RESOURCE, self.check_mode)
-        outcomes = CarryOut(objects, stored_service_account, plan.step).run(accounts, self.workers)
-        blocked: dict[str, Step] = {}
-        done: dict[str, list[str]] = {}
-        for one in outcomes:
-            if one.step.action in FAILED:
-                action = "refused" if one.step.action == "contested" else "failed"
-                told = f"not removed, because ServiceAccount {one.name} still names it: {one.step.message}"
-                blocked.setdefault(one.namespace, Step(action, told))
-            elif one.step.action == "unlinked":
-                done.setdefault(one.namespace, []).append(one.name)
-        notes = {namespace: f"which other ServiceAccounts name it is not known: {error}" for namespace, error in unlisted.items()}
-        for namespace, names in done.items():
-            words = f"unlinked from ServiceAccount {listed(names)}"
-            notes[namespace] = f"{words}; {notes[namespace]}" if namespace in notes else words
-        return notes, blocked
+        targets, unlisted = self._find(namespaces)
+        plan = partial(service_account_change, DesiredLinks((self.secret,), present=False, force=False))
+        objects = Objects(self.api, _ACCOUNTS, self.check_mode)
+        blocked: dict[str, Change] = {}
+        unlinked: dict[str, list[str]] = {}
+        for one in apply(targets, objects, stored_service_account, plan, self.workers):
+            if one.change.action in FAILED_ACTIONS:
+                action = "refused" if one.change.action == "contested" else "failed"
+                message = f"not removed, because ServiceAccount {one.name} still names it: {one.change.message}"
+                blocked.setdefault(one.namespace, Change(action, message))
+            elif one.change.action == "unlinked":
+                unlinked.setdefault(one.namespace, []).append(one.name)
+        messages = {namespace: f"unlinked from ServiceAccount {listed(names)}" for namespace, names in unlinked.items()}
+        for namespace, error in unlisted.items():
+            unknown = f"whether other ServiceAccounts name it is unknown: {error}"
+            messages[namespace] = f"{messages[namespace]}; {unknown}" if namespace in messages else unknown
+        return messages, blocked
 
     def reported(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """The outcomes; those of Secrets that were deleted say which ServiceAccounts still name them."""
-        gone = [outcome.namespace for outcome in outcomes if outcome.step.action == "deleted"]
-        if not gone:
+        """The outcomes; those of deleted Secrets say which ServiceAccounts still name them."""
+        deleted = [outcome.namespace for outcome in outcomes if outcome.change.action == "deleted"]
+        if not deleted:
             return list(outcomes)
         try:
-            accounts, _unlisted = self._naming(gone)
-        except PullpassError:  # without the right to look there is nothing to report, and the Secrets are removed
+            accounts, _unlisted = self._find(deleted)
+        except PullpassError:  # the Secrets are deleted, and without the right to list there is nothing to report
             return list(outcomes)
         naming: dict[str, list[str]] = {}
         for account in accounts:
             naming.setdefault(account.namespace, []).append(account.name)
-        return [_with_accounts(one, naming) for one in outcomes]
+        return [self._with_accounts(one, naming.get(one.namespace, [])) for one in outcomes]
 
-    def _naming(self, namespaces: Sequence[str]) -> tuple[list[Subject[StoredServiceAccount]], Mapping[str, RequestError]]:
+    @staticmethod
+    def _with_accounts(outcome: Outcome, names: Sequence[str]) -> Outcome:
+        if outcome.change.action != "deleted" or not names:
+            return outcome
+        warning = outcome.change.warning or _STILL_NAMED
+        return _with_message(outcome, f"ServiceAccount {listed(names)} still names it", warning=warning)
+
+    def _find(self, namespaces: Sequence[str]) -> tuple[list[TargetObject[StoredServiceAccount]], Mapping[str, RequestError]]:
         def keep(item: Mapping[str, t.Any]) -> StoredServiceAccount | None:
             stored = stored_service_account(item)
             return stored if self.secret in stored.pull_secrets else None
 
-        def default(namespace: str) -> StoredServiceAccount | None:
+        def read_default(namespace: str) -> StoredServiceAccount | None:
             try:
-                item = Objects(self.api, _RESOURCE, dry_run=True).get(namespace, "default")
-            except RequestError:  # the list has said so already
+                item = Objects(self.api, _ACCOUNTS, dry_run=True).get(namespace, "default")
+            except RequestError:  # the error of the list is reported already
                 return None
             return None if item is None else keep(item)
 
-        found, unlisted = list_in(self.api, _RESOURCE, keep, namespaces, len(namespaces) > FEW, self.workers)
-        # the right may be limited to this one, as in the README
-        found += for_each(list(unlisted), default, self.workers)
-        return [Subject(one.namespace, one.name, one) for one in found if one is not None], unlisted
+        found, unlisted = list_in(self.api, _ACCOUNTS, keep, namespaces, len(namespaces) > FEW, self.workers)
+        # the right may cover this one alone, as in docs/rbac.yml
+        found += for_each(list(unlisted), read_default, self.workers)
+        return [TargetObject(one.namespace, one.name, one, listed=True) for one in found if one is not None], unlisted
 
 
-def _with_accounts(outcome: Outcome, naming: Mapping[str, Sequence[str]]) -> Outcome:
-    names = naming.get(outcome.namespace)
-    if outcome.step.action != "deleted" or not names:
-        return outcome
-    told = f"ServiceAccount {listed(names)} still names it"
-    message = f"{outcome.step.message}; {told}" if outcome.step.message else told
-    return replace(outcome, step=replace(outcome.step, message=message, warning=outcome.step.warning or STILL_NAMED))
+def _with_stale_pods(api: Api, outcome: Outcome) -> Outcome:
+    """The outcome of a replaced immutable Secret, with the Pods that have to go before kubelets read the new one."""
 
+    def name_of(item: Mapping[str, t.Any]) -> str:
+        return item["metadata"]["name"] if outcome.name in used_pull_secrets(item["spec"]) else ""
 
-LEFT = "the namespace is no longer chosen, but the Secret is still there; set prune to remove it"
-
-
-def orphans(
-    found: Mapping[str, Subject[StoredSecret]], namespaces: Collection[str], wanted: WantedSecret
-) -> list[Subject[StoredSecret]]:
-    """Those of our owner that nobody else manages."""
-    return [
-        subject
-        for namespace, subject in found.items()
-        if namespace not in namespaces
-        and isinstance(subject.stored, StoredSecret)
-        and subject.stored.owner == wanted.owner
-        and subject.stored.managed_by is None
-    ]
-
-
-def settle_orphans(
-    objects: Objects,
-    subjects: list[Subject[StoredSecret]],
-    wanted: WantedSecret,
-    prune: bool,
-    workers: int,
-    links: DanglingLinks | None = None,
-) -> list[Outcome]:
-    """Removed with ``prune``, else only reported. With ``links`` the ServiceAccounts that name them are unlinked before."""
-    if not prune:
-        return [Outcome(subject.namespace, subject.name, Step("orphaned", LEFT)) for subject in subjects]
-    namespaces = [subject.namespace for subject in subjects]
-    unlinked, blocked = links.unlinked(namespaces) if links and namespaces else ({}, {})
-    gone = PullSecretPlan(replace(wanted, present=False, purge=True, adopt=False))
-    free = [subject for subject in subjects if subject.namespace not in blocked]
-    outcomes = CarryOut(objects, stored_secret, gone.step).run(free, workers)
-    kept = [Outcome(namespace, wanted.name, step) for namespace, step in blocked.items()]
-    return [*kept, *(_told(outcome, unlinked.get(outcome.namespace, "")) for outcome in outcomes)]
-
-
-def _told(outcome: Outcome, unlinked: str) -> Outcome:
-    message = "; ".join(filter(None, (outcome.step.message, unlinked)))
-    return replace(outcome, step=replace(outcome.step, message=message))
-
-
-def with_stale_pods(api: Api, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes; those of immutable Secrets that were replaced name the Pods that have to go first."""
-    return [_named(api, outcome) if outcome.step.stale else outcome for outcome in outcomes]
-
-
-def _named(api: Api, outcome: Outcome) -> Outcome:
     try:
-        pods = list_all(api, "pods", lambda item: _pod(item, outcome.name), namespace=outcome.namespace)
+        pods = [name for name in list_all(api, "pods", name_of, namespace=outcome.namespace) if name]
     except PullpassError as error:
-        told = f"which Pods still hold the old content is not known: {error}"
-    else:
-        names = [name for name in pods if name]
-        told = f"Pods that hold the old content until they are gone from their node: {listed(names) or 'none'}"
-    step = replace(outcome.step, message=f"{outcome.step.message}; {told}")
-    return replace(outcome, step=step)
+        return _with_message(outcome, f"Pods that use the old content are unknown: {error}")
+    return _with_message(outcome, f"Pods that use the old content until they are deleted: {listed(pods) or 'no Pod'}")
 
 
-def _pod(item: dict[str, t.Any], secret: str) -> str:
-    references = item["spec"].get("imagePullSecrets") or ()
-    return item["metadata"]["name"] if any(one.get("name") == secret for one in references) else ""
+def credentials_from_secret(api: Api, namespace: str, name: str, only: Sequence[str] | None = None) -> list[Credential]:
+    """The credentials of the Secret, all of them or those of the registries in ``only``. Raises InputError.
+
+    A helper that its document names is never run: a tenant may have written the document, and the helper uses our identity.
+    """
+    where = f"from_secret {shown(namespace)}/{shown(name)}"
+    try:
+        item = Objects(api, _SECRETS, dry_run=True).get(namespace, name)
+    except RequestError as error:
+        raise InputError(f"{where} cannot be read: {error}") from None
+    if item is None:
+        raise InputError(f"{where} does not exist on {api.identity['server']}. Create it first, or correct its name.")
+    return credentials_from_document(where, _document(where, item), only)
 
 
-RESOURCE = "secrets"
-
-
-class FleetSecret:
-    """``wanted`` for the ``chosen`` namespaces. Raises InputError where no Secret could hold the document."""
-
-    def __init__(self, api: Api, wanted: WantedSecret, chosen: Chosen, workers: int, check_mode: bool) -> None:
-        self._api = api
-        self._wanted = wanted
-        self._chosen = chosen
-        self._workers = workers
-        self._check_mode = check_mode
-        try:
-            self._plan = PullSecretPlan(wanted)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Texts to be masked."""
-        return self._plan.secrets if self._wanted.credentials else ()
-
-    @property
-    def expires(self) -> str | None:
-        """When the first of the wanted credentials ends."""
-        wanted = self._wanted
-        return notes(wanted, {}, [one.registry for one in wanted.credentials], {}).get(EXPIRES)
-
-    def settle(self, prune: bool, source: Mapping[str, str] | None, prune_links: bool = False) -> list[Outcome]:
-        """An outcome for each namespace, sorted. ``source`` is the Secret that the credentials come from: no target."""
-        wanted, chosen = self._wanted, self._chosen
-        found = list_named(self._api, RESOURCE, stored_secret, wanted.name) if self._lists(prune) else None
-        if prune and found is None:
-            raise InputError(
-                "prune needs a list of the Secrets in all namespaces, and the server does not give it: the right to list them is "
-                "missing, or the list is malformed. Grant the right, or leave prune out."
-            )
-        if prune and not chosen.namespaces:
-            raise InputError(
-                "prune is set, but no namespace is chosen: it would remove the Secret everywhere. Use state absent for that."
-            )
-        spared = source["namespace"] if source and source["name"] == wanted.name else None
-        subjects = [one for one in subjects_in(chosen, wanted.name, found) if one.namespace != spared]
-        objects = Objects(self._api, RESOURCE, self._check_mode)
-        links = DanglingLinks(self._api, wanted.name, self._workers, self._check_mode)
-        outcomes = links.reported(CarryOut(objects, stored_secret, self._plan.step).run(subjects, self._workers))
-        if not self._check_mode:
-            outcomes = with_stale_pods(self._api, outcomes)
-        if spared in {namespace.name for namespace in chosen.namespaces}:
-            outcomes.append(Outcome(str(spared), wanted.name, Step("skipped", "the credentials come from here")))
-        outcomes += closed_outcomes(chosen, wanted.name, self._check_mode)
-        if wanted.present and found is not None:
-            left = orphans(found, {namespace.name for namespace in chosen.namespaces} | {spared or ""}, wanted)
-            orphaned = settle_orphans(objects, left, wanted, prune, self._workers, links if prune_links else None)
-            outcomes += orphaned if prune_links else links.reported(orphaned)
-        return sorted(outcomes, key=lambda one: one.namespace)
-
-    def _lists(self, prune: bool) -> bool:
-        return prune or (self._chosen.listed and bool(self._chosen.namespaces))
+def _document(where: str, item: Mapping[str, t.Any]) -> str:
+    data = item.get("data") or {}
+    if item.get("type") == PULL_SECRET_TYPE and data.get(PULL_SECRET_KEY):
+        return go_text(base64.b64decode(data[PULL_SECRET_KEY]))
+    if item.get("type") == LEGACY_SECRET_TYPE and data.get(LEGACY_SECRET_KEY):
+        return f'{{"auths": {go_text(base64.b64decode(data[LEGACY_SECRET_KEY]))}}}'
+    raise InputError(
+        f"{where} has type {shown(str(item.get('type')))} and no pull credentials. Expected type {PULL_SECRET_TYPE} with key "
+        f"{PULL_SECRET_KEY}."
+    )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""A plan carried out over many objects, some at a time. One that fails does not stop the others."""
+"""Applies a plan to many objects, several at a time. A failure of one object does not stop the others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from .._cluster.api import GaveUp, Patience, retry
+from .._cluster.kinds import KINDS
 from .._cluster.replace import replace_object
 from .._concurrency import for_each
 from .._credentials.dockerconfigjson import PULL_SECRET_KEY, read_stored_document
 from .._credentials.redact import foreign_text
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .._text import in_words, listed, shown
-from .change import Step
+from .targets import SKIPPED, Change, Outcome, Stored, TargetObject
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,28 +26,146 @@ if t.TYPE_CHECKING:
     from .._cluster.objects import Objects
 
 
-# what the request itself is about; a trial has another name
+# Others may write the same object at the same time
+_PATIENCE = Patience(attempts=12, undecided=3, pause=0.04, longest=1.0, random_pauses=True)
+# What the request itself is about; the object of a dry run has another name
 _NOT_CONTENT = ("apiVersion", "kind", "name", "namespace", "uid", "resourceVersion")
+_ADMISSION = "admission on the server changed what was written"
 _REMEDY = "Exempt the object from that MutatingAdmissionPolicy or webhook, or change what it does"
 
 
-def changed_by_admission(written: Mapping[str, t.Any], answer: Mapping[str, t.Any], after: Step) -> str:
-    """What admission changed, with the remedy; an empty text where the answer is in the desired state.
+def apply(
+    targets: Sequence[TargetObject[Stored]],
+    objects: Objects,
+    parse: Callable[[Mapping[str, t.Any]], Stored],
+    plan: Callable[[Stored | None], Change],
+    workers: int,
+) -> list[Outcome]:
+    """The outcome of each target, in their order. A target costs requests only if it is not listed or has to change.
 
-    ``after`` is the plan for the object that the server returned. No value of a Secret is in the text.
+    ``plan`` decides the change for what ``parse`` makes of the object, or for null if it does not exist.
+    """
+    kind = KINDS[objects.resource]
+    changes: list[Change | None] = [plan(target.stored) if target.listed else None for target in targets]
+    pending = [index for index, change in enumerate(changes) if change is None or change.write is not None]
+    applied = for_each([targets[index] for index in pending], _Apply(objects, parse, plan).change, workers)
+    for index, change in zip(pending, applied):
+        changes[index] = change
+    return [Outcome(one.namespace, one.name, t.cast(Change, change), kind) for one, change in zip(targets, changes)]
+
+
+@dataclass
+class _Apply(t.Generic[Stored]):
+    """Applies a plan to one object at a time. Once the cluster is lost, no further object is tried."""
+
+    objects: Objects
+    parse: Callable[[Mapping[str, t.Any]], Stored]
+    plan: Callable[[Stored | None], Change]
+    _lost: threading.Event = field(default_factory=threading.Event)
+
+    def change(self, target: TargetObject[Stored]) -> Change:
+        if self._lost.is_set():
+            return Change("failed", "not tried, because the cluster stopped answering")
+        try:
+            return self._converge(target)
+        except ClusterError as error:
+            self._lost.set()
+            return Change("failed", str(error))
+        except RequestError as error:
+            if error.kind == FailureKind.TERMINATING:
+                return Change(SKIPPED, str(error))
+            if error.kind == FailureKind.NOT_FOUND and self.objects.dry_run:
+                return Change(SKIPPED, f"does not exist (yet): {error}")
+            return Change("failed", str(error))
+
+    def _converge(self, target: TargetObject[Stored]) -> Change:
+        change = self.plan(target.stored if target.listed else self._read(target))
+        unconfirmed: Change | None = None
+
+        def attempt() -> Change:
+            return change if change.write is None else self._checked(change, self._send(target, change))
+
+        def may_pass(error: PullpassError) -> bool:
+            return isinstance(error, RequestError) and _may_have_changed(error, change)
+
+        def check(error: PullpassError) -> Change | None:
+            nonlocal change, unconfirmed
+            if error.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED):
+                unconfirmed = change
+            change = self.plan(self._read(target))
+            if change.write is not None:
+                return None
+            return _after_lost_answer(unconfirmed, change) if unconfirmed and change.action == "unchanged" else change
+
+        try:
+            return retry(attempt, _PATIENCE, may_pass, check)
+        except GaveUp as gave_up:
+            message = f"{gave_up}. Another writer changed the object meanwhile, or the server failed. Run this again"
+            return Change("failed", message)
+        except RequestError as error:
+            if error.kind == FailureKind.FORBIDDEN and self.objects.dry_run and change.write is not None:
+                return change.with_message(f"not checked by the server: {error}")
+            raise
+
+    def _checked(self, change: Change, answer: Mapping[str, t.Any] | None) -> Change:
+        """The change, failed if admission on the server changed what was written."""
+        difference = self._difference(change, answer)
+        return replace(change, action="failed", message=difference, written=True) if difference else change
+
+    def _difference(self, change: Change, answer: Mapping[str, t.Any] | None) -> str:
+        if answer is None or change.write is None:
+            return ""
+        return changed_by_admission(change.write.body, answer, self.plan(self.parse(answer)))
+
+    def _read(self, target: TargetObject[Stored]) -> Stored | None:
+        item = self.objects.get(target.namespace, target.name)
+        return None if item is None else self.parse(item)
+
+    def _send(self, target: TargetObject[Stored], change: Change) -> Mapping[str, t.Any] | None:
+        write, place = change.write, (target.namespace, target.name)
+        if write is None:
+            return None
+        if write.verb == "create":
+            return self.objects.create(target.namespace, write.body)
+        if write.seen is not None and write.verb == "patch":
+            return self.objects.patch(*place, write.seen, write.body)
+        if write.seen is not None and write.verb == "replace":
+            return replace_object(self.objects, *place, write.seen, write.body, objection=partial(self._difference, change))
+        if write.seen is not None:
+            self.objects.delete(*place, write.seen)
+        return None
+
+
+def _may_have_changed(error: RequestError, change: Change) -> bool:
+    """Whether the object has changed, or may have changed, so that it has to be read and planned again."""
+    deleted = error.kind == FailureKind.NOT_FOUND and change.write is not None and change.write.verb != "create"
+    return deleted or error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN, FailureKind.MALFORMED)
+
+
+def _after_lost_answer(unconfirmed: Change, change: Change) -> Change:
+    """The change whose answer was lost, now that the object was read again and ``change`` says that it needs no write."""
+    if change.complete:
+        return unconfirmed
+    return replace(unconfirmed, action="failed", message=f"{_ADMISSION}: {change.message}", written=True)
+
+
+def changed_by_admission(written: Mapping[str, t.Any], answer: Mapping[str, t.Any], next_change: Change) -> str:
+    """What admission changed, with the remedy; an empty text if the answer is in the desired state.
+
+    ``next_change`` is the plan for the object that the server returned. No value of a Secret is in the text.
     """
     differences = list(_differences(written, answer, ()))
     lost = any(difference.lost for difference in differences)
-    if after.action == "unchanged" and not after.message and not lost:
+    if next_change.complete and not lost:
         return ""
-    told = in_words([difference.text for difference in differences], limit=200)
-    if not told:
-        told = foreign_text(after.message, 300) or f"the returned object would have to be {after.action} again"
-    return f"admission on the server changed what was written: {told}. {_REMEDY}"
+    words = in_words([difference.text for difference in differences], limit=200)
+    if not words:
+        words = foreign_text(next_change.message, 300) or f"the returned object still has to be {next_change.action}"
+    return f"{_ADMISSION}: {words}. {_REMEDY}"
 
 
 class _Difference(t.NamedTuple):
-    """``lost``: an entry of a list or document is gone, perhaps one of somebody else's, which no plan asks for."""
+    """``lost``: an entry of a list or document is missing, which may be one of somebody else that no plan asks for."""
 
     text: str
     lost: bool = False
@@ -106,151 +225,3 @@ def _now(path: tuple[str, ...], answer: t.Any) -> str:
         return "was removed"
     public = path[:2] == ("metadata", "labels") or path in (("type",), ("immutable",))
     return f"is now '{foreign_text(str(answer), 80)}'" if public else "has another value"
-
-
-# Others may write the same object at the same time
-_PATIENCE = Patience(attempts=12, uncertain=3, pause=0.04, longest=1.0, random_pauses=True)
-Stored = t.TypeVar("Stored")
-
-
-class Unread:
-    """Stands for an object that has not been looked at yet."""
-
-
-UNREAD = Unread()
-
-
-@dataclass(frozen=True)
-class Subject(t.Generic[Stored]):
-    """One object to bring into its state. ``stored`` is what a list said, None for not there."""
-
-    namespace: str
-    name: str
-    stored: Stored | None | Unread = field(default=UNREAD)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one object."""
-
-    namespace: str
-    name: str
-    step: Step
-
-
-@dataclass
-class CarryOut(t.Generic[Stored]):
-    """``plan`` says the step for what ``parse`` made of the object; ``objects`` reads and writes it."""
-
-    objects: Objects
-    parse: Callable[[Mapping[str, t.Any]], Stored]
-    plan: Callable[[Stored | None], Step]
-    _lost: threading.Event = field(default_factory=threading.Event)
-
-    def run(self, subjects: Sequence[Subject[Stored]], workers: int) -> list[Outcome]:
-        """The outcome for each subject, in their order. Only those with something to do cost a request."""
-        outcomes: list[Outcome | None] = []
-        pending: list[tuple[int, Subject[Stored]]] = []
-        for index, subject in enumerate(subjects):
-            step = None if isinstance(subject.stored, Unread) else self.plan(subject.stored)
-            settled = step is not None and step.write is None
-            outcomes.append(Outcome(subject.namespace, subject.name, t.cast(Step, step)) if settled else None)
-            if not settled:
-                pending.append((index, subject))
-        for (index, subject), step in zip(pending, for_each([one for _index, one in pending], self._settle, workers)):
-            outcomes[index] = Outcome(subject.namespace, subject.name, step)
-        return [outcome for outcome in outcomes if outcome is not None]
-
-    def _settle(self, subject: Subject[Stored]) -> Step:
-        if self._lost.is_set():
-            return Step("failed", "not tried, because the cluster stopped answering")
-        try:
-            return self._converge(subject)
-        except ClusterError as error:
-            self._lost.set()
-            return Step("failed", str(error))
-        except RequestError as error:
-            return self._told(error)
-
-    def _converge(self, subject: Subject[Stored]) -> Step:
-        step = self.plan(self._read(subject) if isinstance(subject.stored, Unread) else subject.stored)
-        unsure: Step | None = None
-
-        def attempt() -> Step:
-            return step if step.write is None else self._confirmed(step, self._send(subject, step))
-
-        def may_pass(error: PullpassError) -> bool:
-            return isinstance(error, RequestError) and _may_have_changed(error, step)
-
-        def check(error: PullpassError) -> Step | None:
-            nonlocal step, unsure
-            if error.kind in (FailureKind.UNCERTAIN, FailureKind.MALFORMED):
-                unsure = step
-            step = self.plan(self._read(subject))
-            if step.write is not None:
-                return None
-            # what a broken connection left open turns out to be done
-            return _found_done(unsure, step) if unsure and step.action == "unchanged" else step
-
-        try:
-            return retry(attempt, _PATIENCE, may_pass, check)
-        except GaveUp as gave_up:
-            return Step("failed", f"{gave_up}. Another writer changed the object meanwhile, or the server failed. Run this again")
-        except RequestError as error:
-            if error.kind == FailureKind.FORBIDDEN and self.objects.dry_run and step.write is not None:
-                return replace(step, message=_joined(step.message, f"not checked by the server: {error}"))
-            raise
-
-    def _confirmed(self, step: Step, answer: Mapping[str, t.Any] | None) -> Step:
-        """The step, failed where admission on the server changed what was written."""
-        changed = self._changed(step, answer)
-        return replace(step, action="failed", message=changed, written=True) if changed else step
-
-    def _changed(self, step: Step, answer: Mapping[str, t.Any] | None) -> str:
-        if answer is None or step.write is None:
-            return ""
-        return changed_by_admission(step.write.body, answer, self.plan(self.parse(answer)))
-
-    def _read(self, subject: Subject[Stored]) -> Stored | None:
-        item = self.objects.get(subject.namespace, subject.name)
-        return None if item is None else self.parse(item)
-
-    def _send(self, subject: Subject[Stored], step: Step) -> Mapping[str, t.Any] | None:
-        write = step.write
-        if write is None:
-            return None
-        if write.verb == "create":
-            return self.objects.create(subject.namespace, write.body)
-        if write.seen is not None and write.verb == "patch":
-            return self.objects.patch(subject.namespace, subject.name, write.seen, write.body)
-        if write.seen is not None and write.verb == "replace":
-            place = (subject.namespace, subject.name)
-            return replace_object(self.objects, *place, write.seen, write.body, objection=partial(self._changed, step))
-        if write.seen is not None:
-            self.objects.delete(subject.namespace, subject.name, write.seen)
-        return None
-
-    def _told(self, error: RequestError) -> Step:
-        if error.kind == FailureKind.TERMINATING:
-            return Step("skipped", str(error))
-        if error.kind == FailureKind.NOT_FOUND and self.objects.dry_run:
-            return Step("skipped", f"not there (yet): {error}")
-        return Step("failed", str(error))
-
-
-def _may_have_changed(error: RequestError, step: Step) -> bool:
-    """Whether the object has changed, or may have, so that it has to be read and planned again."""
-    vanished = error.kind == FailureKind.NOT_FOUND and step.write is not None and step.write.verb != "create"
-    return vanished or error.kind in (FailureKind.CONFLICT, FailureKind.UNCERTAIN, FailureKind.MALFORMED)
-
-
-def _found_done(unsure: Step, now: Step) -> Step:
-    """The step whose answer was lost, now that the object has been read again and needs no change."""
-    if not now.message:
-        return unsure
-    changed = f"admission on the server changed what was written: {now.message}"
-    return replace(unsure, action="failed", message=changed, written=True)
-
-
-def _joined(first: str, second: str) -> str:
-    return f"{first}; {second}" if first else second

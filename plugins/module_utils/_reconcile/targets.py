@@ -1,101 +1,165 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""What is there: the objects of one name in the chosen namespaces, from one list, or left to be read one by one."""
+"""Target objects, the change that a plan makes to each, and its outcome. Targets come from one list or are read one by one."""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field, replace
 
 from .._cluster.namespaces import open_namespaces
 from .._cluster.objects import list_all, list_in
 from .._cluster.validation import fields_equal
 from .._errors import FailureKind, RequestError
-from .apply import Outcome, Subject
-from .change import Step
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._cluster.api import Api
     from .._cluster.namespaces import Chosen
+    from .._cluster.objects import Seen
 
 
+CHANGED_ACTIONS = ("created", "updated", "replaced", "deleted", "linked", "unlinked")
+FAILED_ACTIONS = ("failed", "refused", "contested")
+SKIPPED = "skipped"
 Stored = t.TypeVar("Stored")
-Item = t.TypeVar("Item")
 
 
-def closed_outcomes(chosen: Chosen, name: str, check_mode: bool) -> list[Outcome]:
-    """An outcome for each namespace that is being deleted or does not exist, as if it were for object ``name``."""
+@dataclass(frozen=True)
+class Write:
+    """``verb`` is create, patch, delete or replace; ``body`` the object or the merge patch; ``seen`` guards all but create."""
+
+    verb: str
+    body: Mapping[str, t.Any] = field(default_factory=dict, repr=False)
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan decides about one object. ``action`` is the word in the result; without ``write`` nothing is sent.
+
+    ``before`` and ``after`` are for --diff and hold no secret. ``warning`` is for a person although nothing failed.
+    ``transient``: a failure that may go away in a moment. ``stale``: kubelets may use the old content for some time.
+    ``written``: a write was sent although ``action`` does not say so.
+    """
+
+    action: str
+    message: str = ""
+    write: Write | None = None
+    before: Mapping[str, t.Any] = field(default_factory=dict)
+    after: Mapping[str, t.Any] = field(default_factory=dict)
+    purged: tuple[str, ...] = ()
+    warning: str = ""
+    transient: bool = False
+    stale: bool = False
+    written: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the object is in the desired state and nobody else owns it."""
+        return self.action == "unchanged" and not self.warning
+
+    def with_message(self, text: str, **fields: t.Any) -> Change:
+        """The same change with ``text`` at the end of its message."""
+        message = f"{self.message}; {text}" if self.message and text else self.message or text
+        return replace(self, message=message, **fields)
+
+
+@dataclass(frozen=True)
+class TargetObject(t.Generic[Stored]):
+    """An object to bring into its desired state. ``listed``: a list reported ``stored``, null for an object that is missing.
+
+    A target that is not listed is read before it is planned.
+    """
+
+    namespace: str
+    name: str
+    stored: Stored | None = None
+    listed: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done with one object."""
+
+    namespace: str
+    name: str
+    change: Change
+    kind: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.kind, self.namespace, self.name
+
+
+def unavailable_outcomes(chosen: Chosen, name: str, check_mode: bool, kind: str = "") -> list[Outcome]:
+    """An outcome of object ``name`` for each chosen namespace that is being deleted or does not exist."""
     outcomes = [
-        Outcome(namespace.name, name, Step("skipped", "the namespace is being deleted"))
+        Outcome(namespace.name, name, Change(SKIPPED, "the namespace is being deleted"), kind)
         for namespace in chosen.namespaces
         if namespace.terminating
     ]
-    for missing in chosen.missing:
-        if check_mode:  # an earlier task of the same check run may be the one that would make it
-            step = Step("skipped", "the namespace does not exist (yet)")
-        else:
-            step = Step("failed", "the namespace does not exist; create it first, or correct its name")
-        outcomes.append(Outcome(missing, name, step))
-    return outcomes
+    if check_mode:  # an earlier task of the same run may be the one that creates it
+        change = Change(SKIPPED, "the namespace does not exist (yet)")
+    else:
+        change = Change("failed", "the namespace does not exist; create it first, or correct its name")
+    return outcomes + [Outcome(missing, name, change, kind) for missing in chosen.missing]
 
 
-def list_named(
+def targets_by_namespace(
     api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str
-) -> dict[str, Subject[Stored]] | None:
-    """Namespace -> Subject for each object of this name in the cluster; None where that may not, or cannot, be listed.
+) -> dict[str, TargetObject[Stored]] | None:
+    """Namespace -> the object of this name, for the whole cluster; null where such a list is forbidden or malformed.
 
-    A malformed object is left to be read by itself, so that its error is that of its namespace.
+    A malformed object is a target that is not listed: reading it reports the error of its namespace alone.
     """
-    spoiled: dict[str, Subject[Stored]] = {}
+    unread: dict[str, TargetObject[Stored]] = {}
 
-    def read_alone(namespace: str | None, _name: str, error: RequestError) -> None:
+    def read_later(namespace: str | None, _name: str, error: RequestError) -> None:
         if namespace is None:
             raise error
-        spoiled[namespace] = Subject(namespace, name)
+        unread[namespace] = TargetObject(namespace, name)
 
     try:
         selector = fields_equal({"metadata.name": name})
-        listed = list_all(api, resource, lambda item: _subject(item, parse), selector, spoiled=read_alone)
+        found = list_all(api, resource, lambda item: _target(item, parse), selector, spoiled=read_later)
     except RequestError as error:
         if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
             raise
         return None
-    return {**{subject.namespace: subject for subject in listed}, **spoiled}
+    return {**{target.namespace: target for target in found}, **unread}
 
 
-def subjects_in(chosen: Chosen, name: str, found: dict[str, Subject[Stored]] | None) -> list[Subject[Stored]]:
-    """A Subject for each open namespace; without a list (None) each is still to be read."""
+def targets_in(chosen: Chosen, name: str, found: dict[str, TargetObject[Stored]] | None) -> list[TargetObject[Stored]]:
+    """A target for each open namespace; without a list (null) each is read later."""
     namespaces = [namespace.name for namespace in open_namespaces(chosen)]
     if found is None:
-        return [Subject(namespace, name) for namespace in namespaces]
-    return [found.get(namespace) or Subject(namespace, name, None) for namespace in namespaces]
+        return [TargetObject(namespace, name) for namespace in namespaces]
+    return [found.get(namespace) or TargetObject(namespace, name, listed=True) for namespace in namespaces]
 
 
-def objects_named(
+def named_targets(
     api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Stored], name: str, chosen: Chosen
-) -> list[Subject[Stored]]:
-    """A Subject for each open namespace, from one list where the namespaces themselves came from one."""
-    found = list_named(api, resource, parse, name) if chosen.listed and open_namespaces(chosen) else None
-    return subjects_in(chosen, name, found)
+) -> list[TargetObject[Stored]]:
+    """A target for each open namespace, from one list if the namespaces themselves were listed."""
+    found = targets_by_namespace(api, resource, parse, name) if chosen.listed and open_namespaces(chosen) else None
+    return targets_in(chosen, name, found)
 
 
-def objects_matching(
+def matching_targets(
     api: Api,
     resource: str,
     parse: Callable[[Mapping[str, t.Any]], Stored],
     matches: Callable[[str], bool],
     chosen: Chosen,
     workers: int,
-) -> tuple[list[Subject[Stored]], list[Outcome]]:
-    """A Subject for each object in an open namespace whose name ``matches``, and an outcome for each that may not be listed."""
+) -> tuple[list[TargetObject[Stored]], dict[str, RequestError]]:
+    """A target for each object in an open namespace whose name ``matches``, and namespace -> why a list of it failed."""
     namespaces = [namespace.name for namespace in open_namespaces(chosen)]
-    found, refused = list_in(api, resource, lambda item: _subject(item, parse), namespaces, chosen.listed, workers)
-    return (
-        [subject for subject in found if matches(subject.name)],
-        [Outcome(namespace, "*", Step("failed", str(error))) for namespace, error in refused.items()],
-    )
+    found, refused = list_in(api, resource, lambda item: _target(item, parse), namespaces, chosen.listed, workers)
+    return [target for target in found if matches(target.name)], refused
 
 
-def _subject(item: Mapping[str, t.Any], parse: Callable[[Mapping[str, t.Any]], Stored]) -> Subject[Stored]:
-    return Subject(item["metadata"]["namespace"], item["metadata"]["name"], parse(item))
+def _target(item: Mapping[str, t.Any], parse: Callable[[Mapping[str, t.Any]], Stored]) -> TargetObject[Stored]:
+    return TargetObject(item["metadata"]["namespace"], item["metadata"]["name"], parse(item), listed=True)

@@ -15,6 +15,7 @@ import json
 import re
 import typing as t
 
+from .._cluster.kinds import PULL_SECRETS_FIELD, pull_secret_names
 from .._text import listed, shown
 from .model import MIRROR, has_run
 from .owners import job_manifest
@@ -158,8 +159,9 @@ def pod_differences(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> str:
     them; one that only a subresource wrote (a kubelet, a network) does not.
     """
     before, after = _pod_spec(old), _pod_spec(new)
-    wanted = {one.get("name") for one in after.pop("imagePullSecrets", None) or ()}
-    lost = [one.get("name") for one in before.pop("imagePullSecrets", None) or () if one.get("name") not in wanted]
+    lost = set(pull_secret_names(before)) - set(pull_secret_names(after))
+    for spec in (before, after):
+        spec.pop(PULL_SECRETS_FIELD, None)
     fields = _different(before, after, "spec") + (["spec.imagePullSecrets"] if lost else [])
     return listed([*fields, *_lost_metadata(old, new)])
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cluster.kinds import WORKLOAD_RESOURCES
-from .._diagnosis.snapshot import pull_secret_names
+from .._cluster.kinds import WORKLOAD_RESOURCES, used_pull_secrets
 from .._text import counted, listed, shown
 from .model import Owner, controller, has_run
 
@@ -207,7 +206,7 @@ def template_of(pod_spec: Mapping[str, t.Any]) -> PodTemplate:
     containers = [*(pod_spec.get("initContainers") or ()), *(pod_spec.get("containers") or ())]
     return PodTemplate(
         account=pod_spec.get("serviceAccountName") or "default",
-        pull_secrets=pull_secret_names(pod_spec),
+        pull_secrets=used_pull_secrets(pod_spec),
         images={one["name"]: one.get("image") or "" for one in containers},
     )
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 
-from .._text import in_groups, listed, shown
+from .._reconcile.report import MESSAGE_LIMIT, ReportForm, ReportRow, report
+from .._text import listed, shown
 from .model import RecoveryAction
 
 if t.TYPE_CHECKING:
@@ -17,11 +17,15 @@ if t.TYPE_CHECKING:
 
 
 _CHANGES = (RecoveryAction.EVICTED, RecoveryAction.REPLACED)
-# counted; shown only on request
-_QUIET_ACTIONS = (RecoveryAction.RECOVERING, RecoveryAction.SKIPPED)
-# named in the sentence, with the reason
-_NAMED_ACTIONS = (RecoveryAction.FAILED, RecoveryAction.BLOCKED)
-_MOST_TEXT = 600
+_FORM = ReportForm(
+    key="pods",
+    actions=RecoveryAction.ALL,
+    changed=_CHANGES,
+    failed=(RecoveryAction.FAILED,),
+    explained=(RecoveryAction.FAILED, RecoveryAction.BLOCKED),
+    quiet=(RecoveryAction.RECOVERING, RecoveryAction.SKIPPED),
+    empty="no Pod is stuck on a pull",
+)
 
 
 def recovery_result(outcomes: Sequence[RecoveryOutcome], show_all: bool) -> dict[str, t.Any]:
@@ -29,15 +33,11 @@ def recovery_result(outcomes: Sequence[RecoveryOutcome], show_all: bool) -> dict
 
     Pods that start by themselves, and namespaces that were skipped, have a row only with ``show_all``.
     """
-    counts = Counter(one.action for one in outcomes)
-    skipped = [RecoveryAction.SKIPPED] if counts[RecoveryAction.SKIPPED] else []
-    return {
-        "changed": any(counts[action] for action in _CHANGES),
-        "failed": bool(counts[RecoveryAction.FAILED]),
-        "msg": _sentence(outcomes, counts),
-        "summary": {action: counts[action] for action in (*RecoveryAction.ALL, *skipped)},
-        "pods": [_row(one) for one in outcomes if show_all or one.action not in _QUIET_ACTIONS or one.runs is False],
-    }
+    result = report([_row(one) for one in outcomes], _FORM, show_all)
+    skipped = sum(one.action == RecoveryAction.SKIPPED for one in outcomes)
+    if skipped:
+        result["summary"][RecoveryAction.SKIPPED] = skipped
+    return result
 
 
 def recovery_warnings(outcomes: Sequence[RecoveryOutcome], seconds: float) -> list[str]:
@@ -63,25 +63,20 @@ def _lines(names: Sequence[str]) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
-def _row(outcome: RecoveryOutcome) -> dict[str, t.Any]:
+def _row(outcome: RecoveryOutcome) -> ReportRow:
     pod = outcome.pod
-    return {
+    columns = {
         "namespace": outcome.namespace,
         "pod": shown(pod.name) if pod else None,
         "owner": shown(str(pod.owner)) if pod and pod.owner else None,
         "image": outcome.image or None,
-        "cause": shown(outcome.cause, _MOST_TEXT) or None,
+        "cause": shown(outcome.cause, MESSAGE_LIMIT) or None,
         "action": outcome.action,
-        "message": shown(outcome.message, _MOST_TEXT * 2),
+        "message": shown(outcome.message, MESSAGE_LIMIT * 2),
         "runs": outcome.runs,
     }
-
-
-def _sentence(outcomes: Sequence[RecoveryOutcome], counts: Counter[str]) -> str:
-    sentence = ", ".join(f"{counts[action]} {action}" for action in RecoveryAction.ALL if counts[action])
-    sentence = sentence or "no Pod is stuck on a pull"
-    reasons = [(_name(one), f"{one.action}: {one.message}") for one in outcomes if one.action in _NAMED_ACTIONS]
-    return f"{sentence}. {in_groups(reasons)}" if reasons else sentence
+    reason = f"{outcome.action}: {outcome.message}"
+    return ReportRow(_name(outcome), outcome.action, reason, columns, notable=outcome.runs is False)
 
 
 def _name(outcome: RecoveryOutcome) -> str:

@@ -14,8 +14,7 @@ from .._cluster.objects import Objects
 from .._cluster.validation import fields_equal, labels_equal
 from .._concurrency import for_each
 from .._errors import RequestError
-from .._reconcile.change import FAILED
-from .._reconcile.targets import closed_outcomes
+from .._reconcile.targets import FAILED_ACTIONS, unavailable_outcomes
 from .._text import shown_image
 from .follow import EvictionBatch, FollowedPod, PodFollower, RecoveryOutcome
 from .model import RecoveryAction
@@ -62,10 +61,10 @@ def _closed_namespaces(chosen: Chosen, check_mode: bool) -> list[RecoveryOutcome
     """Namespaces that do not exist or are being deleted."""
     outcomes = []
     terminating = {one.name for one in chosen.namespaces if one.terminating}
-    for one in closed_outcomes(chosen, "", check_mode):
+    for one in unavailable_outcomes(chosen, "", check_mode):
         action = RecoveryAction.SKIPPED if one.namespace in terminating else RecoveryAction.LEFT
-        action = RecoveryAction.FAILED if one.step.action in FAILED else action
-        outcomes.append(RecoveryOutcome(one.namespace, None, action, one.step.message))
+        action = RecoveryAction.FAILED if one.change.action in FAILED_ACTIONS else action
+        outcomes.append(RecoveryOutcome(one.namespace, None, action, one.change.message))
     return outcomes
 
 

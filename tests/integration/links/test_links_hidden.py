@@ -11,8 +11,8 @@ from workloads import create, deputy, link, manifest, requests_of, status_of
 from ansible_run import Ansible, Run
 from cluster_access import Access
 
-HIDDEN = "imagePullSecrets of their own hide those of the ServiceAccount"
-LOST = "Pods no longer get what their ServiceAccount has beside it"
+HIDDEN = "because imagePullSecrets in the Pod template hide those of the ServiceAccount"
+LOST = "no longer use other pull Secrets of their ServiceAccount"
 
 
 def warnings(run: Run) -> list[str]:
@@ -52,7 +52,7 @@ def test_linking_a_service_account_names_the_workloads_that_do_not_see_it(c2: Ac
         assert run.exit_code == 0, run.output
         (warning,) = warnings(run)
         assert HIDDEN in warning
-        assert "regcred does not reach the Pods of" in warning
+        assert "Pods of these workloads cannot use regcred" in warning
         assert f"Deployment {places[0]}/hides (own, other; ServiceAccount default)" in warning
         assert f"CronJob {places[0]}/hides" in warning
         assert f"DaemonSet {places[0]}/hides" in warning

@@ -116,8 +116,8 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     assert ("Job", "done") not in told
     assert ("Pod", "done") not in told
     messages = {(row["kind"], row["name"]): row["message"] for row in answer(run)["links"]}
-    assert "ConfigMap shops makes it" in messages["Deployment", "operated"]
-    assert "Deployment operated makes it" in messages["ReplicaSet", owned_set]
+    assert "ConfigMap shops creates it" in messages["Deployment", "operated"]
+    assert "Deployment operated creates it" in messages["ReplicaSet", owned_set]
     assert "link ServiceAccount default" in messages["ReplicaSet", owned_set]
     assert "pull_recovery with replace: [jobs]" in messages["Job", "shop"]
     assert patches(audit, prefix) == {"deployments/shop": 1}
@@ -318,7 +318,7 @@ def test_names_that_are_nowhere(c2: Access, ansible: Ansible, prefix: str) -> No
         warned = linked(workloads=slip, **options)
         assert warned.exit_code == 0, warned.output
         (warning,) = answer(warned)["warnings"]
-        assert "nothing of this name is in the chosen namespaces: Deployment shoop" in warning
+        assert "no object in the chosen namespaces has this name: Deployment shoop" in warning
     quiet = linked(namespaces=places, workloads=some)
     assert answer(quiet)["summary"] == {**dict.fromkeys(answer(quiet)["summary"], 0), "unchanged": 1}
     assert "WARNING" not in quiet.output

@@ -14,9 +14,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
     kubelet_entries,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.registry_key import comparison_key
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret, stored_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import DesiredSecret, stored_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change
 from kubernetes.client.rest import ApiException
 from random_documents import MARK, Documents, Made, marks
 from stored_secrets import KEY, OURS, TYPE, each, put, rows, task
@@ -36,22 +36,22 @@ CREDENTIALS = sorted(
     (make_credential("fuzz", one["registry"], one["username"], one["password"]) for one in GIVEN), key=lambda one: one.registry
 )
 OURS_BY_KEY = {comparison_key(one.registry): one for one in CREDENTIALS}
-MERGE = WantedSecret("regcred", "default", False, CREDENTIALS, purge=False)
-WITHOUT = WantedSecret("regcred", "default", False, present=False, purge=False, registries=[one.registry for one in CREDENTIALS])
+MERGE = DesiredSecret("regcred", "default", False, CREDENTIALS, purge=False)
+WITHOUT = DesiredSecret("regcred", "default", False, present=False, purge=False, registries=[one.registry for one in CREDENTIALS])
 PLANS = {"merge": PullSecretPlan(MERGE), "purge": PullSecretPlan(replace(MERGE, purge=True)), "without": PullSecretPlan(WITHOUT)}
 FORBIDDEN = marks()
 
 
-def step_for(plan: str, document: bytes) -> Step:
+def step_for(plan: str, document: bytes) -> Change:
     metadata = {"uid": "u", "resourceVersion": "1", "labels": OURS}
     data = {KEY: base64.b64encode(document).decode()}
-    step = PLANS[plan].step(stored_secret({"metadata": metadata, "type": TYPE, "data": data}))
+    step = PLANS[plan].change(stored_secret({"metadata": metadata, "type": TYPE, "data": data}))
     told = repr((step.message, step.before, step.after, step.purged, step.warning)) + repr(step)
     assert not any(mark in told for mark in FORBIDDEN), told
     return step
 
 
-def written(step: Step) -> bytes:
+def written(step: Change) -> bytes:
     assert step.write is not None
     return base64.b64decode(step.write.body["data"][KEY])
 
@@ -69,7 +69,7 @@ def others(entries: dict[str, Entry]) -> dict[str, Entry]:
     return {key: entry for key, entry in entries.items() if comparison_key(key) not in OURS_BY_KEY}
 
 
-def check(plan: str, document: bytes) -> Step:
+def check(plan: str, document: bytes) -> Change:
     """What holds of any document at all."""
     found = readable(document)
     step = step_for(plan, document)

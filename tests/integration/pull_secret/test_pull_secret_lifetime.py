@@ -194,7 +194,7 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
         ("refresh_before is -1. Expected seconds", {"refresh_before": -1}),
         ("registries is an empty list", {"registries": []}),
         ("in an image name a registry needs", {"registries": [*one, {**one[0], "registry": "localregistry"}]}),
-        ("only some registries are to go", {"registries": None, "state": "absent", "purge_registries": False}),
+        ("state absent removes only some registries", {"registries": None, "state": "absent", "purge_registries": False}),
     ]
     audit = c2.audit()
 

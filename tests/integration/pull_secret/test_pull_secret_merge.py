@@ -96,7 +96,7 @@ def test_what_is_taken_out_leaves_the_rest_and_the_last_takes_the_secret_with_it
         ],
     )
 
-    assert row(preview) == row(rest) == ("deleted", "its last registry went with it")
+    assert row(preview) == row(rest) == ("deleted", "it had no other registry")
     assert rest["purged"] == ["ghcr.io", "quay.io"]
     assert row(again)[0] == "unchanged"
     assert c2.secret(prefix) is None
@@ -173,7 +173,7 @@ def test_a_mangled_document_is_reported_and_overwritten_only_on_request(
         for told in (merged, without):
             action, message = rows(told)[names[name]]
             assert (action, reason in message) == ("refused", True), message
-            assert "nothing can be merged" in message
+            assert "entries cannot be merged" in message
     assert row(text)[0] == "refused"
     assert c2.versions() == before
 

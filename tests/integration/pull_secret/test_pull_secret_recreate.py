@@ -205,7 +205,7 @@ def test_pruned_and_orphaned(c2: Access, ansible: Ansible, prefix: str, registry
     assert rows(pruned)[names["left"]][0] == "deleted"
     assert pruned["purged"] == ["a.example.com"]
     assert again["changed"] is False
-    assert "prune goes with state present" in refused["msg"]
+    assert "prune needs state present" in refused["msg"]
     assert row(again) == ("unchanged", "")
     assert c2.secret(names["left"]) is None
     assert raw(c2, names["other-owner"]) == raw(c2, names["helm"]) == raw(c2, names["other-name"], "another") == OLD

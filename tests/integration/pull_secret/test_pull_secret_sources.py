@@ -58,7 +58,7 @@ def test_a_secret_of_the_cluster_is_the_source_and_never_a_target(c2: Access, an
         ],
     )
 
-    spared = {source: ("skipped", "the credentials come from here")}
+    spared = {source: ("skipped", "the credentials are read from this Secret")}
     assert rows(copied) == {**{name: ("created", "") for name in targets}, **spared}
     assert rows(again) == {**{name: ("unchanged", "") for name in targets}, **spared}
     assert row(pruned)[0] == "created"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.pullpass.registry.plugins.modules import pull_secret, pull_secret_link
+from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LINK_ACTIONS
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.report import SECRET_ACTIONS
 from ansible_collections.pullpass.registry.plugins.plugin_utils._masked_result import PARTS, left_out
 
 RESULT: dict[str, Any] = {
@@ -51,5 +52,5 @@ def test_nor_from_what_is_not_there(result: dict[str, Any]) -> None:
 
 
 def test_the_actions_are_those_of_the_modules() -> None:
-    assert set(PARTS["pull_secret"].actions) == set(pull_secret.ACTIONS)
-    assert set(PARTS["pull_secret_link"].actions) == set(pull_secret_link.ACTIONS)
+    assert set(PARTS["pull_secret"].actions) == set(SECRET_ACTIONS)
+    assert set(PARTS["pull_secret_link"].actions) == set(LINK_ACTIONS)

@@ -31,13 +31,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snaps
     stuck_pod_snapshot,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, PullpassError, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret, stored_secret
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
-    AccountPlan,
-    Links,
+from ansible_collections.pullpass.registry.plugins.module_utils._links.run import LinkRequest, link_accounts
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import DesiredSecret, stored_secret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import PullSecretRequest, distribute
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+    DesiredLinks,
     stored_service_account,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._recovery.follow import pod_state
@@ -244,15 +244,15 @@ def recovered(server: RecordingServer) -> dict[str, Any]:
 
 
 def linked(server: RecordingServer) -> dict[str, Any]:
-    plan = AccountPlan(Links(("regcred",), present=True, force=False))
-    outcomes = LinkAccounts(server.api(), CHOSEN, ["default"], plan, 0, 4, check_mode=True).run()
-    return {one.namespace: (one.step.action, one.step.message) for one in outcomes}
+    request = LinkRequest(DesiredLinks(("regcred",), present=True, force=False), ["default"])
+    outcomes = link_accounts(server.api(), CHOSEN, request, 4, check_mode=True)
+    return {one.namespace: (one.change.action, one.change.message) for one in outcomes}
 
 
 def stored(server: RecordingServer) -> dict[str, Any]:
-    wanted = WantedSecret("regcred", "default", adopt=False, credentials=[Credential("reg.io", "bot", "word")])
-    outcomes = FleetSecret(server.api(), wanted, CHOSEN, 4, check_mode=True).settle(prune=False, source=None)
-    return {one.namespace: (one.step.action, one.step.message) for one in outcomes}
+    wanted = DesiredSecret("regcred", "default", adopt=False, credentials=[Credential("reg.io", "bot", "word")])
+    outcomes = distribute(server.api(), CHOSEN, PullSecretRequest(PullSecretPlan(wanted)), 4, check_mode=True)
+    return {one.namespace: (one.change.action, one.change.message) for one in outcomes}
 
 
 RUNS: dict[str, Callable[[RecordingServer], dict[str, Any]]] = {

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_links/accounts, own_lists: what was done is told though the cluster goes, and a warning names only who can mend it."""
+"""_links/run, report: what was linked is reported although the cluster is lost later; a warning names what a person can fix."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api imp
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError
-from ansible_collections.pullpass.registry.plugins.module_utils._links import accounts as link_accounts
-from ansible_collections.pullpass.registry.plugins.module_utils._links.accounts import LinkAccounts, OwnLists
+from ansible_collections.pullpass.registry.plugins.module_utils._links import run as room
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LinkOutcome
-from ansible_collections.pullpass.registry.plugins.module_utils._links.workloads import Listed, WorkloadSurvey
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import AccountPlan, Links
+from ansible_collections.pullpass.registry.plugins.module_utils._links.report import hidden_accounts_warning
+from ansible_collections.pullpass.registry.plugins.module_utils._links.run import LinkRequest, link_accounts
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import DesiredLinks
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Outcome
 
 PLACES = Chosen((Namespace("team-a"), Namespace("team-b")), (), True)
-LINKS = Links(("regcred",), present=True, force=False)
+LINKS = DesiredLinks(("regcred",), present=True, force=False)
 
 
 class Leaving:
@@ -37,12 +36,12 @@ class Leaving:
         return {"kind": "ServiceAccountList", "items": [account]} if request.verb == "list" else {**account, "metadata": metadata}
 
 
-def test_what_was_linked_is_told_though_the_cluster_goes_while_others_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_accounts.time, "sleep", lambda _seconds: None)
+def test_what_was_linked_is_reported_if_the_cluster_is_lost_during_the_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room.time, "sleep", lambda _seconds: None)
     api = Leaving()
-    linking = LinkAccounts(cast(Api, api), PLACES, ["default"], AccountPlan(LINKS), 30, 1, check_mode=False)
+    request = LinkRequest(LINKS, ["default"], wait=30)
 
-    outcomes = {one.namespace: one.step.action for one in linking.run()}
+    outcomes = {one.namespace: one.change.action for one in link_accounts(cast(Api, api), PLACES, request, 1, check_mode=False)}
 
     assert outcomes == {"team-a": "linked", "team-b": "failed"}
     assert api.asked == ["list", "patch", "list"]
@@ -55,17 +54,16 @@ def stored(kind: str, name: str, owner: str = "") -> Any:
     return stored_workload(kind, {"metadata": metadata, "spec": {"replicas": 1, "template": template}})
 
 
-def test_the_replica_set_of_a_deployment_is_not_told_beside_it() -> None:
-    wholes = {
-        "Deployment": Listed([stored("Deployment", "web")]),
-        "ReplicaSet": Listed([stored("ReplicaSet", "web-1", owner="web"), stored("ReplicaSet", "alone")]),
-    }
-    survey = WorkloadSurvey(cast(Api, None), PLACES, 1, wholes)
-    account = LinkOutcome("team-a", "default", Step("unchanged"), "ServiceAccount")
+def test_the_replica_set_of_a_deployment_is_not_named_beside_it() -> None:
+    templates = [
+        stored("Deployment", "web"),
+        stored("ReplicaSet", "web-1", owner="web"),
+        stored("ReplicaSet", "alone"),
+    ]
+    account = Outcome("team-a", "default", Change("unchanged"), "ServiceAccount")
 
-    warning = OwnLists(survey, LINKS).unseen([account], [])
+    warning = hidden_accounts_warning(LINKS, [account], [], templates)
 
-    assert warning is not None
     assert "Deployment team-a/web (own; ServiceAccount default)" in warning
     assert "ReplicaSet team-a/alone (own; ServiceAccount default)" in warning
     assert "web-1" not in warning

@@ -1,20 +1,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_reconcile/image_pull_secrets: the imagePullSecrets of one ServiceAccount -> one step."""
+"""_reconcile/pull_secret_lists: the imagePullSecrets of one ServiceAccount -> one change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
-    AccountPlan,
-    Links,
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+    DesiredLinks,
     StoredServiceAccount,
+    service_account_change,
     stored_service_account,
 )
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,11 +33,11 @@ def account(*secrets: str, **metadata: Any) -> StoredServiceAccount:
     return stored_service_account(item)
 
 
-def plan(*secrets: str, present: bool = True, force: bool = False) -> AccountPlan:
-    return AccountPlan(Links(secrets, present, force))
+def plan(*secrets: str, present: bool = True, force: bool = False) -> Callable[[StoredServiceAccount | None], Change]:
+    return partial(service_account_change, DesiredLinks(secrets, present, force))
 
 
-def after(step: Step, before: StoredServiceAccount) -> list[str]:
+def after(step: Change, before: StoredServiceAccount) -> list[str]:
     """The list once the step is done."""
     if step.write is None:
         return list(before.pull_secrets)
@@ -56,7 +58,7 @@ def after(step: Step, before: StoredServiceAccount) -> list[str]:
     ],
 )
 def test_linking_appends(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
-    step = plan(*wanted).step(account(*there))
+    step = plan(*wanted)(account(*there))
     assert (step.action, step.message) == ("linked", message)
     assert after(step, account(*there)) == expected
     assert (step.before, step.after) == ({"imagePullSecrets": there}, {"imagePullSecrets": expected})
@@ -72,20 +74,20 @@ def test_linking_appends(there: list[str], wanted: list[str], expected: list[str
     ],
 )
 def test_unlinking_takes_out(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
-    step = plan(*wanted, present=False).step(account(*there))
+    step = plan(*wanted, present=False)(account(*there))
     assert (step.action, step.message) == ("unlinked", message)
     assert after(step, account(*there)) == expected
 
 
 @given(NAMES, UNIQUE, st.booleans())
 def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted: list[str], present: bool) -> None:
-    step = plan(*wanted, present=present).step(account(*there))
+    step = plan(*wanted, present=present)(account(*there))
     result = after(step, account(*there))
     assert set(wanted) <= set(result) if present else not set(wanted) & set(result)
     assert [name for name in result if name not in wanted] == [name for name in there if name not in wanted]
     if present:
         assert result[: len(there)] == there
-    assert plan(*wanted, present=present).step(account(*result)) == Step("unchanged")
+    assert plan(*wanted, present=present)(account(*result)) == Change("unchanged")
     assert (step.action == "unchanged") is (result == there)
 
 
@@ -107,18 +109,18 @@ def last_applied(text: str) -> dict[str, Any]:
 )
 def test_a_list_that_another_owns_is_contested_unless_forced(metadata: dict[str, Any], owner: str) -> None:
     for present in (True, False):
-        step = plan("b", present=present).step(account(*(() if present else ("b",)), **metadata))
+        step = plan("b", present=present)(account(*(() if present else ("b",)), **metadata))
         assert (step.action, step.write) == ("contested", None)
         assert owner in step.message
         assert "or set force" in step.message
-        forced = plan("b", present=present, force=True).step(account("a", *(() if present else ("b",)), **metadata))
+        forced = plan("b", present=present, force=True)(account("a", *(() if present else ("b",)), **metadata))
         assert forced.action == ("linked" if present else "unlinked")
         assert forced.write is not None
 
 
 def test_nothing_is_contested_where_nothing_has_to_change() -> None:
-    assert plan("a").step(account("a", **applied("argocd"))) == Step("unchanged")
-    assert plan("a", present=False).step(account("b", **applied("argocd"))) == Step("unchanged")
+    assert plan("a")(account("a", **applied("argocd"))) == Change("unchanged")
+    assert plan("a", present=False)(account("b", **applied("argocd"))) == Change("unchanged")
 
 
 @pytest.mark.parametrize(
@@ -136,17 +138,17 @@ def test_nothing_is_contested_where_nothing_has_to_change() -> None:
     ],
 )
 def test_a_list_that_nobody_else_owns_is_written(metadata: dict[str, Any]) -> None:
-    assert plan("b").step(account(**metadata)).action == "linked"
+    assert plan("b")(account(**metadata)).action == "linked"
 
 
 def test_a_service_account_that_is_missing_is_awaited_for_a_link_and_nothing_for_a_removal() -> None:
-    step = plan("a").step(None)
-    assert (step.action, step.awaited, step.write) == ("failed", True, None)
+    step = plan("a")(None)
+    assert (step.action, step.transient, step.write) == ("failed", True, None)
     assert step.message == "the ServiceAccount does not exist; create it first, or correct its name"
-    assert plan("a", present=False).step(None) == Step("unchanged")
+    assert plan("a", present=False)(None) == Change("unchanged")
 
 
 def test_the_write_holds_the_list_alone() -> None:
-    step = plan("b").step(account("a"))
+    step = plan("b")(account("a"))
     assert step.write == Write("patch", {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, Seen("1", "7"))
     assert "'b'" not in repr(step.write)

@@ -1,8 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_links/model, workload_plan: the imagePullSecrets of one workload or Pod, and whose it is -> one step."""
+"""_links/model, plan: the imagePullSecrets of one workload or Pod, and who manages it -> one change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds i
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import UNCHANGEABLE, StoredWorkload, stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import WorkloadPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import FAILED, QUIET, Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import Links
+from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import workload_change
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import DesiredLinks
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import ReportForm
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import FAILED_ACTIONS, Change, Write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,11 +52,11 @@ def workload(
     )
 
 
-def plan(*secrets: str, present: bool = True, force: bool = False) -> WorkloadPlan:
-    return WorkloadPlan(Links(secrets, present, force))
+def plan(*secrets: str, present: bool = True, force: bool = False) -> Callable[[StoredWorkload | None], Change]:
+    return partial(workload_change, DesiredLinks(secrets, present, force))
 
 
-def written(step: Step, kind: str) -> Any:
+def written(step: Change, kind: str) -> Any:
     """The value of the list in the patch, which holds nothing else."""
     assert step.write is not None
     assert (step.write.verb, step.write.seen) == ("patch", Seen("1", "7"))
@@ -68,29 +71,29 @@ def written(step: Step, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_template_is_extended_at_its_end_and_cut_by_ours_alone(kind: str) -> None:
-    linked = plan("regcred", "b").step(workload(kind, "b", "z"))
+    linked = plan("regcred", "b")(workload(kind, "b", "z"))
     assert linked.action == "linked"
     assert linked.message.partition("; ")[0] == "added: regcred"
     assert written(linked, kind) == [{"name": "b"}, {"name": "z"}, {"name": "regcred"}]
     assert (linked.before, linked.after) == ({"imagePullSecrets": ["b", "z"]}, {"imagePullSecrets": ["b", "z", "regcred"]})
 
-    unlinked = plan("regcred", "gone", present=False).step(workload(kind, "z", "regcred", "a"))
+    unlinked = plan("regcred", "gone", present=False)(workload(kind, "z", "regcred", "a"))
     assert (unlinked.action, unlinked.message.partition("; ")[0]) == ("unlinked", "removed: regcred")
     assert written(unlinked, kind) == [{"name": "z"}, {"name": "a"}]
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_the_last_entry_takes_the_list_away_with_it(kind: str) -> None:
-    assert written(plan("regcred", present=False).step(workload(kind, "regcred")), kind) is None
+    assert written(plan("regcred", present=False)(workload(kind, "regcred")), kind) is None
 
 
 @given(NAMES, UNIQUE, st.booleans(), st.sampled_from(TEMPLATES))
 def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted: list[str], present: bool, kind: str) -> None:
-    step = plan(*wanted, present=present).step(workload(kind, *there))
+    step = plan(*wanted, present=present)(workload(kind, *there))
     result = there if step.write is None else [one["name"] for one in written(step, kind) or ()]
     assert set(wanted) <= set(result) if present else not set(wanted) & set(result)
     assert [name for name in result if name not in wanted] == [name for name in there if name not in wanted]
-    assert plan(*wanted, present=present).step(workload(kind, *result)) == Step("unchanged")
+    assert plan(*wanted, present=present)(workload(kind, *result)) == Change("unchanged")
     assert (step.action == "unchanged") is (result == there)
 
 
@@ -101,34 +104,34 @@ CONTROLLER = {"ownerReferences": [{"kind": "ConfigMap", "name": "x"}, {"kind": "
 @pytest.mark.parametrize("force", [False, True])
 def test_what_a_controller_makes_is_never_written(kind: str, force: bool) -> None:
     made = workload(kind, metadata=CONTROLLER, spec={"replicas": 1}, pod={"serviceAccountName": "builder"})
-    step = plan("regcred", force=force).step(made)
+    step = plan("regcred", force=force)(made)
     assert (step.action, step.write) == ("owned", None)
-    assert "Deployment web makes it" in step.message
+    assert "Deployment web creates it" in step.message
     assert "or link ServiceAccount builder" in step.message
-    hidden = plan("regcred", force=force).step(workload(kind, "own", metadata=CONTROLLER, spec={"replicas": 1}))
+    hidden = plan("regcred", force=force)(workload(kind, "own", metadata=CONTROLLER, spec={"replicas": 1}))
     assert hidden.action == "owned"
     assert "ServiceAccount" not in hidden.message, "its own list hides that of the ServiceAccount"
-    removal = plan("own", present=False, force=force).step(workload(kind, "own", metadata=CONTROLLER, spec={"replicas": 1}))
+    removal = plan("own", present=False, force=force)(workload(kind, "own", metadata=CONTROLLER, spec={"replicas": 1}))
     assert (removal.action, removal.write) == ("owned", None)
     assert "unlink that" in removal.message
 
 
 def test_an_owner_that_is_no_controller_does_not_count() -> None:
     references = {"ownerReferences": [{"kind": "ConfigMap", "name": "x", "uid": "1"}]}
-    assert plan("regcred").step(workload("Deployment", metadata=references)).action == "linked"
+    assert plan("regcred")(workload("Deployment", metadata=references)).action == "linked"
 
 
 @pytest.mark.parametrize(("kind", "as_what"), [("Job", "replace: [jobs]"), ("Pod", "replace: [bare_pods]")])
 def test_a_list_that_is_fixed_needs_a_replacement(kind: str, as_what: str) -> None:
     for force in (False, True):
-        step = plan("regcred", force=force).step(workload(kind, "own"))
+        step = plan("regcred", force=force)(workload(kind, "own"))
         assert (step.action, step.write) == ("needs_replacement", None)
         assert "pull_recovery" in step.message
         assert as_what in step.message
-        removal = plan("own", present=False, force=force).step(workload(kind, "own"))
+        removal = plan("own", present=False, force=force)(workload(kind, "own"))
         assert (removal.action, removal.write) == ("needs_replacement", None)
-        assert f"until the {kind} is gone" in removal.message
-    assert plan("own").step(workload(kind, "own")) == Step("unchanged")
+        assert f"until the {kind} is deleted" in removal.message
+    assert plan("own")(workload(kind, "own")) == Change("unchanged")
 
 
 def managed(manager: str, fields: dict[str, Any], operation: str = "Apply") -> dict[str, Any]:
@@ -156,23 +159,23 @@ OWNERS = [
 
 @pytest.mark.parametrize(("kind", "metadata", "owner"), OWNERS)
 def test_what_another_keeps_is_contested_unless_forced(kind: str, metadata: dict[str, Any], owner: str) -> None:
-    step = plan("regcred").step(workload(kind, "own", metadata=metadata))
+    step = plan("regcred")(workload(kind, "own", metadata=metadata))
     assert (step.action, step.write) == ("contested", None)
     assert owner in step.message
     assert "or set force" in step.message
     assert "ServiceAccount" not in step.message
-    assert plan("regcred", force=True).step(workload(kind, "own", metadata=metadata)).action == "linked"
-    removal = plan("own", present=False).step(workload(kind, "own", metadata=metadata))
+    assert plan("regcred", force=True)(workload(kind, "own", metadata=metadata)).action == "linked"
+    removal = plan("own", present=False)(workload(kind, "own", metadata=metadata))
     assert (removal.action, removal.write) == ("contested", None)
-    assert "take it out there" in removal.message
-    assert plan("own", present=False, force=True).step(workload(kind, "own", metadata=metadata)).action == "unlinked"
-    assert plan("own").step(workload(kind, "own", metadata=metadata)) == Step("unchanged")
-    assert plan("regcred", present=False).step(workload(kind, "own", metadata=metadata)) == Step("unchanged")
+    assert "remove it there" in removal.message
+    assert plan("own", present=False, force=True)(workload(kind, "own", metadata=metadata)).action == "unlinked"
+    assert plan("own")(workload(kind, "own", metadata=metadata)) == Change("unchanged")
+    assert plan("regcred", present=False)(workload(kind, "own", metadata=metadata)) == Change("unchanged")
 
 
 def test_where_the_template_has_no_list_the_service_account_is_another_way() -> None:
     helm = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
-    step = plan("regcred").step(workload("Deployment", metadata=helm, pod={"serviceAccountName": "x\ny"}))
+    step = plan("regcred")(workload("Deployment", metadata=helm, pod={"serviceAccountName": "x\ny"}))
     assert "or link ServiceAccount x y, or set force" in step.message
 
 
@@ -190,7 +193,7 @@ def test_where_the_template_has_no_list_the_service_account_is_another_way() -> 
     ],
 )
 def test_what_nobody_else_keeps_is_written(kind: str, metadata: dict[str, Any]) -> None:
-    assert plan("regcred").step(workload(kind, "own", metadata=metadata)).action == "linked"
+    assert plan("regcred")(workload(kind, "own", metadata=metadata)).action == "linked"
 
 
 @pytest.mark.parametrize(
@@ -205,12 +208,12 @@ def test_what_nobody_else_keeps_is_written(kind: str, metadata: dict[str, Any]) 
     ],
     ids=["complete", "failed", "succeeded", "failed Pod", "being deleted", "old revision"],
 )
-def test_what_is_over_matters_to_nobody(
+def test_an_obsolete_workload_is_unchanged(
     kind: str, metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any]
 ) -> None:
     stored = workload(kind, metadata=metadata, spec=spec, status=status)
-    assert stored.over
-    assert plan("regcred").step(stored) == Step("unchanged")
+    assert stored.obsolete
+    assert plan("regcred")(stored) == Change("unchanged")
 
 
 @pytest.mark.parametrize(
@@ -225,40 +228,40 @@ def test_what_is_over_matters_to_nobody(
     ],
     ids=["going on", "pending", "new", "its own, scaled down", "scaling down", "Deployment scaled down"],
 )
-def test_what_still_matters_is_not_over(
+def test_a_workload_whose_list_has_an_effect_is_not_obsolete(
     kind: str, metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any]
 ) -> None:
-    assert not workload(kind, metadata=metadata, spec=spec, status=status).over
+    assert not workload(kind, metadata=metadata, spec=spec, status=status).obsolete
 
 
 @pytest.mark.parametrize(
     ("kind", "spec", "told"),
     [
         *[(kind, {}, "") for kind in ROLLING],
-        ("Deployment", {"paused": True}, "; paused: it rolls out once it is resumed"),
-        ("CronJob", {}, "; from its next Job on"),
-        ("CronJob", {"suspend": True}, "; suspended: from its next Job on, once it is resumed"),
-        ("ReplicaSet", {}, "; Pods that exist keep the old list until they are made anew"),
-        ("ReplicationController", {}, "; Pods that exist keep the old list until they are made anew"),
+        ("Deployment", {"paused": True}, "; paused: takes effect when the rollout is resumed"),
+        ("CronJob", {}, "; takes effect with the next Job"),
+        ("CronJob", {"suspend": True}, "; suspended: takes effect with the next Job after it is resumed"),
+        ("ReplicaSet", {}, "; existing Pods keep the old list until they are recreated"),
+        ("ReplicationController", {}, "; existing Pods keep the old list until they are recreated"),
         ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, "; OnDelete: Pods that exist keep the old list"),
         ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, "; OnDelete: Pods that exist keep the old list"),
-        ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, "; partition 2: its Pods below that number"),
+        ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, "; partition 2: Pods with a lower ordinal"),
         ("StatefulSet", {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}, ""),
     ],
 )
 def test_the_message_says_when_a_change_takes_effect(kind: str, spec: dict[str, Any], told: str) -> None:
-    message = plan("regcred").step(workload(kind, spec=spec)).message
+    message = plan("regcred")(workload(kind, spec=spec)).message
     assert message.startswith(f"added: regcred{told}")
     assert told or message == "added: regcred"
 
 
 def test_one_that_has_gone_is_skipped() -> None:
     for present in (True, False):
-        assert plan("a", present=present).step(None) == Step("skipped", "it was deleted in the meantime")
+        assert plan("a", present=present)(None) == Change("skipped", "it was deleted in the meantime")
 
 
 def test_owned_and_to_be_replaced_are_shown_and_fail_nothing() -> None:
-    assert not {"owned", "needs_replacement"} & {*FAILED, *QUIET}
+    assert not {"owned", "needs_replacement"} & {*FAILED_ACTIONS, *ReportForm("links", ()).quiet}
 
 
 def test_a_template_without_an_account_uses_default() -> None:
@@ -267,7 +270,7 @@ def test_a_template_without_an_account_uses_default() -> None:
 
 
 def test_the_write_hides_its_body() -> None:
-    step = plan("regcred").step(workload("Deployment"))
+    step = plan("regcred")(workload("Deployment"))
     body = {"spec": {"template": {"spec": {"imagePullSecrets": [{"name": "regcred"}]}}}}
     assert step.write == Write("patch", body, Seen("1", "7"))
     assert "regcred" not in repr(step.write)

@@ -154,7 +154,7 @@ def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> 
             "pullpass.registry/owner may not be set by labels",
         ),
         ("pull_secret", {"state": "absent", "purge_registries": False}, "Name them in registries"),
-        ("pull_secret", {"state": "absent", "prune": True}, "prune goes with state present"),
+        ("pull_secret", {"state": "absent", "prune": True}, "prune needs state present"),
         ("pull_secret", {"registries": [{"registry": "reg.io"}]}, "has no username and password, and no credential_helper"),
         ("pull_secret", {"registries": [GOOD], "workers": 65}, "workers is 65. Expected 1 to 64"),
         ("pull_secret", {"registries": [GOOD], "request_timeout": 0}, "request_timeout is 0. Expected seconds"),

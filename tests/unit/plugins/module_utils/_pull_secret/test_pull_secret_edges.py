@@ -22,12 +22,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.doc
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
+    DesiredSecret,
     StoredSecret,
-    WantedSecret,
     stored_secret,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change
 
 OURS = {"pullpass.registry/owner": "default"}
 HUB = "https://index.docker.io/v1/"
@@ -48,11 +48,11 @@ def found(auths: dict[str, str], labels: dict[str, str] | None = None, **rest: A
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **own})
 
 
-def step(stored: StoredSecret, *credentials: Credential, **options: Any) -> Step:
-    return PullSecretPlan(WantedSecret("regcred", "default", False, credentials, **options)).step(stored)
+def step(stored: StoredSecret, *credentials: Credential, **options: Any) -> Change:
+    return PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, **options)).change(stored)
 
 
-def written(planned: Step) -> dict[str, Any]:
+def written(planned: Change) -> dict[str, Any]:
     assert planned.write is not None
     document: dict[str, Any] = json.loads(base64.b64decode(planned.write.body["data"][PULL_SECRET_KEY]))
     return {key: entry["password"] for key, entry in document["auths"].items()}

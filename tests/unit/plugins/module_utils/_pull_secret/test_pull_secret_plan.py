@@ -17,12 +17,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownersh
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
+    DesiredSecret,
     StoredSecret,
-    WantedSecret,
     stored_secret,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Write
 
 ONE = Credential("reg.io", "u", "pa")
 GOOD = {"auths": {"reg.io": {"auth": "dTpwYQ=="}}}
@@ -34,7 +34,7 @@ NO_JSON = "its document, which is not JSON (unexpected character at line 1, colu
 
 
 def plan(*credentials: Credential, owner: str = "default", adopt: bool = False, **rest: Any) -> PullSecretPlan:
-    return PullSecretPlan(WantedSecret("regcred", owner, adopt, credentials, present=bool(credentials), **rest))
+    return PullSecretPlan(DesiredSecret("regcred", owner, adopt, credentials, present=bool(credentials), **rest))
 
 
 def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: Any) -> StoredSecret:
@@ -48,13 +48,13 @@ def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: A
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
-def write_of(step: Step) -> Write:
+def write_of(step: Change) -> Write:
     assert step.write is not None
     return step.write
 
 
 def test_what_is_not_there_is_created_with_our_marks() -> None:
-    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y"}).step(None)
+    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y"}).change(None)
     document = b'{"auths":{"reg.io":{"username":"u","password":"pa","auth":"dTpwYQ=="}}}'
     assert step.action == "created"
     assert write_of(step) == Write(
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_created_with_our_marks() -> None:
     ],
 )
 def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSecret) -> None:
-    assert plan(ONE).step(there) == Step("unchanged")
+    assert plan(ONE).change(there) == Change("unchanged")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSe
     ],
 )
 def test_a_document_that_differs_is_patched_under_guard(there: StoredSecret, message: str, purged: tuple[str, ...]) -> None:
-    step = plan(ONE).step(there)
+    step = plan(ONE).change(there)
     write = write_of(step)
     assert (step.action, step.message, step.purged) == ("updated", message, purged)
     assert (write.verb, write.seen) == ("patch", Seen("1", "7"))
@@ -120,34 +120,34 @@ def test_a_document_that_differs_is_patched_under_guard(there: StoredSecret, mes
     [pytest.param("dTpwYQ==", id="same password"), pytest.param("dTpvbGQ=", id="another password")],
 )
 def test_a_second_key_for_one_registry_goes_and_is_named(other: str) -> None:
-    step = plan(ONE).step(stored({"auths": {"https://reg.io": {"auth": other}, **GOOD["auths"]}}))
+    step = plan(ONE).change(stored({"auths": {"https://reg.io": {"auth": other}, **GOOD["auths"]}}))
     assert step.action == "updated"
     assert "reg.io" in step.message
 
 
 def test_labels_and_annotations_are_patched_without_the_document() -> None:
     there = stored(labels={**OURS, "team": "old", "else": "z"}, annotations={"note": "old"})
-    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y", "new": "z"}).step(there)
+    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y", "new": "z"}).change(there)
     assert write_of(step).body == {"metadata": {"labels": {"team": "x"}, "annotations": {"note": "y", "new": "z"}}}
     assert step.message == "metadata: team, note, new"
 
 
 def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> None:
-    assert plan(ONE, labels={"team": "x"}).step(stored(immutable=True)).action == "updated"
-    step = plan(ONE).step(stored(OTHER, immutable=True))
+    assert plan(ONE, labels={"team": "x"}).change(stored(immutable=True)).action == "updated"
+    step = plan(ONE).change(stored(OTHER, immutable=True))
     assert (step.action, step.write) == ("refused", None)
     assert "immutable" in step.message
     assert "use another name" in step.message
 
 
 def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
-    step = plan(ONE).step(stored(type="Opaque"))
+    step = plan(ONE).change(stored(type="Opaque"))
     assert (step.action, step.write) == ("refused", None)
     assert step.message.startswith(f"the Secret has type Opaque, not {PULL_SECRET_TYPE}, and cannot be changed. Set recreate")
 
 
 STRANGERS = [
-    pytest.param({"labels": {}}, "made by somebody else", id="no label"),
+    pytest.param({"labels": {}}, "created by somebody else", id="no label"),
     pytest.param({"labels": {OWNER_LABEL: "other"}}, "belongs to owner 'other', not 'default'", id="another owner"),
     pytest.param({"annotations": HELM}, "managed by Helm", id="Helm, with our label"),
     pytest.param({"labels": {}, "owners": [{"kind": "SealedSecret", "name": "s"}]}, "SealedSecret s", id="ownerReference"),
@@ -157,17 +157,17 @@ STRANGERS = [
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_that_would_have_to_change_is_refused(there: dict[str, Any], phrase: str) -> None:
     for wanted in (plan(ONE), plan(ONE, labels={"team": "x"})):
-        step = wanted.step(stored(OTHER, **there))
+        step = wanted.change(stored(OTHER, **there))
         assert (step.action, step.write, step.warning) == ("refused", None, "")
         assert phrase in step.message
     assert ("set adopt" in step.message) is ("managed by" not in step.message)
-    assert plan(ONE, labels={"team": "x"}).step(stored(GOOD, **there)).action == "refused"
+    assert plan(ONE, labels={"team": "x"}).change(stored(GOOD, **there)).action == "refused"
 
 
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_that_says_what_is_wanted_is_only_warned_about(there: dict[str, Any], phrase: str) -> None:
     annotations = {**there.get("annotations", {}), LAST_APPLIED: "{}"}
-    step = plan(ONE).step(stored(GOOD, **{**there, "annotations": annotations}))
+    step = plan(ONE).change(stored(GOOD, **{**there, "annotations": annotations}))
     assert (step.action, step.write) == ("unchanged", None)
     assert phrase in step.warning
     assert step.warning.endswith("the next change will be refused")
@@ -175,10 +175,10 @@ def test_a_strangers_secret_that_says_what_is_wanted_is_only_warned_about(there:
 
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -> None:
-    step = plan().step(stored(**there))
+    step = plan().change(stored(**there))
     assert (step.action, step.write) == ("skipped", None)
     assert phrase in step.message
-    assert "left there" in step.message
+    assert "it was not removed" in step.message
 
 
 @pytest.mark.parametrize(
@@ -189,29 +189,29 @@ def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -
     ],
 )
 def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(labels: dict[str, str], message: str) -> None:
-    step = plan(ONE, adopt=True).step(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
+    step = plan(ONE, adopt=True).change(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
     assert step.action == "updated"
     assert write_of(step).body == {"metadata": {"labels": OURS, "annotations": {LAST_APPLIED: None}}}
     assert step.message == f"{message}{OWNER_LABEL}, {LAST_APPLIED}"
-    assert plan(adopt=True).step(stored(labels=labels)).action == "deleted"
+    assert plan(adopt=True).change(stored(labels=labels)).action == "deleted"
 
 
 @pytest.mark.parametrize("there", [{"annotations": HELM}, {"labels": {}, "owners": [{"kind": "X", "name": "y"}]}])
 def test_adopt_does_not_take_what_a_tool_manages(there: dict[str, Any]) -> None:
-    assert plan(ONE, adopt=True).step(stored(OTHER, **there)).action == "refused"
-    assert plan(adopt=True).step(stored(**there)).action == "refused"
-    step = plan(ONE, adopt=True).step(stored(**there))
+    assert plan(ONE, adopt=True).change(stored(OTHER, **there)).action == "refused"
+    assert plan(adopt=True).change(stored(**there)).action == "refused"
+    step = plan(ONE, adopt=True).change(stored(**there))
     assert (step.action, bool(step.warning)) == ("unchanged", True)
 
 
 def test_a_last_applied_configuration_on_a_secret_of_ours_goes() -> None:
-    step = plan(ONE).step(stored(annotations={LAST_APPLIED: "{}"}))
+    step = plan(ONE).change(stored(annotations={LAST_APPLIED: "{}"}))
     assert write_of(step).body == {"metadata": {"annotations": {LAST_APPLIED: None}}}
 
 
 def test_absent_removes_ours_under_guard_and_lists_what_goes() -> None:
-    step = plan().step(stored({"auths": {"z.io": {}, "a.io": {}}}))
+    step = plan().change(stored({"auths": {"z.io": {}, "a.io": {}}}))
     assert (step.action, step.purged) == ("deleted", ("a.io", "z.io"))
     assert write_of(step) == Write("delete", {}, Seen("1", "7"))
-    assert plan().step(None) == Step("unchanged")
-    assert plan().step(stored(b"no JSON", type="Opaque", immutable=True)).action == "deleted"
+    assert plan().change(None) == Change("unchanged")
+    assert plan().change(stored(b"no JSON", type="Opaque", immutable=True)).action == "deleted"

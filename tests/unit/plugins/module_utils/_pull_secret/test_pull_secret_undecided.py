@@ -13,12 +13,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownersh
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
+    DesiredSecret,
     StoredSecret,
-    WantedSecret,
     stored_secret,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change
 
 NEW, OTHER = Credential("reg.io", "u", "new"), Credential("other.io", "o", "known")
 ALL = frozenset(["reg.io", "other.io"])
@@ -40,9 +40,9 @@ def stored(auths: Any, **rest: Any) -> StoredSecret:
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
-def step(there: StoredSecret | None, undecided: frozenset[str] = ALL, **rest: Any) -> Step:
+def step(there: StoredSecret | None, undecided: frozenset[str] = ALL, **rest: Any) -> Change:
     credentials = rest.pop("credentials", (NEW, OTHER))
-    return PullSecretPlan(WantedSecret("regcred", "default", False, credentials, undecided=undecided, **rest)).step(there)
+    return PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, undecided=undecided, **rest)).change(there)
 
 
 KNOWN = {"other.io": entry("o", "known")}

@@ -17,24 +17,25 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespa
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
-from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import WorkloadPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import WantedSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import FleetSecret
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Subject, changed_by_admission
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.image_pull_secrets import (
-    AccountPlan,
-    Links,
+from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import workload_change
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import DesiredSecret
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import PullSecretRequest, distribute
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import apply, changed_by_admission
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+    DesiredLinks,
+    service_account_change,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import told
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import ReportForm, outcome_report
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, TargetObject
 from recording_api_server import RecordingServer, recording_server
 
 OWNER = "pullpass.registry/owner"
 WORD = "Zauberwort-77"
 CODED = base64.b64encode(f"bot:{WORD}".encode()).decode().rstrip("=")
 CHOSEN = Chosen((Namespace("team-a"),), (), False)
-Change = Callable[[dict[str, Any]], Any]
+Edit = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def merged(one: Any, patch: Any) -> Any:
     return result
 
 
-def admitting(server: RecordingServer, kind: str, change: Change, dry_run: bool = False) -> None:
+def admitting(server: RecordingServer, kind: str, edit: Edit, dry_run: bool = False) -> None:
     """Writes are answered with what was written, changed by ``change`` as admission does it."""
 
     def answer(method: str, path: str, body: Any) -> Any:
@@ -69,21 +70,21 @@ def admitting(server: RecordingServer, kind: str, change: Change, dry_run: bool 
         made["metadata"].update(uid="u", namespace="team-a", resourceVersion="2")
         if dry_run and method == "POST":
             del made["metadata"]["resourceVersion"]
-        change(made)
+        edit(made)
         return made
 
     server.override = answer
 
 
-def store(server: RecordingServer, check_mode: bool = False, **wanted: Any) -> Step:
+def store(server: RecordingServer, check_mode: bool = False, **wanted: Any) -> Change:
     credentials = [Credential("reg.io", "bot", WORD)]
-    secret = WantedSecret("regcred", "default", credentials=credentials, **{"adopt": False, **wanted})
-    (outcome,) = FleetSecret(server.api(), secret, CHOSEN, 1, check_mode).settle(prune=False, source=None)
-    assert WORD not in outcome.step.message
-    assert CODED not in outcome.step.message
-    answer = told([outcome], ["created", "failed"], "rows", lambda one: {"namespace": one.namespace}, True)
+    secret = DesiredSecret("regcred", "default", credentials=credentials, **{"adopt": False, **wanted})
+    (outcome,) = distribute(server.api(), CHOSEN, PullSecretRequest(PullSecretPlan(secret)), 1, check_mode)
+    assert WORD not in outcome.change.message
+    assert CODED not in outcome.change.message
+    answer = outcome_report([outcome], ReportForm("rows", ["created", "failed"]), show_all=True)
     assert answer["changed"] is True
-    return outcome.step
+    return outcome.change
 
 
 def writes(server: RecordingServer) -> int:
@@ -109,7 +110,7 @@ def gives_it_to_argo(made: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "dry run"])
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("edit", "words"),
     [
         (rewrites_data, "data[.dockerconfigjson] has another value"),
         (lambda made: made.pop("data"), "data[.dockerconfigjson] was removed"),
@@ -125,9 +126,9 @@ def gives_it_to_argo(made: dict[str, Any]) -> None:
     ids=range(10),
 )
 def test_a_created_secret_that_admission_changed_is_a_failure(
-    server: RecordingServer, change: Change, words: str, check_mode: bool
+    server: RecordingServer, edit: Edit, words: str, check_mode: bool
 ) -> None:
-    admitting(server, "Secret", change, check_mode)
+    admitting(server, "Secret", edit, check_mode)
     step = store(server, check_mode, labels={"tier": "a"}, annotations={"note": "x"})
     assert step.action == "failed"
     assert "admission on the server changed" in step.message
@@ -137,7 +138,7 @@ def test_a_created_secret_that_admission_changed_is_a_failure(
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "dry run"])
 @pytest.mark.parametrize(
-    "change",
+    "edit",
     [
         lambda made: None,
         lambda made: made["metadata"]["labels"].update(team="x"),
@@ -146,8 +147,8 @@ def test_a_created_secret_that_admission_changed_is_a_failure(
     ],
     ids=["nothing", "a label more", "an annotation more", "the same in other words"],
 )
-def test_what_admission_only_adds_is_no_failure(server: RecordingServer, change: Change, check_mode: bool) -> None:
-    admitting(server, "Secret", change, check_mode)
+def test_what_admission_only_adds_is_no_failure(server: RecordingServer, edit: Edit, check_mode: bool) -> None:
+    admitting(server, "Secret", edit, check_mode)
     assert store(server, check_mode).action == "created"
 
 
@@ -157,16 +158,16 @@ def stored_item(kind: str = "kubernetes.io/dockerconfigjson", key: str = "old.io
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("edit", "words"),
     [
         (rewrites_data, "data[.dockerconfigjson] has another value"),
         (lambda made: made["metadata"]["labels"].clear(), "somebody else (no label pullpass.registry/owner)"),
     ],
     ids=["data", "owner"],
 )
-def test_a_patched_secret_that_admission_changed_is_a_failure(server: RecordingServer, change: Change, words: str) -> None:
+def test_a_patched_secret_that_admission_changed_is_a_failure(server: RecordingServer, edit: Edit, words: str) -> None:
     server.objects["secrets"] = [stored_item()]
-    admitting(server, "Secret", change)
+    admitting(server, "Secret", edit)
     step = store(server)
     assert step.action == "failed"
     assert words in step.message
@@ -194,23 +195,22 @@ def test_a_secret_that_would_be_changed_is_not_replaced_at_all(server: Recording
     assert [path.partition("?")[2] for path in server.paths if "fieldManager" in path] == [dry_run]
 
 
-def store_unchanged(server: RecordingServer) -> Step:
-    secret = WantedSecret("regcred", "default", adopt=False, credentials=[Credential("reg.io", "bot", WORD)], recreate=True)
-    (outcome,) = FleetSecret(server.api(), secret, CHOSEN, 1, check_mode=False).settle(prune=False, source=None)
-    return outcome.step
+def store_unchanged(server: RecordingServer) -> Change:
+    secret = DesiredSecret("regcred", "default", adopt=False, credentials=[Credential("reg.io", "bot", WORD)], recreate=True)
+    (outcome,) = distribute(server.api(), CHOSEN, PullSecretRequest(PullSecretPlan(secret)), 1, check_mode=False)
+    return outcome.change
 
 
 def link(
     server: RecordingServer, resource: str, kind: str, item: dict[str, Any], present: bool = True, dry: bool = False
-) -> Step:
-    links = Links(("regcred",), present=present, force=False)
+) -> Change:
+    links = DesiredLinks(("regcred",), present=present, force=False)
     item["metadata"] = {"name": "web", "namespace": "team-a", "uid": "u", "resourceVersion": "1"}
     server.objects[resource] = [item]
     parse: Any = stored_service_account if kind == "ServiceAccount" else partial(stored_workload, kind)
-    plan: Any = AccountPlan(links) if kind == "ServiceAccount" else WorkloadPlan(links)
-    carry_out = CarryOut(Objects(server.api(), resource, dry), parse, plan.step)
-    (outcome,) = carry_out.run([Subject("team-a", "web")], 1)
-    return outcome.step
+    plan: Any = partial(service_account_change if kind == "ServiceAccount" else workload_change, links)
+    (outcome,) = apply([TargetObject("team-a", "web")], Objects(server.api(), resource, dry), parse, plan, 1)
+    return outcome.change
 
 
 def references(*names: str) -> list[dict[str, str]]:
@@ -269,6 +269,6 @@ def test_a_long_list_of_a_tenant_takes_linear_time() -> None:
     """Each entry was looked for in the whole list: minutes for the 1.5 MiB that a ServiceAccount may have."""
     written = {"imagePullSecrets": [{"name": str(number)} for number in range(40000)]}
     began = time.process_time()
-    words = changed_by_admission(written, {"imagePullSecrets": written["imagePullSecrets"][1:]}, Step("linked"))
+    words = changed_by_admission(written, {"imagePullSecrets": written["imagePullSecrets"][1:]}, Change("linked"))
     assert "imagePullSecrets is now [1, 2, 3" in words
     assert time.process_time() - began < 2

@@ -13,12 +13,12 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster import 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._concurrency import for_each
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, FailureKind, RequestError
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import CarryOut, Outcome, Subject
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import apply
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Outcome, TargetObject, Write
 
 Item = Mapping[str, Any]
 Interference = Callable[["Store", str], None]
-KEEP = Step("unchanged")
+KEEP = Change("unchanged")
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,7 @@ class Store:
         self.items: dict[str, dict[str, Any]] = {}
         for namespace, value in (items or {}).items():
             self.put(namespace, value)
+        self.resource = "secrets"
         self.dry_run = dry_run
         self.before: Interference = lambda _store, _namespace: None
         self.after: Interference = lambda _store, _namespace: None
@@ -78,32 +79,34 @@ class Store:
             self.after(self, namespace)
 
 
-def add(item: Item | None) -> Step:
+def add(item: Item | None) -> Change:
     """Wants an ``x`` at the end of the value, as a link wants its entry in a list."""
     if item is None:
-        return Step("created", write=Write("create", {"value": "x"}))
+        return Change("created", write=Write("create", {"value": "x"}))
     if item["value"].endswith("x"):
         return KEEP
-    return Step("updated", "x is new", Write("patch", {"value": item["value"] + "x"}, Seen("1", str(item["version"]))))
+    return Change("updated", "x is new", Write("patch", {"value": item["value"] + "x"}, Seen("1", str(item["version"]))))
 
 
-def remove(item: Item | None) -> Step:
-    return KEEP if item is None else Step("deleted", write=Write("delete", seen=Seen("1", str(item["version"]))))
+def remove(item: Item | None) -> Change:
+    return KEEP if item is None else Change("deleted", write=Write("delete", seen=Seen("1", str(item["version"]))))
 
 
 def run(
-    store: Store, plan: Callable[[Item | None], Step], *namespaces: str, workers: int = 1, read: bool = True
+    store: Store, plan: Callable[[Item | None], Change], *namespaces: str, workers: int = 1, read: bool = True
 ) -> list[Outcome]:
-    """With ``read`` the subjects hold what a list would have said just before."""
-    subjects: list[Subject[Item]] = [
-        Subject(one, "o", dict(store.items[one]) if one in store.items else None) if read else Subject(one, "o")
+    """With ``read`` the targets hold what a list would have said just before."""
+    targets: list[TargetObject[Item]] = [
+        TargetObject(one, "o", dict(store.items[one]) if one in store.items else None, listed=True)
+        if read
+        else TargetObject(one, "o")
         for one in namespaces
     ]
-    return CarryOut(cast(Objects, store), lambda item: item, plan).run(subjects, workers)
+    return apply(targets, cast(Objects, store), lambda item: item, plan, workers)
 
 
 def actions(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.step.action for outcome in outcomes]
+    return [outcome.change.action for outcome in outcomes]
 
 
 def once(interference: Interference) -> Interference:
@@ -124,10 +127,10 @@ def raising(error: Exception) -> Interference:
     return interfere
 
 
-def test_each_object_gets_its_step_in_the_order_of_the_subjects() -> None:
+def test_each_object_gets_its_change_in_the_order_of_the_targets() -> None:
     store = Store({"b": "y", "c": "x"})
     outcomes = run(store, add, "c", "b", "a")
-    assert [(one.namespace, one.name, one.step.action) for one in outcomes] == [
+    assert [(one.namespace, one.name, one.change.action) for one in outcomes] == [
         ("c", "o", "unchanged"),
         ("b", "o", "updated"),
         ("a", "o", "created"),
@@ -167,7 +170,7 @@ def test_what_another_writer_has_done_meanwhile_is_unchanged() -> None:
     ids=["create", "patch", "delete"],
 )
 def test_a_write_that_broke_off_and_turns_out_done_counts_as_done(
-    plan: Callable[[Item | None], Step], there: dict[str, str], action: str
+    plan: Callable[[Item | None], Change], there: dict[str, str], action: str
 ) -> None:
     store = Store(there)
     store.after = once(raising(broken(FailureKind.UNCERTAIN)))
@@ -194,16 +197,16 @@ def test_a_namespace_that_vanished_fails_and_in_dry_run_is_skipped() -> None:
         store = Store(dry_run=dry_run)
         store.before = raising(broken(FailureKind.NOT_FOUND, 404))
         (outcome,) = run(store, add, "a")
-        assert (outcome.step.action, len(store.calls)) == (action, 1)
-        assert "the server's not found" in outcome.step.message
+        assert (outcome.change.action, len(store.calls)) == (action, 1)
+        assert "the server's not found" in outcome.change.message
 
 
 def test_tries_end_and_the_last_reason_is_told() -> None:
     store = Store({"a": "y"})
     store.before = lambda one, namespace: one.put(namespace, "y")
     (outcome,) = run(store, add, "a")
-    assert outcome.step.action == "failed"
-    assert outcome.step.message.startswith("gave up after 12 attempts: the server's conflict")
+    assert outcome.change.action == "failed"
+    assert outcome.change.message.startswith("gave up after 12 attempts: the server's conflict")
     assert store.calls.count("patch a") == 12
 
 
@@ -225,24 +228,24 @@ def test_one_that_is_refused_fails_at_once_with_its_reason_and_does_not_stop_the
     store.before = lambda _store, namespace: raising(broken(kind, 403))(_store, namespace) if namespace == "b" else None
     outcomes = run(store, add, "a", "b", "c")
     assert actions(outcomes) == ["created", "failed", "created"]
-    assert outcomes[1].step == Step("failed", f"the server's {kind.value}")
+    assert outcomes[1].change == Change("failed", f"the server's {kind.value}")
     assert store.calls.count("create b") == 1
 
 
 def test_a_namespace_that_is_being_deleted_is_skipped() -> None:
     store = Store()
     store.before = raising(broken(FailureKind.TERMINATING, 403))
-    assert run(store, add, "a")[0].step == Step("skipped", "the server's terminating")
+    assert run(store, add, "a")[0].change == Change("skipped", "the server's terminating")
 
 
 def test_without_the_right_to_write_a_dry_run_tells_the_plan_alone_and_says_so() -> None:
     store = Store({"a": "y"}, dry_run=True)
     store.before = raising(broken(FailureKind.FORBIDDEN, 403))
     patched, created = run(store, add, "a", "b")
-    assert (patched.step.action, created.step.action) == ("updated", "created")
-    assert patched.step.message == "x is new; not checked by the server: the server's forbidden"
-    assert created.step.message == "not checked by the server: the server's forbidden"
-    assert patched.step.write is not None
+    assert (patched.change.action, created.change.action) == ("updated", "created")
+    assert patched.change.message == "x is new; not checked by the server: the server's forbidden"
+    assert created.change.message == "not checked by the server: the server's forbidden"
+    assert patched.change.write is not None
 
 
 def test_a_lost_cluster_ends_the_rest_and_keeps_what_was_done() -> None:
@@ -250,8 +253,8 @@ def test_a_lost_cluster_ends_the_rest_and_keeps_what_was_done() -> None:
     store.before = lambda _store, namespace: raising(ClusterError("unreachable"))(_store, namespace) if namespace == "b" else None
     outcomes = run(store, add, "a", "b", "c", "d")
     assert actions(outcomes) == ["created", "failed", "failed", "unchanged"]
-    assert outcomes[1].step.message == "unreachable"
-    assert outcomes[2].step.message == "not tried, because the cluster stopped answering"
+    assert outcomes[1].change.message == "unreachable"
+    assert outcomes[2].change.message == "not tried, because the cluster stopped answering"
     assert store.calls == ["create a", "create b"]
 
 
@@ -264,7 +267,7 @@ def test_a_read_that_fails_is_that_objects_failure() -> None:
 
     outcomes = run(Unreadable({"b": "x"}, dry_run=True), add, "a", "b", read=False)
     assert actions(outcomes) == ["failed", "unchanged"]
-    assert outcomes[0].step.message == "the server's forbidden"
+    assert outcomes[0].change.message == "the server's forbidden"
 
 
 def test_many_at_a_time_give_the_same() -> None:

@@ -12,14 +12,18 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownersh
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (
+    DesiredSecret,
     StoredSecret,
-    WantedSecret,
     stored_secret,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import Outcome
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import diffs, told, warnings
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import (
+    ReportForm,
+    diffs,
+    outcome_report,
+    warnings,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,11 +44,11 @@ def stored(document: bytes, labels: dict[str, str], note: str, type_: str = PULL
     )
 
 
-def everything_shown(steps: list[Step]) -> str:
+def everything_shown(steps: list[Change]) -> str:
     outcomes = [Outcome(f"team-{index}", "regcred", step) for index, step in enumerate(steps)]
-    answer = told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, True)
+    answer = outcome_report(outcomes, ReportForm("namespaces", ACTIONS), show_all=True)
     fields = [[step.message, step.warning, step.before, step.after, step.purged] for step in steps]
-    return json.dumps([answer, warnings(outcomes), diffs(outcomes, "Secret"), fields], ensure_ascii=False) + repr(steps)
+    return json.dumps([answer, warnings(outcomes), diffs(outcomes), fields], ensure_ascii=False) + repr(steps)
 
 
 @given(TAIL, TAIL, st.sampled_from(["auth", "parts", "bad auth", "no JSON"]))
@@ -53,15 +57,15 @@ def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: 
     auth = base64.b64encode(f"user:{old}".encode()).decode()
     entry: dict[str, Any] = {"auth": {"auth": auth}, "parts": {"username": "user", "password": old}}.get(form, {"auth": old})
     document = old.encode() if form == "no JSON" else json.dumps({"auths": {"reg.io": entry, "old.io": entry}}).encode()
-    steps: list[Step] = []
+    steps: list[Change] = []
     for credentials in ([Credential("reg.io", "user", new)], []):
         for adopt in (False, True):
             plan = PullSecretPlan(
-                WantedSecret("regcred", "default", adopt, credentials, {"team": "x"}, {"note": "y"}, bool(credentials))
+                DesiredSecret("regcred", "default", adopt, credentials, {"team": "x"}, {"note": "y"}, bool(credentials))
             )
-            steps.append(plan.step(None))
+            steps.append(plan.change(None))
             for labels in ({OWNER_LABEL: "default"}, {}, {"argocd.argoproj.io/instance": "x"}):
-                steps += [plan.step(stored(document, labels, old, type_)) for type_ in (PULL_SECRET_TYPE, "Opaque")]
+                steps += [plan.change(stored(document, labels, old, type_)) for type_ in (PULL_SECRET_TYPE, "Opaque")]
     assert {step.action for step in steps} >= {"created", "updated", "deleted", "refused", "skipped"}
     shown_text = everything_shown(steps)
     for secret in (NEW, OLD, auth, Credential("reg.io", "user", new).auth, base64.b64encode(document).decode()):
@@ -71,11 +75,11 @@ def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: 
 @given(TAIL)
 def test_what_is_registered_for_masking_is_the_document_and_its_base64(tail: str) -> None:
     password = marked(NEW, tail)
-    plan = PullSecretPlan(WantedSecret("regcred", "default", False, [Credential("reg.io", "user", password)]))
+    plan = PullSecretPlan(DesiredSecret("regcred", "default", False, [Credential("reg.io", "user", password)]))
     document, encoded = plan.secrets
     assert json.loads(document)["auths"]["reg.io"]["password"] == password
     assert base64.b64decode(encoded).decode() == document
-    body = plan.step(None).write
+    body = plan.change(None).write
     assert body is not None
     assert body.body["data"][".dockerconfigjson"] == encoded
 
@@ -92,8 +96,8 @@ def test_what_is_registered_for_masking_is_the_document_and_its_base64(tail: str
 )
 def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) -> None:
     credentials = [Credential("reg.io", "user", "pa")] if present else []
-    plan = PullSecretPlan(WantedSecret("regcred", "default", False, credentials, present=bool(credentials)))
-    step = plan.step(stored(json.dumps({"auths": {key: {}}}).encode(), {OWNER_LABEL: "default"}, ""))
+    plan = PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, present=bool(credentials)))
+    step = plan.change(stored(json.dumps({"auths": {key: {}}}).encode(), {OWNER_LABEL: "default"}, ""))
     assert len(step.purged) == 1
     for text in (*step.purged, step.message, *step.before["registries"]):
         assert text.replace("…", "").isprintable()
@@ -102,8 +106,8 @@ def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) 
 
 
 def test_the_diff_names_what_changes_and_hides_what_others_noted() -> None:
-    wanted = WantedSecret("regcred", "default", True, [Credential("reg.io", "user", "pa")], {"team": "x"}, {"note": "y"})
-    step = PullSecretPlan(wanted).step(stored(b'{"auths": {"reg.io": {}, "old.io": {}}}', {"team": "w"}, OLD))
+    wanted = DesiredSecret("regcred", "default", True, [Credential("reg.io", "user", "pa")], {"team": "x"}, {"note": "y"})
+    step = PullSecretPlan(wanted).change(stored(b'{"auths": {"reg.io": {}, "old.io": {}}}', {"team": "w"}, OLD))
     assert step.before == {
         "labels": {OWNER_LABEL: None, "team": "w"},
         "annotations": {LAST_APPLIED: "(hidden)", "note": "(hidden)"},

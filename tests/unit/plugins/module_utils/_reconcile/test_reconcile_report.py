@@ -7,19 +7,23 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import Outcome
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.change import Step, Write
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import diffs, told, warnings
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import (
+    ReportForm,
+    diffs,
+    outcome_report,
+    warnings,
+)
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Outcome, Write
 
 ACTIONS = ("created", "updated", "deleted", "unchanged", "skipped", "refused", "failed")
 
 
 def outcome(namespace: str, action: str, message: str = "", **rest: Any) -> Outcome:
-    return Outcome(namespace, "regcred", Step(action, message, **rest))
+    return Outcome(namespace, "regcred", Change(action, message, **rest), "Secret")
 
 
 def result(*outcomes: Outcome, show_all: bool = False) -> dict[str, Any]:
-    return told(outcomes, ACTIONS, "namespaces", lambda one: {"namespace": one.namespace}, show_all)
+    return outcome_report(outcomes, ReportForm("namespaces", ACTIONS), show_all)
 
 
 def test_everything_is_counted_and_what_is_as_it_should_be_has_no_row() -> None:
@@ -95,14 +99,11 @@ def test_equal_reasons_are_said_once_with_all_their_namespaces() -> None:
 
 
 def test_a_row_of_several_names_is_one_path_in_the_sentence() -> None:
-    answer = told(
-        [outcome("a", "failed", "no")],
-        ACTIONS,
-        "links",
-        lambda one: {"namespace": one.namespace, "name": "default"},
-        False,
-    )
-    assert answer["msg"] == "1 failed. a/default: no"
+    form = ReportForm("links", ACTIONS, columns=("namespace", "kind", "name"))
+    answer = outcome_report([outcome("a", "failed", "no")], form, show_all=False)
+    assert answer["msg"] == "1 failed. a/Secret/regcred: no"
+    row = {"namespace": "a", "kind": "Secret", "name": "regcred", "action": "failed", "message": "no"}
+    assert answer["links"] == [row]
 
 
 def test_messages_are_one_line_and_cut() -> None:
@@ -129,7 +130,7 @@ def test_equal_diffs_are_grouped_and_what_is_not_written_has_none() -> None:
         outcome("d", "failed", before={"x": 1}),
         outcome("e", "unchanged"),
     ]
-    first, second = diffs(outcomes, "Secret")
+    first, second = diffs(outcomes)
     assert first["before_header"] == first["after_header"] == "Secret regcred in 2 namespaces (a, b)"
     assert (first["before"], json.loads(first["after"])) == ("", {"b": 1})
     assert second["after_header"] == "Secret regcred in namespace c"
@@ -137,6 +138,8 @@ def test_equal_diffs_are_grouped_and_what_is_not_written_has_none() -> None:
 
 
 def test_a_diff_of_many_names_lists_the_first() -> None:
-    outcomes = [Outcome("a", f"sa{index}", Step("linked", write=Write("patch"), after={"x": 1})) for index in range(5)]
-    (entry,) = diffs(outcomes, "ServiceAccount")
+    outcomes = [
+        Outcome("a", f"sa{index}", Change("linked", write=Write("patch"), after={"x": 1}), "ServiceAccount") for index in range(5)
+    ]
+    (entry,) = diffs(outcomes)
     assert entry["after_header"] == "ServiceAccount sa0, sa1, sa2 and 2 more in namespace a"
