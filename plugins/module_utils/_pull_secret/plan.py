@@ -121,10 +121,13 @@ class PullSecretPlan:
         """For another type, or new content of an immutable Secret: the API server accepts these only in a new object."""
         problem = f"has type {shown(stored.type)}, not {PULL_SECRET_TYPE}" if difference.wrong_type else "is immutable"
         if not self.desired.recreate:
-            raise _Refusal(
-                f"the Secret {problem}, and cannot be changed. Use another name and link that, or set recreate to delete and "
-                "create it: kubelets use the old content of an immutable Secret until no Pod on the node uses it"
-            )
+            remedy = "Set recreate to delete and create it, or use another name and link that"
+            if not difference.wrong_type:
+                remedy = (
+                    "Use another name and link that, or set recreate to delete and create it: kubelets use the old content of "
+                    "an immutable Secret until no Pod on the node uses it"
+                )
+            raise _Refusal(f"the Secret {problem}, and cannot be changed. {remedy}")
         if stored.finalizers:
             finalizers = listed(stored.finalizers)
             raise _Refusal(f"the Secret {problem}, and its finalizers {finalizers} would block its deletion; remove them")

@@ -151,7 +151,7 @@ def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> 
         (
             "pull_secret",
             {"registries": [GOOD], "labels": {"pullpass.registry/owner": "x"}},
-            "pullpass.registry/owner may not be set by labels",
+            "pullpass.registry/owner cannot be set by labels",
         ),
         ("pull_secret", {"state": "absent", "purge_registries": False}, "Name them in registries"),
         ("pull_secret", {"state": "absent", "prune": True}, "prune needs state present"),

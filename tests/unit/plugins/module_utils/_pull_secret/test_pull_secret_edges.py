@@ -69,7 +69,7 @@ def test_a_replaced_secret_keeps_what_others_noted_and_its_immutability() -> Non
     assert body["immutable"] is True
     assert body["metadata"]["labels"]["team"] == "x"
     assert body["metadata"]["annotations"] == {"n": "keep"}
-    assert "its keys other" in planned.message
+    assert "its other keys were deleted: other" in planned.message
 
 
 def test_a_merge_into_an_immutable_secret_replaces_it_with_the_others_in_it() -> None:

@@ -137,7 +137,7 @@ def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> N
     step = plan(ONE).change(stored(OTHER, immutable=True))
     assert (step.action, step.write) == ("refused", None)
     assert "immutable" in step.message
-    assert "use another name" in step.message
+    assert "Use another name" in step.message
 
 
 def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
