@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 
 # Others may write the same object at the same time
-_PATIENCE = Patience(attempts=12, undecided=3, pause=0.04, longest=1.0, random_pauses=True)
+_PATIENCE = Patience(attempts=12, uncertain=3, pause=0.04, longest=1.0, random_pauses=True)
 # What the request itself is about; the object of a dry run has another name
 _NOT_CONTENT = ("apiVersion", "kind", "name", "namespace", "uid", "resourceVersion")
 _ADMISSION = "admission on the server changed what was written"
