@@ -39,11 +39,11 @@ _SECONDS_TO_END = 1.0
 # of root's environment; other variables can hold secrets of root, and the account can read those of its processes
 _KEPT = ("PATH", "LANG", "LANGUAGE", "TZ")
 # more than the limit for all questions to credential helpers (credential_helper.py)
-SECONDS = 150.0
+ACCOUNT_SECONDS = 150.0
 _nested = False
 
 
-class NoAnswer(Exception):
+class ChildFailure(Exception):
     """``reason``: LATE, TOO_LARGE, or ENDED for a child that ended before its answer was complete.
 
     The work itself can raise it to give up. Then the child is killed with every program that it started.
@@ -55,7 +55,7 @@ class NoAnswer(Exception):
 
 
 def in_child(work: Callable[[], t.Any], seconds: float, most_bytes: int = _MOST_BYTES) -> t.Any:
-    """The result of ``work``, a JSON value. Raises NoAnswer, and the InputError or HostError that ``work`` raised."""
+    """The result of ``work``, a JSON value. Raises ChildFailure, and the InputError or HostError that ``work`` raised."""
     until = time.monotonic() + seconds
     reading, writing = os.pipe()
     child = os.fork()
@@ -65,7 +65,7 @@ def in_child(work: Callable[[], t.Any], seconds: float, most_bytes: int = _MOST_
     try:
         outcome = json.loads(_answer(reading, until, most_bytes))
         if "given_up" in outcome:
-            raise NoAnswer(outcome["given_up"])
+            raise ChildFailure(outcome["given_up"])
     except BaseException:
         _kill(child)
         raise
@@ -101,7 +101,7 @@ def _run_in_child(work: Callable[[], t.Any], reading: int, writing: int) -> t.No
 def _outcome(work: Callable[[], t.Any]) -> dict[str, t.Any]:
     try:
         return {"done": work()}
-    except NoAnswer as error:
+    except ChildFailure as error:
         return {"given_up": error.reason}
     except PullpassError as error:
         return {"error": str(error), "is_input_error": isinstance(error, InputError)}
@@ -114,14 +114,14 @@ def _answer(reading: int, until: float, most_bytes: int) -> bytes:
     while True:
         left = until - time.monotonic()
         if left <= 0 or not poll.poll(max(1.0, left * 1000)):
-            raise NoAnswer(LATE)
+            raise ChildFailure(LATE)
         chunk = os.read(reading, 65536)
         if not chunk:
-            raise NoAnswer(ENDED)
+            raise ChildFailure(ENDED)
         content += chunk
         length = int.from_bytes(content[:_HEAD], "big") if len(content) >= _HEAD else 0
         if length > most_bytes:
-            raise NoAnswer(TOO_LARGE)
+            raise ChildFailure(TOO_LARGE)
         if _HEAD <= len(content) >= _HEAD + length:
             return bytes(content[_HEAD : _HEAD + length])
 
@@ -207,7 +207,7 @@ def account_of(uid: int, gid: int) -> Account:
     return Account(found.pw_name, uid, found.pw_gid, found.pw_dir)
 
 
-def as_account(account: Account, work: Callable[[], dict[str, t.Any]], seconds: float = SECONDS) -> dict[str, t.Any]:
+def as_account(account: Account, work: Callable[[], dict[str, t.Any]], seconds: float = ACCOUNT_SECONDS) -> dict[str, t.Any]:
     """The result of ``work``, in JSON values, with the rights of the account. Raises HostError, and what ``work`` raises.
 
     ``seconds`` limits all of it, also if the account stops the process.
@@ -220,7 +220,7 @@ def as_account(account: Account, work: Callable[[], dict[str, t.Any]], seconds: 
         )
     try:
         return in_child(lambda: _done_as(account, work), seconds)
-    except NoAnswer as error:
+    except ChildFailure as error:
         raise HostError(_without_answer(account, error.reason, seconds)) from None
 
 

@@ -16,7 +16,7 @@ from .._errors import HostError, InputError
 from .._text import shown, shown_path
 from .account import as_account
 from .option_files import first_other_owner
-from .safe_path import ACCESS, open_place, remove_access_list
+from .safe_path import ACCESS_LIST, open_place, remove_access_list
 
 if t.TYPE_CHECKING:
     from .safe_path import Place
@@ -104,7 +104,7 @@ def keep_extended(old: int, new: int, attributes: Attributes) -> None:
     if not hasattr(os, "listxattr"):
         return
     info = os.fstat(old)
-    kept = (*_EXTENDED, ACCESS) if attributes.for_file(info)[2] == stat.S_IMODE(info.st_mode) else _EXTENDED
+    kept = (*_EXTENDED, ACCESS_LIST) if attributes.for_file(info)[2] == stat.S_IMODE(info.st_mode) else _EXTENDED
     with contextlib.suppress(OSError):
         for name in os.listxattr(old):
             if name in kept or name.startswith("user."):

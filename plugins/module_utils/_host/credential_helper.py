@@ -20,7 +20,7 @@ from .._credentials.redact import foreign_text, remember_secrets
 from .._credentials.registry_key import HUB
 from .._errors import HostError
 from .._text import shown
-from .account import LATE, TOO_LARGE, NoAnswer, in_child
+from .account import LATE, TOO_LARGE, ChildFailure, in_child
 
 if t.TYPE_CHECKING:
 
@@ -137,7 +137,7 @@ class CredentialHelpers:
         began = time.monotonic()
         try:
             answer = in_child(lambda: self._asked(name, action, given), seconds, _MOST_BYTES_AS_JSON)
-        except NoAnswer as error:
+        except ChildFailure as error:
             raise HostError(_without_answer(name, server, error.reason, seconds)) from None
         finally:
             self._left -= time.monotonic() - began
@@ -209,7 +209,7 @@ class _Output:
         chunk: bytes | None = self._pipe.read(size)
         self._left -= len(chunk or b"")
         if self._left < 0:
-            raise NoAnswer(TOO_LARGE)
+            raise ChildFailure(TOO_LARGE)
         return chunk
 
     def close(self) -> None:

@@ -268,15 +268,15 @@ def change_logins(
         return document.text
 
     if store.dry:
-        done = file.preview(edit, attributes)
+        change = file.preview(edit, attributes)
     else:
-        done = file.change(edit, attributes, backup, bool(wanted) or purge_list.exists(), then=purge_list.save)
+        change = file.change(edit, attributes, backup, bool(wanted) or purge_list.exists(), then=purge_list.save)
     return LoginChange(
-        changed=done["changed"] or purge_list.changed or any(one.action in (STORED, REMOVED) for one in results),
+        changed=change.changed or purge_list.changed or any(one.action in (STORED, REMOVED) for one in results),
         results=results,
         purged=[one.registry for one in results[len(requests) :]],
-        attributes=done["attributes"],
-        backup_file=done["backup_file"],
+        attributes=change.attributes,
+        backup_file=change.backup_file,
         unlocked=file.unlocked,
         warnings=purge_list.warnings,
     )

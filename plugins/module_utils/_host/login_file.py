@@ -15,15 +15,16 @@ import random
 import stat
 import time
 import typing as t
+from dataclasses import dataclass
 
 from .._errors import HostError
 from .._text import shown
 from .atomic_file import Attributes, Replacement, apply, differences, make_folders, remove_leftovers
-from .option_files import MOST_BYTES, refusal_of_choice
+from .option_files import LARGEST_FILE, refusal_of_choice
 from .safe_path import open_place
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .safe_path import Guard, Place
 
@@ -34,6 +35,15 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SECONDS = 5.0
 # of a file that other programs change at the same time
 _MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """``attributes``: those that changed, each with old and new value."""
+
+    changed: bool = False
+    attributes: Sequence[tuple[str, str, str]] = ()
+    backup_file: str | None = None
 
 
 class LoginFile:
@@ -69,50 +79,48 @@ class LoginFile:
         backup: bool,
         create: bool = True,
         then: Callable[[], None] = lambda: None,
-    ) -> dict[str, t.Any]:
+    ) -> FileChange:
         """Replace the text of the file by that of ``edit``. Raises HostError; the file is then as it was.
 
-        Returns ``changed``, ``backup_file`` and ``attributes`` (differences). ``edit`` gets an empty text for a missing file, and
-        is called again if another program has changed the file. Without ``create`` a missing file is not made. ``then`` is
-        called at the end, with the lock still held.
+        ``edit`` gets an empty text for a missing file, and is called again if another program has changed the file. Without
+        ``create`` a missing file is not made. ``then`` is called at the end, with the lock still held.
         """
         if not create and self.read()[1] is None:
             edit("")
-            return {"changed": False, "backup_file": None, "attributes": []}
+            return FileChange()
         until = time.monotonic() + _SECONDS
         with self._errors("cannot be written"):
             for _attempt in range(_MOST_ATTEMPTS):
                 with self._locked(until) as (place, folder):
-                    done = self._attempt(place, folder, edit, attributes, backup)
-                    if done is not None:
+                    change = self._attempt(place, folder, edit, attributes, backup)
+                    if change is not None:
                         then()
-                if done is not None:
-                    return done
+                if change is not None:
+                    return change
         raise HostError(
             f"{shown(self.path)} was changed by another program in each of {_MOST_ATTEMPTS} attempts to replace it. This task "
             "did not change it. Run the task again when no other program writes the file."
         )
 
-    def preview(self, edit: Callable[[str], str], attributes: Attributes) -> dict[str, t.Any]:
+    def preview(self, edit: Callable[[str], str], attributes: Attributes) -> FileChange:
         """What ``change`` would return. Writes nothing."""
         text, info = self.read()
-        others = differences(attributes, info)
-        return {"changed": edit(text) != text or bool(others), "backup_file": None, "attributes": others}
+        changed_attributes = differences(attributes, info)
+        return FileChange(edit(text) != text or bool(changed_attributes), changed_attributes)
 
     def _attempt(
         self, place: Place, folder: int, edit: Callable[[str], str], attributes: Attributes, backup: bool
-    ) -> dict[str, t.Any] | None:
+    ) -> FileChange | None:
         """As ``change``; null if another program has changed the file."""
         if not os.path.samestat(os.fstat(place.handle), os.fstat(folder)):
             return None
         text, info = self._content(place)
         edited = edit(text)
-        done: dict[str, t.Any] = {"changed": False, "backup_file": None, "attributes": differences(attributes, info)}
-        if edited == text and info is None:
-            return {**done, "attributes": []}
+        changed_attributes = differences(attributes, info)
+        if edited == text and not changed_attributes:
+            return FileChange()
         if edited == text:
-            changed = bool(done["attributes"])
-            return {**done, "changed": changed} if not changed or self._set_attributes(place, info, attributes) else None
+            return FileChange(True, changed_attributes) if self._set_attributes(place, info, attributes) else None
         saved = None
         if backup and info is not None:
             saved = f"{place.name}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S')}~"
@@ -122,7 +130,7 @@ class LoginFile:
             replacement.prepare(place.name, edited, info, attributes)
             if not self._is_still(place, text, info) or not replacement.put_in_place():
                 return None
-        return {**done, "changed": True, "backup_file": saved and os.path.join(place.folder, saved)}
+        return FileChange(True, changed_attributes, saved and os.path.join(place.folder, saved))
 
     def _content(self, place: Place) -> tuple[str, os.stat_result | None]:
         self.refusal = ""
@@ -135,9 +143,9 @@ class LoginFile:
                 raise HostError(f"{shown(self.path)} is not a regular file. Give another path.")
             place.check(info)
             self.refusal = refusal_of_choice(self.path, descriptor, info)
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise HostError(f"{shown(self.path)} is larger than {MOST_BYTES // 1024 // 1024} MiB. Check the path.")
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise HostError(f"{shown(self.path)} is larger than {LARGEST_FILE // 1024 // 1024} MiB. Check the path.")
         return content.decode("utf-8", "surrogateescape"), info
 
     def _is_still(self, place: Place, text: str, info: os.stat_result | None) -> bool:

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 
 # a Secret holds 1 MiB; a docker config with helpers and plugins beside the credentials is far below this
-MOST_BYTES = 16 * 1024 * 1024
+LARGEST_FILE = 16 * 1024 * 1024
 _SECONDS = 30.0
 # UTF-32 first: its marks begin with those of UTF-16
 _BYTE_ORDER_MARKS = (
@@ -84,7 +84,7 @@ def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open)
     try:
         with open(path, "rb", opener=opener) as file:
             # null for a pipe without data
-            content = file.read(MOST_BYTES + 1) or b""
+            content = file.read(LARGEST_FILE + 1) or b""
     except FileNotFoundError:
         if not is_plausible_path(path):
             raise InputError(no_path_words(option)) from None
@@ -93,8 +93,8 @@ def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open)
         raise HostError(f"{where} cannot be read: {error.strerror}.") from None
     except ValueError:  # a NUL
         raise InputError(no_path_words(option)) from None
-    if len(content) > MOST_BYTES:
-        raise HostError(f"{where} is larger than {MOST_BYTES // 1024 // 1024} MiB. Check the path.")
+    if len(content) > LARGEST_FILE:
+        raise HostError(f"{where} is larger than {LARGEST_FILE // 1024 // 1024} MiB. Check the path.")
     encoding = next(
         (name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "UTF-16" if _is_utf_16(content) else ""
     )

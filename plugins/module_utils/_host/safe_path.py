@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+ACCESS_LIST, DEFAULT_LIST = "system.posix_acl_access", "system.posix_acl_default"
 # linux/posix_acl_xattr.h: a version, then entries of tag, rights and id
 _VERSION = struct.Struct("<I")
 _ENTRY = struct.Struct("<HHI")
@@ -51,7 +51,7 @@ def others_write(handle: int, info: os.stat_result) -> bool:
         return info.st_gid != 0
     try:
         # the only call for a handle that was opened with O_PATH
-        content = os.getxattr(f"/proc/self/fd/{handle}", ACCESS)
+        content = os.getxattr(f"/proc/self/fd/{handle}", ACCESS_LIST)
     except OSError as error:
         return info.st_gid != 0 if error.errno in _NO_LIST else True
     return _lets_others_write(content, info.st_gid)
@@ -62,12 +62,12 @@ def remove_access_list(descriptor: int) -> None:
     if not hasattr(os, "removexattr"):
         return
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-    if _has(descriptor, ACCESS):
+    if _has(descriptor, ACCESS_LIST):
         # without the list its mask becomes the right of the owning group
         os.fchmod(descriptor, mode & ~stat.S_IRWXG)
-        os.removexattr(descriptor, ACCESS)
-    if _has(descriptor, DEFAULT):
-        os.removexattr(descriptor, DEFAULT)
+        os.removexattr(descriptor, ACCESS_LIST)
+    if _has(descriptor, DEFAULT_LIST):
+        os.removexattr(descriptor, DEFAULT_LIST)
 
 
 def _has(descriptor: int, name: str) -> bool:

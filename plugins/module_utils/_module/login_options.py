@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import InputError
-from .._host.account import SECONDS, Account, account_named, as_account, own_account
+from .._host.account import ACCOUNT_SECONDS, Account, account_named, as_account, own_account
 from .._host.login_file import LoginFile
 from .._host.login_format import FORMATS, LoginFormat, login_path, lost_at_boot
 from .._host.login_store import REFUSED, REMOVED, STORED
@@ -42,7 +42,7 @@ class LoginPlace:
     file: LoginFile
     kind: LoginFormat
     account: Account
-    left: float = SECONDS
+    left: float = ACCOUNT_SECONDS
 
     def as_account(self, work: Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         began = time.monotonic()

@@ -114,7 +114,7 @@ def test_nobody_is_waited_for_at_a_pipe(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named_with_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_text_room, "MOST_BYTES", 1024 * 1024)
+    monkeypatch.setattr(read_text_room, "LARGEST_FILE", 1024 * 1024)
     binary, large = tmp_path / "binary", tmp_path / "large"
     binary.write_bytes(b"ab\xff")
     large.write_bytes(b" " * (1024 * 1024 + 1))

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError, InputError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import account
 from ansible_collections.pullpass.registry.plugins.module_utils._host.account import (
-    NoAnswer,
+    ChildFailure,
     account_named,
     as_account,
     in_child,
@@ -116,7 +116,7 @@ def test_an_account_that_stops_its_process_does_not_hold_up_root() -> None:
 
 
 def test_an_answer_has_a_size() -> None:
-    with pytest.raises(NoAnswer, match="too large"):
+    with pytest.raises(ChildFailure, match="too large"):
         in_child(lambda: "x" * 1_000_000, seconds=10.0, most_bytes=1000)
     assert in_child(lambda: "x" * 1_000_000, seconds=10.0) == "x" * 1_000_000
 

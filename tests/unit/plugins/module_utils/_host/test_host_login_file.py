@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import HostError
 from ansible_collections.pullpass.registry.plugins.module_utils._host import login_file
 from ansible_collections.pullpass.registry.plugins.module_utils._host.atomic_file import Attributes, Replacement
-from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import LoginFile
+from ansible_collections.pullpass.registry.plugins.module_utils._host.login_file import FileChange, LoginFile
 from ansible_collections.pullpass.registry.plugins.module_utils._host.safe_path import Guard, Place, open_place
 
 PLAIN = Attributes()
@@ -34,7 +34,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def write(path: Path, text: str = "new", attributes: Attributes = PLAIN, backup: bool = False) -> dict[str, object]:
+def write(path: Path, text: str = "new", attributes: Attributes = PLAIN, backup: bool = False) -> FileChange:
     return LoginFile(str(path), None).change(lambda _text: text, attributes, backup)
 
 
@@ -42,7 +42,7 @@ def test_a_new_file_and_its_folders_are_for_their_owner_alone(tmp_path: Path) ->
     path = tmp_path / "a" / "b" / "config.json"
     old = os.umask(0)
     try:
-        assert write(path)["changed"] is True
+        assert write(path).changed is True
     finally:
         os.umask(old)
     assert path.read_text() == "new"
@@ -56,7 +56,7 @@ def test_modes(tmp_path: Path, before: int, after: int) -> None:
     path.write_text("old")
     path.chmod(before)
     unchanged = LoginFile(str(path), None).change(lambda text: text, PLAIN, False)
-    assert (unchanged["changed"], mode(path)) == (before != after, after)
+    assert (unchanged.changed, mode(path)) == (before != after, after)
     path.chmod(before)
     write(path)
     assert (path.read_text(), mode(path)) == ("new", after)
@@ -102,19 +102,19 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path: Path) -> None:
 
 def test_backup(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    assert write(path, "one", backup=True)["backup_file"] is None
+    assert write(path, "one", backup=True).backup_file is None
     path.chmod(0o640)
-    saved = Path(str(write(path, "two", backup=True)["backup_file"]))
+    saved = Path(str(write(path, "two", backup=True).backup_file))
     assert (saved.read_text(), mode(saved), saved.parent) == ("one", 0o600, tmp_path)
-    assert write(path, "two", backup=True) == {"changed": False, "backup_file": None, "attributes": []}
+    assert write(path, "two", backup=True) == FileChange()
     assert len(os.listdir(tmp_path)) == 2
 
 
 def test_preview_and_absence_write_nothing(tmp_path: Path) -> None:
     path = tmp_path / "not" / "there.json"
     file = LoginFile(str(path), None)
-    assert file.preview(lambda _text: "new", PLAIN)["changed"] is True
-    assert file.change(lambda text: text, PLAIN, False, create=False)["changed"] is False
+    assert file.preview(lambda _text: "new", PLAIN).changed is True
+    assert file.change(lambda text: text, PLAIN, False, create=False).changed is False
     assert os.listdir(tmp_path) == []
 
 
@@ -135,12 +135,12 @@ def test_nobody_holds_up_a_task_with_the_lock(tmp_path: Path, monkeypatch: pytes
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     file = LoginFile(str(tmp_path / "config.json"), None)
     began = time.monotonic()
-    assert file.change(lambda text: text + "new", PLAIN, False)["changed"] is True
+    assert file.change(lambda text: text + "new", PLAIN, False).changed is True
     assert file.unlocked
     assert time.monotonic() - began < 3
     assert sorted(os.listdir(tmp_path)) == [".pullpass-1-of-another-task", "config.json"]
     os.close(descriptor)
-    assert write(tmp_path / "config.json", "newer")["changed"] is True
+    assert write(tmp_path / "config.json", "newer").changed is True
     assert os.listdir(tmp_path) == ["config.json"]
 
 
@@ -170,7 +170,7 @@ def test_an_edit_is_planned_again_where_the_file_has_changed(tmp_path: Path) -> 
         path.chmod(0o600)
         seen: list[str] = []
         edit = _meddling(meddle, seen)
-        assert LoginFile(str(path), None).change(edit, PLAIN, backup=True)["changed"] is True
+        assert LoginFile(str(path), None).change(edit, PLAIN, backup=True).changed is True
         assert len(seen) == 2, name
         assert path.read_text() == f"{seen[-1]} and ours", name
         assert seen[-1] == {"removed": "", "chmod": "old", "written over": "eld"}.get(name, "other")
@@ -208,7 +208,7 @@ def test_another_task_may_take_an_unlocked_writer_for_a_dead_one(tmp_path: Path,
         return seen[-1]
 
     monkeypatch.setattr(file, "_is_still", swept)
-    assert file.change(lambda text: text + "new", PLAIN, False)["changed"] is True
+    assert file.change(lambda text: text + "new", PLAIN, False).changed is True
     assert (path.read_text(), len(seen), os.listdir(tmp_path)) == ("new", 2, ["config.json"])
 
 
@@ -276,7 +276,7 @@ def test_the_access_list_that_a_folder_hands_down_reaches_no_new_file_or_folder(
     for attributes in (PLAIN, Attributes(mode=0o640), Attributes(mode=0o660)):
         path = tmp_path / "new" / "folder" / f"{attributes.mode}.json"
         write(path, "one", attributes)
-        saved = Path(str(write(path, "two", attributes, backup=True)["backup_file"]))
+        saved = Path(str(write(path, "two", attributes, backup=True).backup_file))
         assert [os.listxattr(one) for one in (path, saved, path.parent, path.parent.parent)] == [[]] * 4
         assert mode(path) == (attributes.mode or 0o600)
         assert [mode(one) for one in (path.parent, path.parent.parent)] == [0o700] * 2
