@@ -63,3 +63,20 @@ def test_only_modules_and_their_edge_know_ansible_module() -> None:
             names |= {alias.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
                       if isinstance(node, ast.ImportFrom) for alias in node.names}  # fmt: skip
             assert "AnsibleModule" not in names, path
+
+
+def payload(module: str) -> set[str]:
+    """The files of the collection that Ansible sends to the host with a module."""
+    found: set[str] = set()
+    pending = [f"modules/{module}"]
+    while pending:
+        new = set(imports((ROOT / pending.pop()).with_suffix(".py"))) - found
+        found |= new
+        pending += new
+    return found
+
+
+def test_registry_login_sends_few_files_and_none_for_clusters() -> None:
+    sent = payload("registry_login")
+    assert len(sent) <= 38, sorted(sent)
+    assert not {place for place in sent if room(place) == "_cluster"}
