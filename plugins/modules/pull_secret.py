@@ -291,7 +291,7 @@ import typing as t
 from dataclasses import replace
 from datetime import timedelta
 
-from ..module_utils._cluster.ownership import OWNER_LABEL, reserved_marks
+from ..module_utils._cluster.objects import OWNER_LABEL, reserved_marks
 from ..module_utils._cluster.validation import check_annotations, check_labels, check_object_name
 from ..module_utils._credentials.image_reference import parse_image
 from ..module_utils._errors import InputError

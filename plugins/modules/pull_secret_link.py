@@ -189,7 +189,7 @@ api_requests:
 
 import typing as t
 
-from ..module_utils._cluster.kinds import WORKLOAD_RESOURCES
+from ..module_utils._cluster.kinds import WORKLOADS
 from ..module_utils._cluster.namespaces import is_glob
 from ..module_utils._cluster.validation import check_object_name
 from ..module_utils._errors import InputError
@@ -207,7 +207,7 @@ OPTIONS: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "service_accounts": texts(),
     "workloads": mappings(
-        {"kind": text(required=True, choices=list(WORKLOAD_RESOURCES)), "name": text(default="*"), "selector": text()}, "kind"
+        {"kind": text(required=True, choices=list(WORKLOADS)), "name": text(default="*"), "selector": text()}, "kind"
     ),
     "wait_for_service_accounts": {"type": "int", "default": 30},
     "force": {"type": "bool", "default": False},

@@ -10,7 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..module_utils._cluster.namespaces import SYSTEM, is_glob
+from ..module_utils._cluster.namespaces import SYSTEM_NAMESPACES, is_glob
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +47,10 @@ def _common(first: str, second: str, excluded: Sequence[str]) -> bool:
     if not is_glob(first) and not is_glob(second):
         return first == second and not _matches(first, excluded)
     if is_glob(first) and is_glob(second):
-        hidden = any(_covers(pattern, glob) for pattern in (*excluded, *SYSTEM) for glob in (first, second))
+        hidden = any(_covers(pattern, glob) for pattern in (*excluded, *SYSTEM_NAMESPACES) for glob in (first, second))
         return not hidden and _globs_meet(first, second)
     name, glob = (second, first) if is_glob(first) else (first, second)
-    return fnmatch.fnmatchcase(name, glob) and not _matches(name, (*excluded, *SYSTEM))
+    return fnmatch.fnmatchcase(name, glob) and not _matches(name, (*excluded, *SYSTEM_NAMESPACES))
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

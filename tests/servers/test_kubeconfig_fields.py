@@ -15,7 +15,7 @@ import pytest
 import trustme
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import PullpassError
 
 from lab import programs
@@ -67,7 +67,7 @@ class Place:
 
     def of_ours(self, kubeconfig: Path, **options: Any) -> tuple[Any, str]:
         try:
-            api = Api(Target(kubeconfig=(str(kubeconfig),), **options), 1, 10.0)
+            api = Api(ClusterTarget(kubeconfig=(str(kubeconfig),), **options), 1, 10.0)
             api.send(Request("get", "version"), "/version")
         except PullpassError as error:
             return self._seen(), str(error)
@@ -290,5 +290,5 @@ def test_the_first_file_counts_as_for_kubectl(place: Place, monkeypatch: pytest.
             [place.kubectl, "get", "--raw", "/version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
         )
         theirs = place._seen()
-        Api(Target(kubeconfig=tuple(map(str, paths))), 1, 10.0).send(Request("get", "version"), "/version")
+        Api(ClusterTarget(kubeconfig=tuple(map(str, paths))), 1, 10.0).send(Request("get", "version"), "/version")
         assert place._seen() == theirs == [("authorization", f"Bearer {token}")], done.stderr

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import RESOURCES
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget
 
 Override = Callable[[str, str, Any], Any]
 
@@ -30,7 +30,7 @@ class RecordingServer:
 
     def api(self) -> Api:
         """Always the same, which has had an answer already after the first."""
-        self._api = self._api or Api(Target(host=f"http://127.0.0.1:{self.port}", api_key="token"), 4, 30.0)
+        self._api = self._api or Api(ClusterTarget(host=f"http://127.0.0.1:{self.port}", api_key="token"), 4, 30.0)
         return self._api
 
     def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
@@ -50,12 +50,13 @@ class RecordingServer:
         ]
         if name:
             named = [one for one in found if one["metadata"]["name"] == name]
-            return (200, {"kind": KINDS[resource], **named[0]}) if named else (404, {"kind": "Status", "message": "not found"})
+            missing = 404, {"kind": "Status", "message": "not found"}
+            return (200, {"kind": RESOURCES[resource].kind, **named[0]}) if named else missing
         for field in ",".join(query.get("fieldSelector", [])).split(","):
             key, _equals, value = field.partition("=")
             if key in ("metadata.name", "type"):
                 found = [one for one in found if (one["metadata"]["name"] if key == "metadata.name" else one["type"]) == value]
-        return 200, {"kind": f"{KINDS[resource]}List", "metadata": {}, "items": found}
+        return 200, {"kind": f"{RESOURCES[resource].kind}List", "metadata": {}, "items": found}
 
 
 @contextmanager

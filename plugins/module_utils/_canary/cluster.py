@@ -15,10 +15,9 @@ from .._cluster.answers import checked_table
 from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.errors import Request
 from .._cluster.kinds import resource_path
-from .._cluster.namespaces import FEW
+from .._cluster.namespaces import NamespaceLists
 from .._cluster.objects import Objects, Seen, list_all
 from .._cluster.validation import fields_equal, labels_equal
-from .._concurrency import for_each
 from .._credentials.redact import foreign_text
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .model import LABEL, SMALL, TABLE_FORMAT, Leftover, leftovers, manifest
@@ -102,8 +101,7 @@ class CanaryCluster:
     def __init__(self, api: Api, canary: Canary, whole: bool, workers: int, check_mode: bool) -> None:
         self._api = api
         self._canary = canary
-        self._whole = whole
-        self._workers = workers
+        self._lists = NamespaceLists(api, workers, None if whole else False)
         self._pods = Objects(api, "pods", check_mode)
         self._trial = Objects(api, "pods", dry_run=True)
 
@@ -113,10 +111,9 @@ class CanaryCluster:
         def read(namespace: str | None) -> list[Leftover]:
             path = resource_path("pods", namespace)
             table = self._api.send(Request("list", "pods", namespace), path, {"labelSelector": LABEL}, accept=TABLE_FORMAT)
-            return leftovers(checked_table(table, "pods", namespace))
+            return [one for one in leftovers(checked_table(table, "pods", namespace)) if one.namespace in namespaces]
 
-        found, refused = self._per_namespace(read, namespaces)
-        return [one for some in found for one in some], refused
+        return self._lists.read("pods", read, namespaces)
 
     def delete_error(self, target: CanaryTarget) -> RequestError | None:
         """Why a Pod could not be deleted: None with the right to do it. Asked by a dry run before there is a Pod."""
@@ -152,18 +149,14 @@ class CanaryCluster:
 
     def list_pods(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
         """The Pods of this run by name, and namespace -> why its Pods could not be listed."""
-
-        def read(namespace: str | None) -> list[Item]:
-            return list_all(self._api, "pods", _itself, self._label, namespace=namespace)
-
-        found, refused = self._per_namespace(read, namespaces)
-        return {item["metadata"]["name"]: item for items in found for item in items}, refused
+        found, failed = self._lists.items("pods", _itself, namespaces, self._label)
+        return {item["metadata"]["name"]: item for item in found}, failed
 
     def events(self, namespace: str, uid: str) -> list[PodEvent]:
         """About one Pod; empty where events cannot be read."""
         try:
             selector = fields_equal({"involvedObject.uid": uid})
-            return list_all(self._api, "events", pod_event, selector, namespace=namespace, spoiled=_ignore_malformed)
+            return list_all(self._api, "events", pod_event, selector, namespace=namespace, malformed={})
         except (ClusterError, RequestError):
             return []
 
@@ -213,28 +206,6 @@ class CanaryCluster:
         found = list_all(self._api, "pods", _itself, selectors, namespace=namespace)
         return found[0] if found else None
 
-    def _per_namespace(
-        self, read: t.Callable[[str | None], list[t.Any]], namespaces: Sequence[str]
-    ) -> tuple[list[list[t.Any]], dict[str, RequestError]]:
-        """From one list of all namespaces, else from one of each: where that is not allowed, or they are few."""
-        if self._whole and len(namespaces) > FEW:
-            try:
-                return [[one for one in read(None) if _namespace(one) in namespaces]], {}
-            except RequestError as error:
-                if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
-                    raise
-                self._whole = False
-
-        def each(namespace: str) -> list[t.Any] | RequestError:
-            try:
-                return read(namespace)
-            except RequestError as error:
-                return error
-
-        answers = dict(zip(namespaces, for_each(namespaces, each, self._workers)))
-        refused = {name: answer for name, answer in answers.items() if isinstance(answer, RequestError)}
-        return [answer for answer in answers.values() if not isinstance(answer, RequestError)], refused
-
 
 def seen_in(item: Mapping[str, t.Any]) -> Seen:
     return Seen(item["metadata"]["uid"], item["metadata"]["resourceVersion"])
@@ -242,11 +213,3 @@ def seen_in(item: Mapping[str, t.Any]) -> Seen:
 
 def _itself(item: Item) -> Item:
     return item
-
-
-def _ignore_malformed(_namespace: str | None, _name: str, _error: RequestError) -> None:
-    """Events are additional."""
-
-
-def _namespace(one: Leftover | Item) -> str:
-    return one.namespace if isinstance(one, Leftover) else one["metadata"]["namespace"]

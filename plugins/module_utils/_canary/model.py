@@ -13,9 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from .._cluster.kinds import used_pull_secrets
-from .._cluster.objects import Seen
-from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL
+from .._cluster.objects import MANAGED_BY, MANAGED_BY_LABEL, Seen, used_pull_secrets
 from .._credentials.redact import foreign_text
 from .._text import shown
 

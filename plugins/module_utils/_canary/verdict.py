@@ -8,7 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._cluster.kinds import used_pull_secrets
+from .._cluster.objects import used_pull_secrets
 from .._credentials.redact import foreign_text
 from .._diagnosis.causes import (
     IMAGE_NOT_FOUND,

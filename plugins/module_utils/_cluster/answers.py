@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Answers of the API server: complete, of a bounded size, and compared with what was asked for.
+"""Reads answers of the API server within limits of time and size, and compares them with the request.
 
-The time-out of a library starts again with each byte, so that a server that sends one now and then would never be given up.
+The time-out of an HTTP library starts again with each byte, so a server that sends one now and then would never time out.
 
-A proxy, an aggregated API or a broken server can answer anything. What is wrong with one answer is a RequestError (MALFORMED)
-about that answer alone.
+A proxy, an aggregated API or a broken server can answer anything. A malformed answer is a RequestError (MALFORMED) for that
+request alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .._credentials.redact import foreign_text
 from .._errors import FailureKind, RequestError
-from .kinds import ANY, CLUSTER_WIDE, ENCODED, FLAG, KINDS, NUMBER, OBJECT, PARTIAL, SHAPES, TABLE, TEXT, TEXTS, Fields, Shape
+from .kinds import ANY, BASE64_MAP, FLAG, METADATA_FIELDS, NUMBER, OBJECT, RESOURCES, TABLE_FIELDS, TEXT, TEXT_MAP, Fields, Shape
 from .validation import is_name
 
 if t.TYPE_CHECKING:
@@ -28,19 +28,19 @@ _CHUNK = 65536
 
 
 class TooLarge(OSError):
-    """The answer has more bytes than one may have."""
+    """The answer is larger than the limit."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     status: int
     headers: Mapping[str, str]
     data: bytes
 
 
-def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) -> Answer:
-    """The answer to ``ask``, a request that leaves the answer unread. Raises TimeoutError, TooLarge, and as ``ask`` does."""
-    outcome: list[Answer | BaseException] = []
+def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) -> ApiAnswer:
+    """The answer to ``ask``, which leaves it unread. Raises TimeoutError, TooLarge, and what ``ask`` raises."""
+    outcome: list[ApiAnswer | BaseException] = []
     given_up = threading.Event()
 
     def work() -> None:
@@ -49,7 +49,7 @@ def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) ->
         except BaseException as error:
             outcome.append(error)
 
-    # a thread that waits for a server cannot be ended: it is left behind, with its connection
+    # a thread that waits for a server cannot be stopped: it stays behind, with its connection
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -61,7 +61,7 @@ def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) ->
     return outcome[0]
 
 
-def _read(response: t.Any, most_bytes: int, given_up: threading.Event) -> Answer:
+def _read(response: t.Any, most_bytes: int, given_up: threading.Event) -> ApiAnswer:
     content = bytearray()
     try:
         for chunk in response.stream(_CHUNK, decode_content=True):
@@ -74,13 +74,13 @@ def _read(response: t.Any, most_bytes: int, given_up: threading.Event) -> Answer
         response.close()
         raise
     response.release_conn()
-    return Answer(response.status, response.headers, bytes(content))
+    return ApiAnswer(response.status, response.headers, bytes(content))
 
 
 PARTIAL_LIST = "PartialObjectMetadataList"
-# the event recorder makes names out of those of other objects, and nothing asks for an event by its name
+# The event recorder derives names from those of other objects, and no request names an event
 _NAMED_FREELY = ("events",)
-# the keys of a Secret that are read
+# Keys of a Secret that are read
 _PULL_KEYS = ".docker"
 Item = t.TypeVar("Item")
 
@@ -88,86 +88,84 @@ Item = t.TypeVar("Item")
 def checked_object(
     item: t.Any, resource: str, namespace: str | None, name: str | None = None, dry_run: bool = False
 ) -> dict[str, t.Any]:
-    """The object, if it is the one that was asked for. Fields that are null are taken out, as the API means them.
+    """The object, if it is the one that was requested. Fields that are null are removed, as in the API.
 
     The answer to a dry run may have no resourceVersion; then it is an empty text. Raises RequestError (MALFORMED).
     """
-    kind = KINDS.get(resource, resource)
+    kind = RESOURCES[resource].kind
     if not isinstance(item, dict) or item.get("kind") != kind:
-        raise malformed(f"the answer is not a {kind}, but {_what(item)}")
+        raise malformed_answer(f"the answer is not a {kind}, but {_what(item)}")
     if dry_run and isinstance(item.get("metadata"), dict):
         for field in ("uid", "resourceVersion"):
             item["metadata"].setdefault(field, "")
-    _check_item(item, resource, SHAPES[resource], namespace)
+    _check_item(item, resource, RESOURCES[resource].fields, namespace)
     found = item["metadata"]["name"]
     if name is not None and found != name:
-        raise malformed(f"the answer is another {kind}, '{foreign_text(found, 80)}'")
+        raise malformed_answer(f"the answer is another {kind}, '{foreign_text(found, 80)}'")
     return item
 
 
 def checked_items(page: t.Any, resource: str) -> list[t.Any]:
-    """The items of a list, unchecked. Raises RequestError (MALFORMED) for what is not a list of this resource."""
-    kind = f"{KINDS.get(resource, resource)}List"
+    """The items of a list, unchecked. Raises RequestError (MALFORMED) unless this is a list of the resource."""
+    kind = f"{RESOURCES[resource].kind}List"
     if not isinstance(page, dict) or page.get("kind") not in (kind, PARTIAL_LIST):
-        raise malformed(f"the answer is not a {kind}, but {_what(page)}")
+        raise malformed_answer(f"the answer is not a {kind}, but {_what(page)}")
     items, metadata = page.get("items"), page.get("metadata")
     if not isinstance(items, (list, type(None))) or not isinstance(metadata, (dict, type(None))):
-        raise malformed(f"the answer is a {kind} whose items or metadata have another type")
+        raise malformed_answer(f"the answer is a {kind} whose items or metadata have another type")
     return items or []
 
 
-def kept(
-    item: t.Any, page: Mapping[str, t.Any], resource: str, namespace: str | None, keep: Callable[[dict[str, t.Any]], Item]
-) -> Item:
-    """``keep(item)`` for one item of a list. Raises RequestError (MALFORMED) for an item that is not an object of this kind."""
-    shape = PARTIAL if page.get("kind") == PARTIAL_LIST else SHAPES[resource]
-    _check_item(item, resource, shape, namespace)
-    return keep(item)
+def checked_item(item: t.Any, page: Mapping[str, t.Any], resource: str, namespace: str | None) -> dict[str, t.Any]:
+    """One item of a list. Raises RequestError (MALFORMED) for an item that is not an object of this kind."""
+    _check_item(item, resource, METADATA_FIELDS if page.get("kind") == PARTIAL_LIST else RESOURCES[resource].fields, namespace)
+    return t.cast("dict[str, t.Any]", item)
 
 
 def checked_table(table: t.Any, resource: str, namespace: str | None) -> dict[str, t.Any]:
     """A list as a table, whose rows hold the metadata of their object. Raises RequestError (MALFORMED)."""
-    wrong = _wrong(table, TABLE) if isinstance(table, dict) and table.get("kind") == "Table" else "it is none"
+    wrong = _wrong(table, TABLE_FIELDS) if isinstance(table, dict) and table.get("kind") == "Table" else "it has another kind"
     if wrong:
-        raise malformed(f"the answer is not a table of {resource}: {wrong.strip('. ')}")
+        raise malformed_answer(f"the answer is not a table of {resource}: {wrong.strip('. ')}")
     for row in table.get("rows") or ():
-        _check_item(row["object"], resource, PARTIAL, namespace)
+        _check_item(row["object"], resource, METADATA_FIELDS, namespace)
     return dict(table)
 
 
-def place_of(item: t.Any, namespace: str | None) -> tuple[str | None, str]:
-    """Namespace and name of an item that is malformed, as far as they can be believed: None, and an empty text."""
+def namespace_of(item: t.Any, namespace: str | None = None) -> str | None:
+    """The namespace of a malformed item: that of its list, or its own if it is a valid name."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
-    found = metadata if isinstance(metadata, dict) else {}
-    place, name = found.get("namespace") if namespace is None else namespace, found.get("name")
-    return str(place) if is_name("namespaces", place) else None, str(name) if is_name("secrets", name) else ""
+    place = metadata.get("namespace") if namespace is None and isinstance(metadata, dict) else namespace
+    return str(place) if is_name("namespaces", place) else None
 
 
-def malformed(message: str) -> RequestError:
-    remedy = "Check what is between this machine and the API server, and aggregated APIs"
+def malformed_answer(message: str) -> RequestError:
+    remedy = "Check proxies between this machine and the API server, and aggregated APIs"
     return RequestError(f"{message}. {remedy}", FailureKind.MALFORMED, 200)
 
 
 def _check_item(item: t.Any, resource: str, shape: Fields, namespace: str | None) -> None:
-    kind = KINDS.get(resource, resource)
+    kind = RESOURCES[resource].kind
     wrong = _wrong(item, shape)
     if wrong:
-        raise malformed(f"the answer holds a malformed {kind}{_named(item)}: {wrong.strip('. ')}")
+        raise malformed_answer(f"the answer holds a malformed {kind}{_shown_place(item)}: {wrong.strip('. ')}")
     metadata = item["metadata"]
     if resource not in _NAMED_FREELY and not is_name(resource, metadata["name"]):
         name = foreign_text(metadata["name"], 80)
-        raise malformed(f"the answer holds a {kind} with a name that no {kind} can have, '{name}'")
-    if resource in CLUSTER_WIDE:
+        raise malformed_answer(f"the answer holds a {kind} with a name that no {kind} can have, '{name}'")
+    if not RESOURCES[resource].namespaced:
         return
     place = metadata.get("namespace")
     if not is_name("namespaces", place) or namespace not in (None, place):
         name, where = foreign_text(metadata["name"], 80), foreign_text(str(place), 80)
-        raise malformed(f"the answer holds {kind} {name} of another namespace, '{where}'")
+        raise malformed_answer(f"the answer holds {kind} {name} of another namespace, '{where}'")
 
 
-def _named(item: t.Any) -> str:
-    namespace, name = place_of(item, None)
-    return f" {namespace or '?'}/{foreign_text(name, 253) or '?'}" if namespace or name else ""
+def _shown_place(item: t.Any) -> str:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    namespace, valid_name = namespace_of(item), foreign_text(str(name), 253) if is_name("secrets", name) else ""
+    return f" {namespace or '?'}/{valid_name or '?'}" if namespace or valid_name else ""
 
 
 def _what(answer: t.Any) -> str:
@@ -178,7 +176,7 @@ def _what(answer: t.Any) -> str:
 
 
 def _wrong(value: t.Any, shape: Shape) -> str:
-    """What is wrong with the value: the field and the type it should have, or an empty text. Takes null fields out."""
+    """The field that is wrong and its expected type, or an empty text. Removes null fields."""
     if isinstance(shape, str):
         return "" if _LEAVES[shape](value) else f" is not {shape}"
     if isinstance(shape, Fields):
@@ -231,6 +229,6 @@ _LEAVES: Mapping[str, Callable[[t.Any], bool]] = {
     FLAG: lambda value: isinstance(value, bool),
     OBJECT: lambda value: isinstance(value, dict),
     ANY: lambda _value: True,
-    TEXTS: _is_texts,
-    ENCODED: _is_encoded,
+    TEXT_MAP: _is_texts,
+    BASE64_MAP: _is_encoded,
 }

@@ -17,14 +17,14 @@ from urllib.parse import urlencode
 
 from .._credentials.redact import remember_body
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError, Unreachable
-from .answers import Answer, TooLarge, bounded_answer
+from .answers import ApiAnswer, TooLarge, bounded_answer
 from .client import connect
 from .errors import Request, failure_words, is_untrusted, refusal
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .target import Target
+    from .target import ClusterTarget
 
 
 with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
@@ -32,7 +32,7 @@ with contextlib.suppress(ImportError):  # reported by connect(), before anything
 FIELD_MANAGER = "pullpass.registry"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# An answer is complete within this many times the time-out, which is for each part of it
+# The limit for a whole answer is this many times the time-out, which is for each part of it
 _PARTS = 10
 # An object has 1.5 MiB at most (etcd), and a list 500 of them
 _MOST_BYTES = 16 * 1024 * 1024
@@ -110,7 +110,7 @@ _PATIENCE = Patience(seconds=30.0, pause=0.5)
 class Api:
     """One cluster. ``requests`` counts everything that was sent, repeats included. Safe to share among threads."""
 
-    def __init__(self, target: Target, workers: int, timeout: float) -> None:
+    def __init__(self, target: ClusterTarget, workers: int, timeout: float) -> None:
         self._connection = connect(target, workers)
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class Api:
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """``server`` and ``context`` (None without a kubeconfig), as modules return them."""
+        """``server`` and ``context`` (null without a kubeconfig), as modules return them."""
         return {"server": self._connection.server, "context": self._connection.context}
 
     @property
@@ -129,16 +129,16 @@ class Api:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know of how the server is reached."""
+        """Warnings about the connection."""
         if self._connection.verified:
             return []
         if not self._connection.encrypted:
             return [
-                f"{self._connection.server} is not encrypted: everybody on the way there reads the token and the credentials. "
+                f"{self._connection.server} is not encrypted: others on the network can read the token and the credentials. "
                 "Use https."
             ]
         return [
-            f"TLS verification is off for {self._connection.server}: whoever answers there gets the credentials. "
+            f"TLS verification is off for {self._connection.server}: any server that answers there receives the credentials. "
             "Set ca_cert (in AWX: fill in the certificate authority of the credential)."
         ]
 
@@ -150,7 +150,9 @@ class Api:
         body: Mapping[str, t.Any] | None = None,
         accept: str = JSON,
     ) -> dict[str, t.Any]:
-        """The decoded answer. Raises RequestError or ClusterError; 429 is waited out, and so is what broke while reading."""
+        """The decoded answer. It repeats the request after 429, and a request that only reads after 5xx or a broken connection.
+
+        Raises RequestError or ClusterError."""
         url = f"{self._connection.server}{path}" + (f"?{urlencode(query)}" if query else "")
         if body is not None and request.writes_secret:
             remember_body(body)
@@ -174,15 +176,15 @@ class Api:
         except (ValueError, RecursionError):
             decoded = None
         if not isinstance(decoded, dict) and self._reached:
-            # a write may have been done all the same
+            # a write may have been done although its answer is not valid
             kind = FailureKind.MALFORMED if request.reads else FailureKind.UNCERTAIN
-            raise RequestError(f"{self._connection.server} answered '{request}' with something that is no JSON object", kind, 200)
+            raise RequestError(f"the answer of {self._connection.server} to '{request}' is not a JSON object", kind, 200)
         if not isinstance(decoded, dict):
             raise ClusterError(f"{self._connection.server} does not answer like an API server. Check the address and the proxy.")
         self._reached = True
         return decoded
 
-    def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> Answer:
+    def _exchange(self, request: Request, url: str, body: Mapping[str, t.Any] | None, accept: str) -> ApiAnswer:
         with self._lock:
             self.requests += 1
             headers = self._connection.headers()
@@ -210,7 +212,7 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._broken(request, error) from None
         except ValueError as error:
-            # a library refuses to send it, and repeats it: a header perhaps, with the token in it
+            # a library refuses to send it, and its text may repeat a header with the token
             server = self._connection.server
             raise ClusterError(f"the request '{request}' to {server} cannot be sent ({type(error).__name__}).") from None
 
@@ -228,7 +230,7 @@ class Api:
             return ClusterError(f"the proxy on the way to {server} failed: {reason}. Check proxy and no_proxy.")
         if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
             unreachable = Unreachable(f"{server} cannot be reached: {reason}. Check the address, the network and the proxy.")
-            # nothing was sent; a server that did answer before may be restarting
+            # nothing was sent; a server that has answered before may be restarting
             unreachable.pause = 0.0 if self._reached else None
             return unreachable
         broken = RequestError(f"the connection to {server} broke at '{request}': {reason}", FailureKind.UNCERTAIN, 0)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""How a user of a kubeconfig authenticates: each field is honoured as kubectl does, or refused.
+"""Authentication of a kubeconfig's user: each field is used as kubectl uses it, or refused.
 
 client-go tools/clientcmd/client_config.go and validation.go, transport/round_trippers.go and token_source.go.
 """
@@ -24,7 +24,7 @@ from .validation import header_value, impersonation_headers
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .kubeconfig import Context, Section
+    from .kubeconfig import Context, KubeconfigEntry
 
 
 with contextlib.suppress(ImportError):  # reported by connect(), before anything here is used
@@ -36,9 +36,9 @@ _MARGIN = 300.0
 
 
 class ExecPlugin:
-    """``certificate`` and ``key`` are what the plugin gave instead of a token, in PEM; empty where it gave a token."""
+    """``certificate`` and ``key`` (PEM) are what the plugin returned instead of a token; empty if it returned a token."""
 
-    def __init__(self, where: str, plugin: Section, cluster: Section) -> None:
+    def __init__(self, where: str, plugin: KubeconfigEntry, cluster: KubeconfigEntry) -> None:
         self._where, self._plugin, self._cluster = where, plugin, cluster
         self._name = f"the exec plugin {shown_path(_command(plugin))}"
         self.certificate = self.key = ""
@@ -55,9 +55,9 @@ class ExecPlugin:
         token = status.get("token") or ""
         certificate, key = status.get("clientCertificateData") or "", status.get("clientKeyData") or ""
         if not all(isinstance(value, str) for value in (token, certificate, key)) or bool(certificate) != bool(key):
-            raise self._useless()
+            raise self._invalid()
         if not token and not certificate:
-            raise self._useless()
+            raise self._invalid()
         self._token = header_value(f"{self._where}: the token of {self._name}", token)
         remember_secrets([token, key])
         self.certificate, self.key = certificate, key
@@ -77,21 +77,21 @@ class ExecPlugin:
             raise ClusterError(
                 f"{self._where} gives no credential: {self._name} cannot be run where this task runs ({reason}).{advice}"
             ) from None
-        except Exception:  # the client raises several types, with the output of the plugin in their text
-            raise self._useless() from None
+        except Exception:  # the client raises several types, whose texts contain the output of the plugin
+            raise self._invalid() from None
         if not isinstance(status, dict):
-            raise self._useless()
+            raise self._invalid()
         return status
 
-    def _useless(self) -> ClusterError:
+    def _invalid(self) -> ClusterError:
         return ClusterError(
-            f"{self._where} gives no credential: {self._name} failed, or did not answer with an ExecCredential that holds a "
-            "token or a certificate. What it wrote is not shown, since that can hold a token. Run it by hand, as the user and in "
-            "the environment of this task."
+            f"{self._where} gives no credential: {self._name} failed, or did not return an ExecCredential with a token or a "
+            "certificate. Its output is not shown because it may contain a token. Run it by hand, as the user and in the "
+            "environment of this task."
         )
 
     def _cluster_info(self) -> dict[str, t.Any]:
-        """For provideClusterInfo; kubectl gives the content of the CA file, too."""
+        """For provideClusterInfo. As with kubectl, it contains the CA file."""
         fields = dict(self._cluster.fields)
         authority = self._cluster.content("certificate-authority")
         if fields.pop("certificate-authority", None) and authority:
@@ -99,7 +99,7 @@ class ExecPlugin:
         return fields
 
 
-def _command(plugin: Section) -> str:
+def _command(plugin: KubeconfigEntry) -> str:
     """Raises InputError for a plugin that cannot be run at all."""
     for name in ("command", "apiVersion"):
         if not plugin.text(name):
@@ -129,12 +129,12 @@ _AUTHORITY = "idp-certificate-authority"
 _SECRETS = ("id-token", "refresh-token", "client-secret")
 
 
-def oidc_token(provider: Section) -> Callable[[], str]:
-    """What gives the value of Authorization. Raises InputError for another provider, ClusterError without a valid token."""
+def oidc_token(provider: KubeconfigEntry) -> Callable[[], str]:
+    """The value of Authorization. Raises InputError for another provider, ClusterError without a valid token."""
     name = provider.text("name")
     if name != "oidc":
         raise InputError(
-            f"{provider.where} '{shown(name)}' is not supported, nor is it by kubectl. Use an exec plugin, for example "
+            f"{provider.where} '{shown(name)}' is not supported, here or by kubectl. Use an exec plugin, for example "
             "gke-gcloud-auth-plugin or kubelogin."
         )
     config = provider.part("config")
@@ -150,8 +150,8 @@ def oidc_token(provider: Section) -> Callable[[], str]:
     return lambda: value
 
 
-def _renewed(provider: Section, config: Section) -> str:
-    """By the kubernetes client, and only where it verifies the issuer: without a CA of its own, it switches TLS off."""
+def _renewed(provider: KubeconfigEntry, config: KubeconfigEntry) -> str:
+    """Renewed by the kubernetes client, if the issuer's CA is given: without it, the client switches TLS verification off."""
     if not config.text("refresh-token") or not (config.text(_AUTHORITY) or config.text(f"{_AUTHORITY}-data")):
         raise ClusterError(
             f"{provider.where}: the id-token has expired. Log in with kubectl again, or use an exec plugin. It is renewed only "
@@ -182,7 +182,7 @@ _FILE_AGE = 60.0
 
 
 class TokenFile:
-    """The token in a file, trimmed at both ends. ``otherwise`` is used while the file is missing or empty."""
+    """The token in a file, without white space at its ends. ``otherwise`` is used while the file is missing or empty."""
 
     def __init__(self, name: str, path: str, otherwise: str = "") -> None:
         self._name, self._path, self._token = name, path, otherwise
@@ -210,14 +210,14 @@ class TokenFile:
 
 
 def bearer(name: str, token: str) -> Callable[[], str]:
-    """A token as it was given: it is not trimmed. Raises InputError for what no header can hold."""
+    """A token, not trimmed. Raises InputError for a token that no header can have."""
     value = f"Bearer {header_value(name, token)}"
     remember_secrets([token])
     return lambda: value
 
 
 def authorization_of(context: Context) -> Callable[[], str] | ExecPlugin | None:
-    """What gives the value of Authorization for each request; None for a user without token, password and plugin."""
+    """Returns the value of Authorization for each request; null for a user without token, password and plugin."""
     user = context.user
     token, file, name = user.text("token"), user.path("tokenFile"), user.text("username")
     if (token or file) and (name or user.text("password")):
@@ -238,7 +238,7 @@ def authorization_of(context: Context) -> Callable[[], str] | ExecPlugin | None:
     return oidc_token(provider) if provider else None
 
 
-def impersonation_of(user: Section) -> list[tuple[str, str]]:
+def impersonation_of(user: KubeconfigEntry) -> list[tuple[str, str]]:
     """Headers for as, as-groups, as-uid and as-user-extra. Raises InputError."""
     person, groups, uid = user.text("as"), user.texts("as-groups"), user.text("as-uid")
     extra = user.part("as-user-extra")
@@ -251,7 +251,7 @@ def impersonation_of(user: Section) -> list[tuple[str, str]]:
     return impersonation_headers(person, groups, uid, values, names)
 
 
-def _basic(user: Section, name: str) -> Callable[[], str]:
+def _basic(user: KubeconfigEntry, name: str) -> Callable[[], str]:
     password = user.text("password")
     for field, value in (("username", name), ("password", password)):
         header_value(f"{user.where}: {field}", value)

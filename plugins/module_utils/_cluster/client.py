@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""From a Target to an authenticated connection: an HTTP pool of the kubernetes client, and the headers that say who we are."""
+"""The connection to a ClusterTarget: an HTTP pool of the kubernetes client, and the headers that authenticate each request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typing as t
 from .._credentials.redact import foreign_text, remember_secrets
 from .._errors import ClusterError, InputError
 from .auth import ExecPlugin, TokenFile, authorization_of, bearer, impersonation_of
-from .kubeconfig import MISSING_YAML, Context, check_authority, check_pair, kept, read_context, read_file
+from .kubeconfig import MISSING_YAML, Context, check_authority, check_pair, read_context, read_file, temporary_file
 from .validation import impersonation_headers, proxy_of, server_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .target import Target
+    from .target import ClusterTarget
 
 
 try:
@@ -34,7 +34,7 @@ _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class Connection:
-    """An urllib3 pool with the TLS settings of the cluster, and the headers of each request."""
+    """A urllib3 pool with the TLS settings of the cluster, and the headers of each request."""
 
     def __init__(self, configuration: t.Any, context: str | None, identity: Identity, tls_name: str = "") -> None:
         self._identity = identity
@@ -50,14 +50,14 @@ class Connection:
 
     @property
     def secrets(self) -> list[str]:
-        """What stands in the Authorization header now, also decoded: for masking."""
+        """The present value of the Authorization header, also decoded, for masking."""
         kind, _blank, value = self._identity.authorization().partition(" ")
         if kind != "Basic":
             return [value]
         return [value, base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]]
 
     def headers(self) -> t.Any:
-        """Headers of identity for one request; an expired token is renewed here. Raises InputError or ClusterError."""
+        """Headers of one request, which authenticate it. An expired token is renewed. Raises InputError or ClusterError."""
         headers = urllib3.response.HTTPHeaderDict({"User-Agent": USER_AGENT})
         authorization = self._identity.authorization()
         if authorization:
@@ -75,8 +75,8 @@ class Identity:
         self.impersonation = impersonation
 
 
-def connect(target: Target, workers: int) -> Connection:
-    """A Connection for up to ``workers`` requests at a time; nothing is sent yet.
+def connect(target: ClusterTarget, workers: int) -> Connection:
+    """A Connection for up to ``workers`` requests at a time. It sends nothing.
 
     Raises ClusterError where the Python package is missing or too old, or an exec plugin fails; InputError for what cannot
     be used of the kubeconfig and the options.
@@ -103,7 +103,7 @@ def connect(target: Target, workers: int) -> Connection:
         raise InputError(f"the connection to {configuration.host} cannot be set up: {foreign_text(str(error))}") from None
 
 
-def _use_context(configuration: t.Any, context: Context, target: Target) -> None:
+def _use_context(configuration: t.Any, context: Context, target: ClusterTarget) -> None:
     cluster, user = context.cluster, context.user
     url = cluster.text("server")
     if not url:
@@ -114,10 +114,10 @@ def _use_context(configuration: t.Any, context: Context, target: Target) -> None
     authority = cluster.content("certificate-authority")
     if authority and insecure and target.validate_certs is None:
         raise InputError(
-            f"{cluster.where} has insecure-skip-tls-verify and a certificate-authority, which kubectl refuses, too. Keep one."
+            f"{cluster.where} has insecure-skip-tls-verify and a certificate-authority, which kubectl refuses as well. Keep one."
         )
     if authority:
-        configuration.ssl_ca_cert = kept(authority)
+        configuration.ssl_ca_cert = temporary_file(authority)
         check_authority(f"{cluster.where}: certificate-authority", configuration.ssl_ca_cert)
     certificate, key = user.content("client-certificate"), user.content("client-key")
     if bool(certificate) != bool(key):
@@ -128,7 +128,7 @@ def _use_context(configuration: t.Any, context: Context, target: Target) -> None
 
 def _use_pair(configuration: t.Any, name: str, certificate: bytes, key: bytes) -> None:
     remember_secrets([key])
-    configuration.cert_file, configuration.key_file = kept(certificate), kept(key)
+    configuration.cert_file, configuration.key_file = temporary_file(certificate), temporary_file(key)
     check_pair(name, configuration.cert_file, configuration.key_file)
 
 
@@ -143,14 +143,14 @@ def _use_in_cluster(configuration: t.Any) -> None:
     configuration.api_key.clear()
 
 
-def _use_host(configuration: t.Any, target: Target) -> None:
+def _use_host(configuration: t.Any, target: ClusterTarget) -> None:
     configuration.host = server_url("host", target.host or "")
     if target.client_cert and target.client_key:
         certificate, key = read_file("client_cert", target.client_cert), read_file("client_key", target.client_key)
         _use_pair(configuration, "client_cert", certificate, key)
 
 
-def _authorization(configuration: t.Any, target: Target, context: Context | None) -> Callable[[], str] | None:
+def _authorization(configuration: t.Any, target: ClusterTarget, context: Context | None) -> Callable[[], str] | None:
     if context is None:
         if target.in_cluster:
             return TokenFile("in_cluster: the token", f"{_SERVICE_ACCOUNT}/token")
@@ -162,12 +162,12 @@ def _authorization(configuration: t.Any, target: Target, context: Context | None
     return authorization
 
 
-def _use_switches(configuration: t.Any, target: Target, context: Context | None) -> None:
-    """TLS and proxy, where the options of the task come before the kubeconfig, and that before the environment."""
+def _use_switches(configuration: t.Any, target: ClusterTarget, context: Context | None) -> None:
+    """TLS and proxy: the options of the task come before the kubeconfig, the kubeconfig before the environment."""
     if target.validate_certs is not None:
         configuration.verify_ssl = target.validate_certs
     if target.ca_cert:
-        configuration.ssl_ca_cert = kept(read_file("ca_cert", target.ca_cert))
+        configuration.ssl_ca_cert = temporary_file(read_file("ca_cert", target.ca_cert))
         check_authority("ca_cert", configuration.ssl_ca_cert)
     own = context.cluster.text("proxy-url") if context else ""
     if target.no_proxy:
@@ -186,7 +186,7 @@ def _use_switches(configuration: t.Any, target: Target, context: Context | None)
 
 
 def _environment_proxy(configuration: t.Any) -> str | None:
-    """A host and port without a scheme is common there. What NO_PROXY excepts does not matter."""
+    """Null if NO_PROXY excepts the host. A host and port without a scheme are common there."""
     url, bypass = configuration.proxy, getattr(kubernetes.client.rest, "should_bypass_proxies", None)
     if not url or (bypass and bypass(configuration.host, no_proxy=configuration.no_proxy or "")):
         return None
@@ -202,8 +202,8 @@ def _use_proxy(configuration: t.Any, name: str, url: str) -> None:
         configuration.proxy_headers = {"Proxy-Authorization": proxy.authorization}
 
 
-def _impersonation(target: Target, context: Context | None) -> list[tuple[str, str]]:
-    """The person of the options, or else that of the kubeconfig: never a mixture of both."""
+def _impersonation(target: ClusterTarget, context: Context | None) -> list[tuple[str, str]]:
+    """The user and groups of the options, or else those of the kubeconfig: never a mixture of both."""
     if target.impersonate_user:
         return impersonation_headers(target.impersonate_user, target.impersonate_groups)
     return impersonation_of(context.user) if context else []

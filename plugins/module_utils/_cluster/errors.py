@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Why a request failed: no answer of the API server, or a refusal, each with its kind.
+"""The exception for a failed connection or an error answer of the API server.
 
-A 429 is throttling, or a PodDisruptionBudget that forbids an eviction, which no waiting may ever change.
-Quota, a terminating namespace, admission policies and RBAC are all 403 Forbidden. Only the first of them has a cause of its
-own; the others are told apart by the text (kubernetes plugin/pkg/admission/resourcequota, apiserver
+A 429 is throttling, or a PodDisruptionBudget that does not allow an eviction, which may never change.
+Quota, a terminating namespace, admission policies and RBAC all answer 403 Forbidden. A terminating namespace is a cause in the
+answer; only the text distinguishes the others (kubernetes plugin/pkg/admission/resourcequota, apiserver
 pkg/endpoints/handlers/responsewriters/errors.go for RBAC and other authorisers).
 """
 
@@ -35,7 +35,7 @@ def is_untrusted(error: BaseException) -> bool:
 
 
 def failure_words(error: BaseException, timeout: float) -> str:
-    """One clause for a message. ``timeout``: the seconds that were waited."""
+    """The reason as one clause of a message. ``timeout``: the seconds until the time-out."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError) and not isinstance(error, urllib3.exceptions.NewConnectionError):
@@ -56,7 +56,7 @@ def failure_words(error: BaseException, timeout: float) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and those within it: urllib3 keeps them as cause, context, argument or ``original_error``."""
+    """The exception and those inside it: urllib3 stores them as cause, context, argument or ``original_error``."""
     todo, seen = [error], set()
     while todo:
         one = todo.pop(0)
@@ -73,7 +73,7 @@ _UNAUTHORISED = re.compile(
     r'(?:.*?(?: in the namespace "[^"]*"| at the cluster scope))?(?P<more>.*)$',
     re.DOTALL,
 )
-# The one place where a text is protocol: who refused is known from it alone. The API server writes its beginning
+# The one text that is parsed: only it names the policy or webhook that refused. The API server writes its beginning
 _NAME = r"(?P<name>[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)"
 _REFUSED_BY = (
     (re.compile(rf"ValidatingAdmissionPolicy '{_NAME}' with binding '[^']*' denied request(?:: |$)"), "admission policy"),
@@ -82,8 +82,8 @@ _REFUSED_BY = (
 )
 _SUBJECT = re.compile(r'[a-z]+(?:\.[a-z0-9.-]+)? "[^"]*" is forbidden: ')
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_NOT_REPEATED = "Its text is not repeated, since it may hold the Secret"
-# An eviction has no better answer for it (kubernetes pkg/registry/core/pod/storage/eviction.go)
+_NOT_REPEATED = "Its message is not shown because it may contain the Secret"
+# The only sign of it in the answer to an eviction (kubernetes pkg/registry/core/pod/storage/eviction.go)
 _SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
 _BY_STATUS = {
     404: FailureKind.NOT_FOUND,
@@ -103,7 +103,7 @@ _REASONS = frozenset(
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: ``verb`` as RBAC calls it, ``resource`` plural, the namespace and the name where there is one."""
+    """A request: ``verb`` as in RBAC, ``resource`` in the plural, and the namespace and name if it has them."""
 
     verb: str
     resource: str
@@ -116,12 +116,12 @@ class Request:
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing, and so may be sent again."""
+        """Whether it changes nothing, so that it may be sent again."""
         return self.verb in ("get", "list")
 
     @property
     def writes_secret(self) -> bool:
-        """Whether a text of the server about it may repeat a Secret: admission sees all of it, the old one in a delete, too."""
+        """Whether a text of the server about it may repeat a Secret: admission sees the whole Secret, also in a delete."""
         return self.resource.partition("/")[0] == "secrets" and not self.reads
 
     @property
@@ -132,7 +132,7 @@ class Request:
 
 
 def refusal(request: Request, server: str, status: int, body: bytes) -> PullpassError:
-    """The exception for an answer outside 2xx: ClusterError where no other request can do better, else RequestError."""
+    """The exception for an answer outside 2xx: ClusterError if no other request can succeed, else RequestError."""
     answer = _status_object(body)
     if status == 401:
         return ClusterError(
@@ -176,7 +176,7 @@ def _forbidden(request: Request, answer: Mapping[str, t.Any]) -> tuple[FailureKi
 
 
 def _who(request: Request, unauthorised: re.Match[str]) -> str:
-    """Whom the server takes us for, and what it adds; the rest of its sentence repeats ours."""
+    """The user that the server has authenticated, and what it adds; the rest of its sentence repeats ours."""
     if request.writes_secret:
         return ""
     more = unauthorised["more"].strip(" :")
@@ -184,7 +184,7 @@ def _who(request: Request, unauthorised: re.Match[str]) -> str:
 
 
 def _secret_refused(request: Request, server: str, answer: Mapping[str, t.Any], kind: FailureKind, status: int) -> str:
-    """Without any text of the server, which may repeat the Secret: neither its message nor details nor causes."""
+    """The message without any text of the server, which may repeat the Secret: no message, details or causes."""
     code = _code(answer, status)
     if kind == FailureKind.THROTTLED:
         return f"{server} is throttling (429) and did not accept '{request}' in time"
@@ -202,7 +202,7 @@ def _secret_refused(request: Request, server: str, answer: Mapping[str, t.Any], 
 
 
 def _refused_by(message: str) -> str:
-    """``admission policy 'name'``; without the name where it is not a DNS name, or could be made of a secret."""
+    """``admission policy 'name'``; without the name if that is not a DNS name or may contain a secret."""
     subject = _SUBJECT.match(message)
     for pattern, what in _REFUSED_BY:
         found = pattern.match(message, subject.end() if subject else 0)

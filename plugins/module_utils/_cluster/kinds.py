@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""The kinds of objects: where the API server keeps each, and which fields this collection reads."""
+"""One table of the kinds of objects: where the API server has each, which fields are read, where its Pod spec is."""
 
 from __future__ import annotations
 
@@ -16,88 +16,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# plural name of a resource -> its kind
-KINDS = {
-    "cronjobs": "CronJob",
-    "daemonsets": "DaemonSet",
-    "deployments": "Deployment",
-    "events": "Event",
-    "jobs": "Job",
-    "namespaces": "Namespace",
-    "nodes": "Node",
-    "poddisruptionbudgets": "PodDisruptionBudget",
-    "pods": "Pod",
-    "replicasets": "ReplicaSet",
-    "replicationcontrollers": "ReplicationController",
-    "secrets": "Secret",
-    "serviceaccounts": "ServiceAccount",
-    "statefulsets": "StatefulSet",
-}
-# kinds without a namespace
-CLUSTER_WIDE = ("namespaces", "nodes")
-# plural name of a resource -> its API group and version; all others are of the core group
-_GROUPS = {
-    "deployments": "apps/v1",
-    "statefulsets": "apps/v1",
-    "daemonsets": "apps/v1",
-    "replicasets": "apps/v1",
-    "jobs": "batch/v1",
-    "cronjobs": "batch/v1",
-    "poddisruptionbudgets": "policy/v1",
-}
-# kind -> its plural in the API
-WORKLOAD_RESOURCES = {
-    "Deployment": "deployments",
-    "StatefulSet": "statefulsets",
-    "DaemonSet": "daemonsets",
-    "ReplicaSet": "replicasets",
-    "ReplicationController": "replicationcontrollers",
-    "CronJob": "cronjobs",
-    "Job": "jobs",
-    "Pod": "pods",
-}
-
-
-PULL_SECRETS_FIELD = "imagePullSecrets"
-
-
-def pull_secret_names(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
-    """The imagePullSecrets of a ServiceAccount or Pod spec, in their order; an entry without a name is an empty text."""
-    return tuple(reference.get("name") or "" for reference in holder.get(PULL_SECRETS_FIELD) or ())
-
-
-def used_pull_secrets(holder: Mapping[str, t.Any]) -> tuple[str, ...]:
-    """The same as the kubelet uses them: without repeats and without entries that have no name."""
-    return tuple(dict.fromkeys(filter(None, pull_secret_names(holder))))
-
-
-def resource_path(resource: str, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-    """Path of a collection (in one namespace or in all), or of one object of it.
-
-    Raises RequestError (NOT_FOUND) for a name that no object can have: the HTTP client would resolve ``..`` in it.
-    """
-    group = _GROUPS.get(resource)
-    parts = [f"/apis/{group}" if group else "/api/v1"]
-    if namespace is not None:
-        parts += ["namespaces", _segment("namespaces", namespace)]
-    parts.append(quote(resource, safe=""))
-    if name is not None:
-        parts.append(_segment(resource, name))
-    if subresource is not None:
-        parts.append(quote(subresource, safe=""))
-    return "/".join(parts)
-
-
-def _segment(resource: str, name: str) -> str:
-    if not is_name(resource, name):
-        what = f"{KINDS.get(resource, resource)} '{shown(str(name), 80)}'"
-        raise RequestError(f"{what} does not exist: no object can have this name", FailureKind.NOT_FOUND, 404)
-    return quote(name, safe="")
-
-
 TEXT, NUMBER, FLAG, OBJECT, ANY = "text", "a number", "true or false", "a mapping", "anything"
 # a mapping of texts, and one whose pull credentials are in base64
-TEXTS, ENCODED = "a mapping of texts", "a mapping of base64 texts"
+TEXT_MAP, BASE64_MAP = "a mapping of texts", "a mapping of base64 texts"
 
 
 @dataclass(frozen=True)
@@ -134,8 +55,8 @@ METADATA = Fields(
         "resourceVersion": TEXT,
         "creationTimestamp": TEXT,
         "deletionTimestamp": TEXT,
-        "labels": TEXTS,
-        "annotations": TEXTS,
+        "labels": TEXT_MAP,
+        "annotations": TEXT_MAP,
         "finalizers": Each(TEXT),
         "ownerReferences": Each(_OWNER),
         "managedFields": Each(_WRITER),
@@ -144,7 +65,7 @@ METADATA = Fields(
 )
 _CONDITIONS = Each(Fields({"type": TEXT, "status": TEXT, "reason": TEXT, "message": TEXT}))
 _SELECTOR = Fields(
-    {"matchLabels": TEXTS, "matchExpressions": Each(Fields({"key": TEXT, "operator": TEXT, "values": Each(TEXT)}))}
+    {"matchLabels": TEXT_MAP, "matchExpressions": Each(Fields({"key": TEXT, "operator": TEXT, "values": Each(TEXT)}))}
 )
 _REFERENCES = Each(Fields({"name": TEXT}))
 _CONTAINERS = Each(Fields({"name": TEXT, "image": TEXT, "imagePullPolicy": TEXT}, ("name",)))
@@ -196,7 +117,7 @@ _POD = Fields(
     },
     ("metadata", "spec"),
 )
-_TEMPLATE = Fields({"metadata": Fields({"labels": TEXTS, "annotations": TEXTS}), "spec": Fields(_POD_FIELDS)})
+_TEMPLATE = Fields({"metadata": Fields({"labels": TEXT_MAP, "annotations": TEXT_MAP}), "spec": Fields(_POD_FIELDS)})
 _RULES = Each(
     Fields(
         {
@@ -230,61 +151,129 @@ def _object(types: Mapping[str, Shape]) -> Fields:
     return Fields({"metadata": METADATA, **types}, ("metadata",))
 
 
-def _workload(spec: Mapping[str, Shape]) -> Fields:
-    return Fields({"metadata": METADATA, "spec": Fields(spec), "status": _WORKLOAD_STATUS}, ("metadata", "spec"))
+def _workload(more: Mapping[str, Shape] | None = None) -> Fields:
+    spec = Fields({**_WORKLOAD_SPEC, **(more or {})})
+    return Fields({"metadata": METADATA, "spec": spec, "status": _WORKLOAD_STATUS}, ("metadata", "spec"))
 
 
 # all that is asked of a list of metadata
-PARTIAL = _object({})
+METADATA_FIELDS = _object({})
 # a list as a table, whose rows hold the metadata
-TABLE = Fields(
+TABLE_FIELDS = Fields(
     {
         "columnDefinitions": Each(Fields({"name": TEXT})),
         "rows": Each(Fields({"cells": Each(ANY), "object": Fields({"metadata": OBJECT}, ("metadata",))}, ("cells", "object"))),
     }
 )
-# plural name of a resource -> its object
-SHAPES: Mapping[str, Fields] = {
-    "secrets": _object({"type": TEXT, "immutable": FLAG, "data": ENCODED}),
-    "serviceaccounts": _object({"imagePullSecrets": _REFERENCES}),
-    "pods": _POD,
-    "namespaces": PARTIAL,
-    "nodes": _object(
-        {
-            "spec": Fields({"taints": Each(Fields({"key": TEXT, "value": TEXT, "effect": TEXT})), "unschedulable": FLAG}),
-            "status": Fields({"conditions": _CONDITIONS, "nodeInfo": Fields({"operatingSystem": TEXT})}),
-        }
+_TEMPLATE_SPEC = ("spec", "template", "spec")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A row of the table of kinds. ``plural`` is its name in paths, ``version`` its API group and version.
+
+    ``fields`` are what is read of an object. ``pod_spec`` is where it has a Pod spec. ``creates`` is the kind that its
+    controller creates.
+    """
+
+    plural: str
+    kind: str
+    fields: Fields
+    version: str = "v1"
+    namespaced: bool = True
+    pod_spec: tuple[str, ...] = ()
+    creates: str = ""
+
+
+_ROWS = (
+    Resource("deployments", "Deployment", _workload(), "apps/v1", pod_spec=_TEMPLATE_SPEC, creates="ReplicaSet"),
+    Resource("statefulsets", "StatefulSet", _workload(), "apps/v1", pod_spec=_TEMPLATE_SPEC, creates="Pod"),
+    Resource("daemonsets", "DaemonSet", _workload(), "apps/v1", pod_spec=_TEMPLATE_SPEC, creates="Pod"),
+    Resource("replicasets", "ReplicaSet", _workload(), "apps/v1", pod_spec=_TEMPLATE_SPEC, creates="Pod"),
+    Resource(
+        "replicationcontrollers",
+        "ReplicationController",
+        _workload({"selector": TEXT_MAP}),
+        pod_spec=_TEMPLATE_SPEC,
+        creates="Pod",
     ),
-    "events": _object(
-        {
-            "reason": TEXT,
-            "message": TEXT,
-            "type": TEXT,
-            "lastTimestamp": TEXT,
-            "eventTime": TEXT,
-            "involvedObject": Fields({"uid": TEXT, "fieldPath": TEXT}),
-        }
+    Resource(
+        "cronjobs",
+        "CronJob",
+        _workload({"concurrencyPolicy": TEXT, "jobTemplate": Fields({"spec": Fields({"template": _TEMPLATE})})}),
+        "batch/v1",
+        pod_spec=("spec", "jobTemplate", *_TEMPLATE_SPEC),
+        creates="Job",
     ),
-    "poddisruptionbudgets": _object(
-        {
-            "spec": Fields({"selector": _SELECTOR}),
-            "status": Fields(
-                {
-                    "currentHealthy": NUMBER,
-                    "desiredHealthy": NUMBER,
-                    "expectedPods": NUMBER,
-                    "conditions": _CONDITIONS,
-                }
-            ),
-        }
+    Resource("jobs", "Job", _workload(), "batch/v1", pod_spec=_TEMPLATE_SPEC, creates="Pod"),
+    Resource("pods", "Pod", _POD, pod_spec=("spec",)),
+    Resource("secrets", "Secret", _object({"type": TEXT, "immutable": FLAG, "data": BASE64_MAP})),
+    Resource("serviceaccounts", "ServiceAccount", _object({"imagePullSecrets": _REFERENCES})),
+    Resource("namespaces", "Namespace", METADATA_FIELDS, namespaced=False),
+    Resource(
+        "nodes",
+        "Node",
+        _object(
+            {
+                "spec": Fields({"taints": Each(Fields({"key": TEXT, "value": TEXT, "effect": TEXT})), "unschedulable": FLAG}),
+                "status": Fields({"conditions": _CONDITIONS, "nodeInfo": Fields({"operatingSystem": TEXT})}),
+            }
+        ),
+        namespaced=False,
     ),
-    "cronjobs": _workload(
-        {
-            **_WORKLOAD_SPEC,
-            "concurrencyPolicy": TEXT,
-            "jobTemplate": Fields({"spec": Fields({"template": _TEMPLATE})}),
-        }
+    Resource(
+        "events",
+        "Event",
+        _object(
+            {
+                "reason": TEXT,
+                "message": TEXT,
+                "type": TEXT,
+                "lastTimestamp": TEXT,
+                "eventTime": TEXT,
+                "involvedObject": Fields({"uid": TEXT, "fieldPath": TEXT}),
+            }
+        ),
     ),
-    "replicationcontrollers": _workload({**_WORKLOAD_SPEC, "selector": TEXTS}),
-    **{resource: _workload(_WORKLOAD_SPEC) for resource in ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs")},
-}
+    Resource(
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        _object(
+            {
+                "spec": Fields({"selector": _SELECTOR}),
+                "status": Fields(
+                    {"currentHealthy": NUMBER, "desiredHealthy": NUMBER, "expectedPods": NUMBER, "conditions": _CONDITIONS}
+                ),
+            }
+        ),
+        "policy/v1",
+    ),
+)
+# plural -> its row
+RESOURCES: Mapping[str, Resource] = {row.plural: row for row in _ROWS}
+# kind -> its row, for the kinds that have a Pod spec
+WORKLOADS: Mapping[str, Resource] = {row.kind: row for row in _ROWS if row.pod_spec}
+
+
+def resource_path(resource: str, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+    """Path of a collection (in one namespace or in all), or of one object of it.
+
+    Raises RequestError (NOT_FOUND) for a name that no object can have: the HTTP client would resolve ``..`` in it.
+    """
+    version = RESOURCES[resource].version
+    parts = [f"/apis/{version}" if "/" in version else f"/api/{version}"]
+    if namespace is not None:
+        parts += ["namespaces", _segment("namespaces", namespace)]
+    parts.append(quote(resource, safe=""))
+    if name is not None:
+        parts.append(_segment(resource, name))
+    if subresource is not None:
+        parts.append(quote(subresource, safe=""))
+    return "/".join(parts)
+
+
+def _segment(resource: str, name: str) -> str:
+    if not is_name(resource, name):
+        what = f"{RESOURCES[resource].kind} '{shown(str(name), 80)}'"
+        raise RequestError(f"{what} does not exist: no object can have this name", FailureKind.NOT_FOUND, 404)
+    return quote(name, safe="")

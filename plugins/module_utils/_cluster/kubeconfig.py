@@ -30,20 +30,20 @@ except ImportError as error:  # reported by connect(), before anything here is u
 else:
     MISSING_YAML = None
 _MOST_BYTES = 16 * 1024 * 1024
-# what PyYAML raises beside its own errors: dates that do not exist, deep nesting, odd tags
+# PyYAML raises these as well: for dates that do not exist, deep nesting, unusual tags
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
-class Section:
-    """The fields of one cluster or of one user. ``where`` begins each message, ``folder`` is that of its file."""
+class KubeconfigEntry:
+    """The fields of one cluster or of one user. ``where`` is the beginning of each message, ``folder`` that of its file."""
 
     where: str
     fields: dict[str, t.Any]
     folder: str
 
     def text(self, name: str) -> str:
-        """Empty where the field is absent. Raises InputError, without the value, for what is not text."""
+        """Empty if the field is absent. Raises InputError, without the value, for another type."""
         value = self.fields.get(name)
         if value is None:
             return ""
@@ -65,17 +65,17 @@ class Section:
             raise InputError(f"{self.where}: {name} is not a list of texts.")
         return value
 
-    def part(self, name: str) -> Section | None:
-        """A mapping in it, None where it is absent."""
+    def part(self, name: str) -> KubeconfigEntry | None:
+        """A mapping in it, null if it is absent."""
         value = self.fields.get(name)
         if value is None:
             return None
         if not isinstance(value, dict):
             raise InputError(f"{self.where}: {name} is not a mapping.")
-        return Section(f"{self.where}: {name}", value, self.folder)
+        return KubeconfigEntry(f"{self.where}: {name}", value, self.folder)
 
     def path(self, name: str) -> str:
-        """The absolute path in a field, which may be relative to the kubeconfig. Empty where the field is absent."""
+        """The absolute path in a field, which may be relative to the kubeconfig. Empty if the field is absent."""
         value = self.text(name)
         return os.path.join(self.folder, value) if value else ""
 
@@ -98,8 +98,8 @@ class Context:
 
     where: str
     name: str
-    cluster: Section
-    user: Section
+    cluster: KubeconfigEntry
+    user: KubeconfigEntry
 
 
 def read_context(paths: Sequence[str], wanted: str | None) -> Context:
@@ -111,9 +111,9 @@ def read_context(paths: Sequence[str], wanted: str | None) -> Context:
     names = [str(entry["name"]) for _path, content in files for entry in _entries(content, "contexts")]
     name = wanted or (current and str(current))
     if not name:
-        raise InputError(f"{where} has no current context. Give context, one of: {listed(names) or '(there is none)'}.")
+        raise InputError(f"{where} has no current context. Give context, one of: {listed(names) or '(no context)'}.")
     if name not in names:
-        raise InputError(f"{where} has no context '{shown(name)}'. It has: {listed(names) or 'none'}.")
+        raise InputError(f"{where} has no context '{shown(name)}'. It has: {listed(names) or '(no context)'}.")
     where += f", context '{shown(name)}'"
     context = _named(files, "contexts", name, where)
     sections = {}
@@ -128,7 +128,7 @@ def read_context(paths: Sequence[str], wanted: str | None) -> Context:
 def read_bytes(name: str, path: str) -> bytes:
     """A file that a person named. ``name`` is where the path is from. Raises InputError."""
     try:
-        # nobody waits for the other end of a pipe
+        # without O_NONBLOCK, a pipe would wait for its other end
         with open(path, "rb", opener=lambda file, flags: os.open(file, flags | os.O_NONBLOCK)) as file:
             content = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -144,7 +144,7 @@ def _file(path: str) -> dict[str, t.Any]:
     try:
         content = yaml.safe_load(raw.decode("utf-8"))
     except (yaml.YAMLError, *_UNREADABLE) as error:
-        # the text of the error repeats the line, a token perhaps
+        # the text of the error repeats the line, which may have a token
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
         raise InputError(f"kubeconfig {shown_path(path)} is not YAML{place}. Is it encrypted, or another file?") from None
@@ -161,8 +161,8 @@ def _entries(content: dict[str, t.Any], kind: str) -> list[dict[str, t.Any]]:
     return [entry for entry in content.get(kind) or [] if isinstance(entry, dict) and entry.get("name")]
 
 
-def _named(files: Sequence[tuple[str, dict[str, t.Any]]], kind: str, name: str, where: str) -> Section:
-    """The first file that has an entry of this name counts, with all of its fields and no other's."""
+def _named(files: Sequence[tuple[str, dict[str, t.Any]]], kind: str, name: str, where: str) -> KubeconfigEntry:
+    """The entry of the first file that has this name. Entries of other files are not merged into it."""
     field = kind[:-1]
     for path, content in files:
         found = [entry for entry in _entries(content, kind) if str(entry["name"]) == name]
@@ -172,12 +172,12 @@ def _named(files: Sequence[tuple[str, dict[str, t.Any]]], kind: str, name: str, 
             fields = found[0].get(field) or {}
             if not isinstance(fields, dict):
                 raise InputError(f"{where} cannot be used: {field} '{shown(name)}' is not a mapping.")
-            return Section(f"{where}, {field} '{shown(name)}'", fields, os.path.dirname(os.path.abspath(path)))
+            return KubeconfigEntry(f"{where}, {field} '{shown(name)}'", fields, os.path.dirname(os.path.abspath(path)))
     raise InputError(f"{where} cannot be used: it names {field} '{shown(name)}', which the kubeconfig does not have.")
 
 
 def read_file(name: str, path: str) -> bytes:
-    """What the file holds. It is opened once: a pipe that somebody puts in its place would be waited for.
+    """The content of the file. It is opened once, since somebody could replace it with a pipe.
 
     Raises InputError for what is not the path of a readable file. ``name`` is the option.
     """
@@ -197,7 +197,7 @@ def check_authority(name: str, path: str) -> None:
 def check_pair(name: str, certificate: str, key: str) -> None:
     """Raises InputError for files that are not a certificate and its key without a password."""
     try:
-        # a password, though a wrong one: without it, OpenSSL asks at the terminal
+        # a wrong password: without any, OpenSSL asks at the terminal
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password=lambda: b"-")
     except (OSError, ValueError):
         raise InputError(
@@ -206,8 +206,8 @@ def check_pair(name: str, certificate: str, key: str) -> None:
         ) from None
 
 
-def kept(content: bytes) -> str:
-    """A file with this content that is removed with the process: libraries take TLS files by path only."""
+def temporary_file(content: bytes) -> str:
+    """A file with this content that is removed at the end of the process. Libraries accept TLS files by path only."""
     handle, path = tempfile.mkstemp(prefix="pullpass-")
     atexit.register(_remove, path)
     with os.fdopen(handle, "wb") as file:

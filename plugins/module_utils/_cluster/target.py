@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Which cluster a task means, decided from its options and the environment as a group. Pure.
+"""The cluster of a task, resolved from its options and the environment as a group. Pure.
 
-An option that falls back to a variable of its own would mix the inventory's cluster with the one that AWX injects: the
-password would go to the wrong cluster, and unverified.
+If each option had a variable of its own as its default, the cluster of the inventory could be mixed with the one that AWX
+injects: the password would be sent to the wrong cluster, without TLS verification.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 _FILE_OPTIONS = ("kubeconfig", "context")
 _HOST_OPTIONS = ("host", "api_key", "client_cert", "client_key")
-# TLS and proxy switches belong to the cluster that is named beside them
+# TLS and proxy switches apply to the cluster that is named with them
 _WITH_TARGET = ("validate_certs", "ca_cert", "proxy", "no_proxy")
 _ENVIRONMENT = {
     "kubeconfig": "K8S_AUTH_KUBECONFIG",
@@ -43,11 +43,11 @@ _BEGINNING = 400
 
 
 @dataclass(frozen=True)
-class Target:
+class ClusterTarget:
     """One cluster and one identity on it.
 
     Exactly one of ``kubeconfig`` (files, with ``context`` or their current one), ``host`` and ``in_cluster`` is set.
-    ``validate_certs`` is None where the kubeconfig decides.
+    ``validate_certs`` is null where the kubeconfig decides.
     """
 
     kubeconfig: tuple[str, ...] = ()
@@ -65,29 +65,29 @@ class Target:
     impersonate_groups: tuple[str, ...] = ()
 
 
-def resolve_target(options: Mapping[str, t.Any], environment: Mapping[str, str]) -> Target:
-    """The Target that options (of doc fragment cluster) and environment name. Raises InputError where they name none or two."""
+def resolve_target(options: Mapping[str, t.Any], environment: Mapping[str, str]) -> ClusterTarget:
+    """The cluster that the options (of doc fragment cluster) and the environment name. Raises InputError for none or two."""
     given = _given(options)
     from_environment = _from_environment(environment)
     own_switches = {name: given[name] for name in _WITH_TARGET if name in given}
     person = _impersonation(given)
     if given.get("in_cluster"):
         _refuse_two("in_cluster", [name for name in (*_FILE_OPTIONS, *_HOST_OPTIONS) if name in given])
-        return Target(in_cluster=True, **own_switches, **person)
+        return ClusterTarget(in_cluster=True, **own_switches, **person)
     explicit_file = [name for name in _FILE_OPTIONS if name in given]
     explicit_host = [name for name in _HOST_OPTIONS if name in given]
     if explicit_file:
         _refuse_two(" and ".join(explicit_file), explicit_host)
-        # a context alone picks from the file that a credential of AWX or the shell provides
+        # a context alone is looked up in the file that a credential of AWX or the shell provides
         files = given.get("kubeconfig") or _default_files(from_environment, environment)
-        return Target(kubeconfig=_existing(files), context=given.get("context"), **own_switches, **person)
+        return ClusterTarget(kubeconfig=_existing(files), context=given.get("context"), **own_switches, **person)
     if explicit_host:
         return _host_target(given, {**own_switches, **person}, "the options of this task")
     return _environment_target(from_environment, environment, own_switches, person)
 
 
 def _given(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Options that say something; a survey of AWX sends an empty text for what was left open."""
+    """The options that have a value. A survey of AWX sends an empty text for a question without an answer."""
     return {name: value for name, value in options.items() if value not in (None, "", [], [""])}
 
 
@@ -130,7 +130,7 @@ def _refuse_two(first: str, others: Sequence[str]) -> None:
         )
 
 
-def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source: str) -> Target:
+def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source: str) -> ClusterTarget:
     host, api_key = values.get("host"), values.get("api_key")
     client_cert, client_key = values.get("client_cert"), values.get("client_key")
     if not host:
@@ -144,7 +144,7 @@ def _host_target(values: Mapping[str, t.Any], rest: Mapping[str, t.Any], source:
         raise InputError(f"{source} give host {host} but no credential. Add api_key, or client_cert and client_key.")
     if api_key and client_cert:
         raise InputError(f"two identities are given for host {host}: api_key, and client_cert. Keep one.")
-    return Target(host=host, api_key=api_key, client_cert=client_cert, client_key=client_key, **rest)
+    return ClusterTarget(host=host, api_key=api_key, client_cert=client_cert, client_key=client_key, **rest)
 
 
 def _environment_target(
@@ -152,7 +152,7 @@ def _environment_target(
     environment: Mapping[str, str],
     own_switches: Mapping[str, t.Any],
     person: Mapping[str, t.Any],
-) -> Target:
+) -> ClusterTarget:
     by_host = [_ENVIRONMENT[name] for name in _HOST_OPTIONS if name in from_environment]
     by_file = [_ENVIRONMENT[name] for name in _FILE_OPTIONS if name in from_environment]
     if by_host and by_file:
@@ -170,7 +170,7 @@ def _environment_target(
     files = _default_files(from_environment, environment)
     if not by_file and files == [_DEFAULT_KUBECONFIG] and not os.path.exists(os.path.expanduser(_DEFAULT_KUBECONFIG)):
         _refuse_nothing(environment)
-    return Target(kubeconfig=_existing(files), context=from_environment.get("context"), **own_switches, **person)
+    return ClusterTarget(kubeconfig=_existing(files), context=from_environment.get("context"), **own_switches, **person)
 
 
 def _refuse_nothing(environment: Mapping[str, str]) -> None:
@@ -178,7 +178,7 @@ def _refuse_nothing(environment: Mapping[str, str]) -> None:
     if environment.get("KUBERNETES_SERVICE_HOST"):
         hint += (
             " This task runs inside a Pod, whose own cluster is used only with in_cluster: true (in an AWX container group "
-            "it is the cluster of AWX, hardly the one you mean)."
+            "it is the cluster of AWX, which is probably not the one you want)."
         )
     raise InputError(f"no cluster is named, and there is no {_DEFAULT_KUBECONFIG}. {hint}")
 
@@ -189,7 +189,7 @@ def _default_files(from_environment: Mapping[str, t.Any], environment: Mapping[s
     joined = environment.get("KUBECONFIG")
     if not joined:
         return [_DEFAULT_KUBECONFIG]
-    # as for kubectl, what is missing of this variable's list does not matter as long as there is one
+    # as for kubectl, missing files in this variable do not matter as long as one exists
     there = [path for path in _split([joined]) if os.path.exists(path)]
     if not there:
         raise InputError(f"environment variable KUBECONFIG is {shown_path(joined)}, and no such file exists.")
@@ -197,19 +197,19 @@ def _default_files(from_environment: Mapping[str, t.Any], environment: Mapping[s
 
 
 def _split(paths: Sequence[str]) -> list[str]:
-    """Each path may be a list joined as in KUBECONFIG."""
+    """Each path may be a list with separators, as in KUBECONFIG."""
     return [os.path.expanduser(path) for joined in paths for path in joined.split(os.pathsep) if path]
 
 
 def _existing(paths: Sequence[str]) -> tuple[str, ...]:
-    """The files, every one of them there and readable."""
+    """The files. Raises InputError unless all of them exist and are readable."""
     files = _split(paths)
     missing = [path for path in files if not os.path.isfile(path)]
     if missing:
-        # what a document looks like when it is split at its colons, a person can still read
+        # a document that was given as a path is split at its colons, so its beginning is checked as well
         if not all(is_plausible_path(text) for text in (*missing, *(joined[:_BEGINNING] for joined in paths))):
             raise InputError(no_path_words("kubeconfig"))
-        raise InputError(f"kubeconfig {missing[0]} does not exist on the machine where this task runs (or is no file).")
+        raise InputError(f"kubeconfig {missing[0]} does not exist on the machine where this task runs (or is not a file).")
     for path in files:
         if not os.access(path, os.R_OK):
             raise InputError(f"kubeconfig {shown_path(path)} cannot be read by the user that runs this task.")

@@ -26,7 +26,7 @@ _ANNOTATION_BYTES = 256 * 1024
 
 
 def is_name(resource: str, name: object) -> bool:
-    """Whether an object of this kind (its plural) can have this name: only such a name goes into a path or a selector.
+    """Whether an object of this kind (its plural) can have this name. Only such a name is put into a path or a selector.
 
     Namespaces are DNS labels; Secrets, ServiceAccounts, Pods, workloads, nodes and budgets are DNS subdomains.
     """
@@ -39,34 +39,34 @@ def check_object_name(option: str, name: str, resource: str = "secrets") -> None
     """Raises InputError unless an object of this kind can have the name."""
     if resource == "namespaces" and not is_name(resource, name):
         raise InputError(
-            f"{option} '{shown(name)}' is not the name of a namespace: lower case letters, digits and '-', beginning and ending "
-            "with a letter or digit, at most 63 characters."
+            f"{option} '{shown(name)}' is not a valid namespace name. Use lower case letters, digits and '-', a letter or digit "
+            "at both ends, at most 63 characters."
         )
     if not is_name(resource, name):
         raise InputError(
-            f"{option} '{shown(name)}' can be no object's name: lower case letters, digits, '-' and '.', beginning and "
-            "ending with a letter or digit, at most 253 characters."
+            f"{option} '{shown(name)}' is not a valid object name. Use lower case letters, digits, '-' and '.', a letter "
+            "or digit at both ends, at most 253 characters."
         )
 
 
 def is_label(key: object, value: object) -> bool:
-    """Whether the API server takes this as a label."""
+    """Whether the API server accepts this label."""
     return isinstance(key, str) and _is_key(key) and isinstance(value, str) and bool(_LABEL_VALUE.fullmatch(value))
 
 
 def check_labels(option: str, labels: Mapping[str, t.Any]) -> None:
-    """Raises InputError for a key or value that the API server would refuse as a label."""
+    """Raises InputError for a label that the API server would refuse."""
     for key, value in labels.items():
         _check_key(option, key)
         if not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
             raise InputError(
-                f"{option}: the value of '{shown(key)}' can be no label. It must be text (quote numbers and true/false) of "
-                "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit."
+                f"{option}: the value of '{shown(key)}' is not a valid label value. It must be text (quote "
+                "numbers and true/false) of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends."
             )
 
 
 def check_annotations(option: str, annotations: Mapping[str, t.Any]) -> None:
-    """Raises InputError for a key or value that the API server would refuse as an annotation."""
+    """Raises InputError for an annotation that the API server would refuse."""
     total = 0
     for key, value in annotations.items():
         _check_key(option, key)
@@ -85,13 +85,13 @@ def _is_key(key: str) -> bool:
 def _check_key(option: str, key: str) -> None:
     if not _is_key(key):
         raise InputError(
-            f"{option}: '{shown(key)}' can be no key. Expected [domain/]name, the name of at most 63 letters, digits, '-', "
-            "'_' and '.'."
+            f"{option}: '{shown(key)}' is not a valid key. Expected [domain/]name, the name of at most 63 letters, digits, "
+            "'-', '_' and '.'."
         )
 
 
 _FIELD = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)*")
-# names, uids and types of Secrets: nothing that a selector reads as an operator or as an escape
+# Names, uids and types of Secrets, without characters that are operators or escapes in a selector
 _FIELD_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?")
 
 
@@ -113,30 +113,30 @@ def labels_equal(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _refused(what: str, key: object, value: object) -> RequestError:
     return RequestError(
-        f"'{shown(str(key), 80)}={shown(str(value), 80)}' is not a {what} that an object can have, so nothing is selected by it",
+        f"'{shown(str(key), 80)}={shown(str(value), 80)}' is not a {what} that an object can have, so it selects nothing",
         FailureKind.REFUSED,
         0,
     )
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# what Go's client leaves in the name of a header (client-go transport/round_trippers.go); "%" is the escape itself
+# Characters of a header name that client-go does not escape (transport/round_trippers.go); "%" is the escape itself
 _SAFE_IN_NAMES = "!#$&'*+-.^_`|~"
 
 
 def header_value(name: str, value: str) -> str:
-    """``value`` as an HTTP library sends it in UTF-8, as kubectl does. ``name`` is where it is from.
+    """``value`` as text that an HTTP library sends in UTF-8, as kubectl does. ``name`` is its source.
 
-    Raises InputError, without the value, for what no header can hold.
+    Raises InputError, without the value, for a value that no header can have.
     """
     if _CONTROL.search(value):
         if value.rstrip("\r\n") != value and not _CONTROL.search(value.rstrip("\r\n")):
             raise InputError(f"{name} ends with a line break. Remove it, in a template for example with the filter trim.")
-        raise InputError(f"{name} holds a line break or another control character. Check where the value is from.")
+        raise InputError(f"{name} holds a line break or another control character. Check the source of the value.")
     try:
         return value.encode("utf-8").decode("latin-1")
     except UnicodeEncodeError:
-        raise InputError(f"{name} is not valid Unicode text. Check where the value is from.") from None
+        raise InputError(f"{name} is not valid Unicode text. Check the source of the value.") from None
 
 
 def impersonation_headers(
@@ -146,7 +146,7 @@ def impersonation_headers(
     extra: Mapping[str, Sequence[str]] | None = None,
     names: Sequence[str] = ("impersonate_user", "impersonate_groups", "", ""),
 ) -> list[tuple[str, str]]:
-    """Headers to act as ``user``. ``names``: where user, groups, uid and extra are from. Raises InputError."""
+    """Headers to act as ``user``. ``names``: the sources of user, groups, uid and extra. Raises InputError."""
     headers = [("Impersonate-User", _identity(names[0], user))]
     headers += [("Impersonate-Group", _identity(names[1], group)) for group in groups]
     if uid:
@@ -158,7 +158,7 @@ def impersonation_headers(
 
 
 def _identity(name: str, value: str) -> str:
-    """White space at an end is cut off on the way, so that another user or group would arrive."""
+    """Servers remove white space at the ends, so the request would act as another user or group."""
     sent = header_value(name, value)
     if not value or value != value.strip():
         raise InputError(f"{name} holds an empty name, or one that begins or ends with white space. Remove the white space.")
@@ -166,9 +166,9 @@ def _identity(name: str, value: str) -> str:
 
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
-# of a path: letters, digits and what needs no encoding; management servers such as Rancher have one per cluster
+# Characters that need no encoding. Management servers such as Rancher have a path for each cluster
 _PATH = re.compile(r"(/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)*/?")
-# Python's own parser lets text pass after the brackets of an IPv6 address
+# Python's own parser accepts text after the brackets of an IPv6 address
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _SCHEMES = ("https", "http")
 _SOCKS = ("socks5", "socks5h")
@@ -176,7 +176,7 @@ _SOCKS = ("socks5", "socks5h")
 
 @dataclass(frozen=True)
 class Proxy:
-    """``url`` without a login, ``authorization`` the value of Proxy-Authorization, ``secrets`` what must not be shown.
+    """``url`` has no login, ``authorization`` is the value of Proxy-Authorization, ``secrets`` are masked.
 
     A SOCKS proxy has its login in the URL.
     """
@@ -187,7 +187,7 @@ class Proxy:
 
 
 def server_url(name: str, url: str) -> str:
-    """``url`` of an API server, without a slash at its end. ``name`` is where it is from. Raises InputError."""
+    """``url`` of an API server, without a slash at its end. ``name`` is its source. Raises InputError."""
     if has_user_information(url):
         raise InputError(
             f"{name} holds a user before '@' (it is not shown). Give the URL without user and password: {shown_url(url)}"
@@ -199,12 +199,14 @@ def server_url(name: str, url: str) -> str:
     if "?" in url or "#" in url:
         raise InputError(f"{name} '{shown_url(url)}' holds '?' or '#'. Give the URL without a query and without a fragment.")
     if not _PATH.fullmatch(parts.path):
-        raise InputError(f"{name} '{shown_url(url)}' has a path that no API server has. Give https://host[:port].")
+        raise InputError(
+            f"{name} '{shown_url(url)}' has a path with characters that no API server uses. Give https://host[:port]."
+        )
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
 def proxy_of(name: str, url: str, socks: bool) -> Proxy:
-    """The proxy of ``url``, which may hold user and password. ``socks``: whether SOCKS works here. Raises InputError."""
+    """The proxy of ``url``, which may have user and password. ``socks``: whether SOCKS is supported here. Raises InputError."""
     login, at, place = url.partition("://")[2].rpartition("@")
     bare = url.replace(login + at, "", 1) if at else url
     if "@" in shown_url(bare) or any(sign in login for sign in "/?#\\ "):
@@ -231,7 +233,7 @@ def proxy_of(name: str, url: str, socks: bool) -> Proxy:
 
 
 def _parts(name: str, url: str, expected: str) -> SplitResult:
-    """Raises InputError for a host or a port that cannot be one."""
+    """Raises InputError for an invalid host or port."""
     wrong = InputError(f"{name} '{shown_url(url)}' has no valid host and port. Expected {expected}.")
     if any(char <= " " or char == "\x7f" or char == "\\" for char in url):
         raise wrong

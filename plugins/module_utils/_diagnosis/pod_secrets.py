@@ -8,8 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from .._cluster.kinds import used_pull_secrets
-from .._cluster.objects import Objects
+from .._cluster.objects import Objects, used_pull_secrets
 from .._concurrency import for_each
 from .._credentials.credential import expiry, timestamp
 from .._credentials.image_reference import parse_image

@@ -9,8 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cluster.kinds import used_pull_secrets
-from .._cluster.ownership import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION
+from .._cluster.objects import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION, used_pull_secrets
 from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
 from .._credentials.keyring import PullSecret
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 import typing as t
 
 from .._cluster.api import JSON, Api
-from .._cluster.namespaces import open_namespaces
-from .._cluster.objects import METADATA_ONLY, Objects, list_all, list_in
+from .._cluster.namespaces import NamespaceLists, list_cluster, open_namespaces
+from .._cluster.objects import METADATA_ONLY, Objects
 from .._cluster.validation import fields_equal, is_name
 from .._concurrency import for_each
-from .._errors import FailureKind, RequestError
+from .._errors import RequestError
 from .snapshot import (
     KEY_OF_TYPE,
     PodSnapshot,
@@ -42,6 +42,7 @@ class Surveyor:
         self._workers = workers
         self._namespaces = [namespace.name for namespace in open_namespaces(chosen)]
         self._whole = chosen.listed
+        self._lists = NamespaceLists(api, workers, chosen.listed)
         self._read_secret = SecretReader()
         self._by_type = False
         self._asked: set[str] = set()
@@ -122,26 +123,19 @@ class Surveyor:
         for name, namespaces in wanted.items():
             if not is_name("secrets", name):
                 continue
-            listed = self._named_in_cluster(name) if self._whole and len(namespaces) > 1 else None
-            if listed is None:
-                reads += [(namespace, name) for namespace in namespaces]
-            else:
-                chosen = set(namespaces)
-                found.secrets.update({(one.namespace, one.name): one for one in listed if one.namespace in chosen})
+            listed = None
+            if self._whole and len(namespaces) > 1:
+                listed = list_cluster(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
+            secrets, unread = listed or ([], namespaces)
+            chosen = set(namespaces)
+            found.secrets.update({(one.namespace, one.name): one for one in secrets if one.namespace in chosen})
+            reads += [(namespace, name) for namespace in namespaces if namespace in unread]
         for key, answer in zip(reads, for_each(reads, self._get, self._workers)):
             if isinstance(answer, SecretSnapshot):
                 found.secrets[key] = answer
             elif answer is not None:
                 found.unread[key] = answer
         self._asked.update(wanted)
-
-    def _named_in_cluster(self, name: str) -> list[SecretSnapshot] | None:
-        try:
-            return list_all(self._api, "secrets", self._read_secret, fields_equal({"metadata.name": name}))
-        except RequestError as error:
-            if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
-                raise
-            return None
 
     def _get(self, key: tuple[str, str]) -> SecretSnapshot | str | None:
         try:
@@ -158,5 +152,5 @@ class Surveyor:
         accept: str = JSON,
     ) -> tuple[list[Item], dict[str, str]]:
         """The items, and namespace -> why it could not be listed."""
-        found, refused = list_in(self._api, resource, keep, self._namespaces, self._whole, self._workers, selectors, accept)
+        found, refused = self._lists.items(resource, keep, self._namespaces, selectors, accept)
         return found, {namespace: str(error) for namespace, error in refused.items()}

@@ -8,10 +8,9 @@ import fnmatch
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cluster.kinds import PULL_SECRETS_FIELD, pull_secret_names
+from .._cluster.kinds import WORKLOADS
 from .._cluster.namespaces import is_glob
-from .._cluster.objects import Seen
-from .._cluster.ownership import manager, other_field_manager
+from .._cluster.objects import PULL_SECRETS_FIELD, Seen, manager, other_field_manager, pull_secret_names
 from .._cluster.validation import check_object_name, fields_equal
 from .._errors import InputError
 from .._text import shown
@@ -22,8 +21,6 @@ if t.TYPE_CHECKING:
 
 # The API server refuses another list for an object of these kinds that exists
 UNCHANGEABLE = ("Job", "Pod")
-_TEMPLATE = ("spec", "template", "spec")
-_PATHS = {"CronJob": ("spec", "jobTemplate", *_TEMPLATE), "Pod": ("spec",)}
 _FINISHED = {"Job": ("Complete", "Failed"), "Pod": ("Succeeded", "Failed")}
 # Pods that have finished do not pull again, and there may be many
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
@@ -54,15 +51,10 @@ class StoredWorkload:
         return self.kind, self.namespace, self.name
 
 
-def pod_spec_path(kind: str) -> tuple[str, ...]:
-    """Where an object of ``kind`` has its Pod spec."""
-    return _PATHS.get(kind, _TEMPLATE)
-
-
 def stored_workload(kind: str, item: Mapping[str, t.Any]) -> StoredWorkload:
     """A workload as the API server sends it. Objects in a list do not say their own kind."""
     metadata = item["metadata"]
-    path = pod_spec_path(kind)
+    path = WORKLOADS[kind].pod_spec
     pod_spec: Mapping[str, t.Any] = item
     for key in path:
         pod_spec = pod_spec.get(key) or {}

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cluster.kinds import PULL_SECRETS_FIELD
+from .._cluster.kinds import WORKLOADS
+from .._cluster.objects import PULL_SECRETS_FIELD
 from .._reconcile.targets import SKIPPED, Change
 from .._text import shown
-from .model import UNCHANGEABLE, StoredWorkload, pod_spec_path
+from .model import UNCHANGEABLE, StoredWorkload
 
 if t.TYPE_CHECKING:
     from .._reconcile.pull_secret_lists import DesiredLinks
@@ -30,7 +31,7 @@ def workload_change(desired: DesiredLinks, stored: StoredWorkload | None) -> Cha
         return Change("needs_replacement", _unchangeable(desired, stored))
     if stored.other_manager and not desired.force:
         return Change("contested", _contested(desired, stored))
-    return change.below(pod_spec_path(stored.kind), stored.seen, stored.effect)
+    return change.below(WORKLOADS[stored.kind].pod_spec, stored.seen, stored.effect)
 
 
 def _owned(desired: DesiredLinks, stored: StoredWorkload) -> str:

@@ -10,11 +10,10 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from .._cluster.kinds import WORKLOAD_RESOURCES
-from .._cluster.namespaces import FEW, is_glob, open_namespaces
-from .._cluster.objects import Objects, list_all, list_in
+from .._cluster.kinds import WORKLOADS
+from .._cluster.namespaces import NamespaceLists, is_glob, open_namespaces
+from .._cluster.objects import Objects, list_all
 from .._cluster.validation import fields_equal
-from .._concurrency import for_each
 from .._errors import FailureKind, InputError, PullpassError, RequestError
 from .._reconcile.apply import apply
 from .._reconcile.pull_secret_lists import DesiredLinks, StoredServiceAccount, service_account_change, stored_service_account
@@ -193,10 +192,10 @@ class _Workloads:
     def _list(self, query: WorkloadQuery) -> tuple[list[StoredWorkload], dict[str, RequestError]]:
         namespaces = [namespace.name for namespace in open_namespaces(self.chosen)]
         parse = partial(stored_workload, query.kind)
-        resource, whole = WORKLOAD_RESOURCES[query.kind], self.chosen.listed
+        lists = NamespaceLists(self.api, self.workers, self.chosen.listed)
         entry = query.entries[0]
         try:
-            listed, unlisted = list_in(self.api, resource, parse, namespaces, whole, self.workers, query.selectors)
+            listed, unlisted = lists.items(WORKLOADS[query.kind].plural, parse, namespaces, query.selectors)
             for error in unlisted.values():
                 if error.status == _BAD_REQUEST:
                     raise error
@@ -212,7 +211,7 @@ class _Workloads:
         """An outcome for each workload that is not obsolete, for each list that failed, and for each missing exact name."""
         outcomes: list[Outcome] = []
         for kind in dict.fromkeys(entry.kind for entry in self.request.workloads):
-            objects = _ListedObjects(self.api, WORKLOAD_RESOURCES[kind], self.check_mode)
+            objects = _ListedObjects(self.api, WORKLOADS[kind].plural, self.check_mode)
             relevant = [one for one in found.workloads.values() if one.kind == kind and not one.obsolete]
             targets = [TargetObject(one.namespace, one.name, one, listed=True) for one in relevant]
             plan = partial(workload_change, self.request.desired)
@@ -264,7 +263,7 @@ def _own_list_warnings(
     templates = [one for complete in found.complete.values() for one in complete]
     for kind in DEPLOYED_KINDS if namespaces else ():
         if kind not in found.complete:
-            listed = _list_if_possible(api, WORKLOAD_RESOURCES[kind], partial(stored_workload, kind), namespaces, workers)
+            listed = _list_if_possible(api, WORKLOADS[kind].plural, partial(stored_workload, kind), namespaces, workers)
             templates += [one for one in listed if one.namespace in namespaces]
     first = first_linked(workloads, found)
     stored = _list_if_possible(api, _ACCOUNTS, stored_service_account, {one.namespace for one in first}, workers)
@@ -276,9 +275,7 @@ def _list_if_possible(
     api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Item], namespaces: Collection[str], workers: int
 ) -> list[Item]:
     """For warnings only, so a list that fails is empty."""
-    places: list[str | None] = [None] if len(namespaces) > FEW else list(namespaces)
     try:
-        lists = for_each(places, lambda one: list_all(api, resource, parse, namespace=one), workers)
+        return NamespaceLists(api, workers).items(resource, parse, list(namespaces))[0]
     except PullpassError:
         return []
-    return [item for items in lists for item in items]

@@ -9,8 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from .._cluster.objects import Seen
-from .._cluster.ownership import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION, manager
+from .._cluster.objects import EXPIRES, LAST_APPLIED, OWNER_LABEL, REVISION, Seen, manager
 from .._credentials.credential import expiry, lifetime_words, timestamp
 from .._credentials.dockerconfigjson import (
     PULL_SECRET_KEY,

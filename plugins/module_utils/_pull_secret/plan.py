@@ -8,7 +8,7 @@ import base64
 import typing as t
 from dataclasses import replace
 
-from .._cluster.ownership import MANAGED_BY, MANAGED_BY_LABEL, OWNER_LABEL
+from .._cluster.objects import MANAGED_BY, MANAGED_BY_LABEL, OWNER_LABEL
 from .._credentials.credential import has_expired
 from .._credentials.dockerconfigjson import (
     LEGACY_SECRET_TYPE,

@@ -9,9 +9,8 @@ import typing as t
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .._cluster.kinds import used_pull_secrets
-from .._cluster.namespaces import FEW
-from .._cluster.objects import Objects, list_all, list_in
+from .._cluster.namespaces import NamespaceLists
+from .._cluster.objects import Objects, list_all, used_pull_secrets
 from .._concurrency import for_each
 from .._credentials.docker_config import credentials_from_document
 from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYPE, PULL_SECRET_KEY, PULL_SECRET_TYPE
@@ -202,7 +201,7 @@ class _SecretLinks:
                 return None
             return None if item is None else keep(item)
 
-        found, unlisted = list_in(self.api, _ACCOUNTS, keep, namespaces, len(namespaces) > FEW, self.workers)
+        found, unlisted = NamespaceLists(self.api, self.workers).items(_ACCOUNTS, keep, namespaces)
         # the right may cover this one alone, as in docs/rbac.yml
         found += for_each(list(unlisted), read_default, self.workers)
         return [TargetObject(one.namespace, one.name, one, listed=True) for one in found if one is not None], unlisted

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from .._cluster.api import GaveUp, Patience, retry
-from .._cluster.kinds import KINDS
+from .._cluster.kinds import RESOURCES
 from .._cluster.replace import replace_object
 from .._concurrency import for_each
 from .._credentials.dockerconfigjson import PULL_SECRET_KEY, read_stored_document
@@ -45,7 +45,7 @@ def apply(
 
     ``plan`` decides the change for what ``parse`` makes of the object, or for null if it does not exist.
     """
-    kind = KINDS[objects.resource]
+    kind = RESOURCES[objects.resource].kind
     changes: list[Change | None] = [plan(target.stored) if target.listed else None for target in targets]
     pending = [index for index, change in enumerate(changes) if change is None or change.write is not None]
     applied = for_each([targets[index] for index in pending], _Apply(objects, parse, plan).change, workers)

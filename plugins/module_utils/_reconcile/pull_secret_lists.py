@@ -10,9 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._cluster.kinds import PULL_SECRETS_FIELD, pull_secret_names
-from .._cluster.objects import Seen
-from .._cluster.ownership import other_field_manager
+from .._cluster.objects import PULL_SECRETS_FIELD, Seen, other_field_manager, pull_secret_names
 from .._text import listed, shown
 from .targets import Change, Write
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._cluster.namespaces import open_namespaces
-from .._cluster.objects import list_all, list_in
+from .._cluster.namespaces import NamespaceLists, list_cluster, open_namespaces
 from .._cluster.validation import fields_equal
-from .._errors import FailureKind, RequestError
+from .._errors import RequestError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,21 +113,11 @@ def targets_by_namespace(
 
     A malformed object is a target that is not listed: reading it reports the error of its namespace alone.
     """
-    unread: dict[str, TargetObject[Stored]] = {}
-
-    def read_later(namespace: str | None, _name: str, error: RequestError) -> None:
-        if namespace is None:
-            raise error
-        unread[namespace] = TargetObject(namespace, name)
-
-    try:
-        selector = fields_equal({"metadata.name": name})
-        found = list_all(api, resource, lambda item: _target(item, parse), selector, spoiled=read_later)
-    except RequestError as error:
-        if error.kind not in (FailureKind.FORBIDDEN, FailureKind.MALFORMED):
-            raise
+    found = list_cluster(api, resource, lambda item: _target(item, parse), fields_equal({"metadata.name": name}))
+    if found is None:
         return None
-    return {**{target.namespace: target for target in found}, **unread}
+    targets, malformed = found
+    return {target.namespace: target for target in (*targets, *(TargetObject[Stored](place, name) for place in malformed))}
 
 
 def targets_in(chosen: Chosen, name: str, found: dict[str, TargetObject[Stored]] | None) -> list[TargetObject[Stored]]:
@@ -157,7 +146,8 @@ def matching_targets(
 ) -> tuple[list[TargetObject[Stored]], dict[str, RequestError]]:
     """A target for each object in an open namespace whose name ``matches``, and namespace -> why a list of it failed."""
     namespaces = [namespace.name for namespace in open_namespaces(chosen)]
-    found, refused = list_in(api, resource, lambda item: _target(item, parse), namespaces, chosen.listed, workers)
+    lists = NamespaceLists(api, workers, chosen.listed)
+    found, refused = lists.items(resource, lambda item: _target(item, parse), namespaces)
     return [target for target in found if matches(target.name)], refused
 
 

@@ -15,7 +15,7 @@ import json
 import re
 import typing as t
 
-from .._cluster.kinds import PULL_SECRETS_FIELD, pull_secret_names
+from .._cluster.objects import PULL_SECRETS_FIELD, pull_secret_names
 from .._text import listed, shown
 from .model import MIRROR, has_run
 from .owners import job_manifest

@@ -15,7 +15,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cluster.kinds import WORKLOAD_RESOURCES, used_pull_secrets
+from .._cluster.kinds import WORKLOADS
+from .._cluster.objects import used_pull_secrets
 from .._text import counted, listed, shown
 from .model import Owner, controller, has_run
 
@@ -32,9 +33,9 @@ _OWN_CONTROLLER = "kubernetes.io/job-controller"
 _GENERATED = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
 _TRACKING = "batch.kubernetes.io/job-tracking"
 # kind of a controller -> its plural in the API; what another controller does is not known
-OWNERS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job")}
+OWNERS = {kind: row.plural for kind, row in WORKLOADS.items() if row.creates == "Pod"}
 # owners of owners
-PARENTS = {kind: WORKLOAD_RESOURCES[kind] for kind in ("Deployment", "CronJob")}
+PARENTS = {kind: row.plural for kind, row in WORKLOADS.items() if row.creates not in ("", "Pod")}
 _SCALED = ("ReplicaSet", "ReplicationController")
 
 

@@ -64,7 +64,7 @@ def with_event_messages(api: Api, pods: Sequence[StuckPod], workers: int) -> lis
 
     def read(namespace: str) -> list[tuple[str, str, str]]:
         try:
-            return list_all(api, "events", _event, _FAILED_PULLS, namespace=namespace, spoiled=_ignore_malformed)
+            return list_all(api, "events", _event, _FAILED_PULLS, namespace=namespace, malformed={})
         except RequestError:  # events are additional: without the right to read them, the status decides alone
             return []
 
@@ -95,10 +95,6 @@ def _event(item: Mapping[str, t.Any]) -> tuple[str, str, str]:
     """When it was last seen, its Pod (uid), and its message."""
     when = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp") or ""
     return str(when), str((item.get("involvedObject") or {}).get("uid") or ""), str(item.get("message") or "")
-
-
-def _ignore_malformed(_namespace: str | None, _name: str, _error: RequestError) -> None:
-    """A malformed event is no evidence."""
 
 
 class RecoverySurvey:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.objects import Objects, Seen, list_all
-from .._cluster.replace import Kept, Lasting, Unlike, replace_object
+from .._cluster.replace import ChangedByAdmission, Replacement, SavedManifest, replace_object
 from .._cluster.validation import labels_equal
 from .._diagnosis.causes import NO_REASON_GIVEN, kind_of
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
@@ -166,8 +166,8 @@ class Replacer:
         if why:
             return WriteResult(RecoveryAction.LEFT, f"it cannot be recreated: {why}")
         seconds = (item["spec"].get("terminationGracePeriodSeconds") or 0) + _SLOW_DELETION
-        lasting = Lasting(seconds, None, original_manifest(item), save_to_file, lambda new: pod_differences(item, new))
-        made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), lasting)
+        replacement = Replacement(seconds, None, original_manifest(item), save_to_file, lambda new: pod_differences(item, new))
+        made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), replacement)
         return WriteResult(RecoveryAction.REPLACED, "", _uid(made))
 
     def _job(self, namespace: str, owner: Owner) -> WriteResult:
@@ -185,8 +185,8 @@ class Replacer:
             return WriteResult(RecoveryAction.RECOVERING, "it recovered meanwhile, and its Job was not touched")
         seen = Seen(owner.uid, item["metadata"]["resourceVersion"])
         manifest = job_manifest(item)
-        lasting = Lasting(_SLOW_DELETION, "Background", manifest, save_to_file, lambda new: job_differences(item, new))
-        made = replace_object(self._jobs, namespace, owner.name, seen, manifest, lasting)
+        replacement = Replacement(_SLOW_DELETION, "Background", manifest, save_to_file, lambda new: job_differences(item, new))
+        made = replace_object(self._jobs, namespace, owner.name, seen, manifest, replacement)
         return WriteResult(RecoveryAction.REPLACED, "", _uid(made))
 
 
@@ -199,7 +199,7 @@ def _with_retries(work: Callable[[], WriteResult], dry_run: bool) -> WriteResult
     """``work``, again while others change the object. An exception becomes the result."""
     try:
         return retry(work, _PATIENCE, lambda error: error.kind == FailureKind.CONFLICT)
-    except Unlike as error:
+    except ChangedByAdmission as error:
         return WriteResult(RecoveryAction.LEFT, f"{error}. Let the account that created it create it again")
     except GaveUp as gave_up:
         return WriteResult(RecoveryAction.FAILED, f"{gave_up}. It was not replaced. Run this again")
@@ -213,7 +213,7 @@ def _uid(made: Mapping[str, t.Any] | None) -> str | None:
     return str(made["metadata"]["uid"]) if made else None
 
 
-def save_to_file(manifest: Mapping[str, t.Any]) -> Kept:
+def save_to_file(manifest: Mapping[str, t.Any]) -> SavedManifest:
     """Saves an object that may be lost to a file with mode 0600. Raises RequestError."""
     metadata = manifest["metadata"]
     name = f"pullpass-{manifest['kind'].lower()}-{metadata['namespace'][:40]}-{metadata['name'][:40]}-"
@@ -234,4 +234,4 @@ def save_to_file(manifest: Mapping[str, t.Any]) -> Kept:
         f"IT IS SAVED in {path} on the machine where this task ran. 'kubectl create -f' creates it again. The file holds the "
         "whole environment of its Pods, passwords included: remove it afterwards."
     )
-    return Kept(place, drop)
+    return SavedManifest(place, drop)

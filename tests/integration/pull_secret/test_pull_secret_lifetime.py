@@ -179,15 +179,15 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
     one = [registry("b", "word-two")]
     too_big = [registry(f"r{number}", "w" * 40_000) for number in range(20)]
     wrong: list[tuple[str, dict[str, Any]]] = [
-        ("name 'Reg_Cred' can be no object's name", {"name": "Reg_Cred"}),
+        ("name 'Reg_Cred' is not a valid object name", {"name": "Reg_Cred"}),
         ("name '" + "x" * 199, {"name": "x" * 254}),
-        ("labels: the value of 'team' can be no label", {"labels": {"team": "a b"}}),
-        ("labels: the value of 'n' can be no label", {"labels": {"n": 5}}),
-        ("labels: '-x' can be no key", {"labels": {"-x": "a"}}),
+        ("labels: the value of 'team' is not a valid label value", {"labels": {"team": "a b"}}),
+        ("labels: the value of 'n' is not a valid label value", {"labels": {"n": 5}}),
+        ("labels: '-x' is not a valid key", {"labels": {"-x": "a"}}),
         ("The option owner sets pullpass.registry/owner", {"labels": {"pullpass.registry/owner": "me"}}),
         ("owner", {"owner": "a b"}),
         ("owner is empty", {"owner": ""}),
-        ("annotations: 'a b' can be no key", {"annotations": {"a b": "c"}}),
+        ("annotations: 'a b' is not a valid key", {"annotations": {"a b": "c"}}),
         ("annotations: the value of 'n' is not text", {"annotations": {"n": {"x": 1}}}),
         ("annotations are", {"annotations": {"n": "x" * 262_144}}),
         ("a Secret takes at most 1048576", {"registries": too_big}),

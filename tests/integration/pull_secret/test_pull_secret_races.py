@@ -160,7 +160,7 @@ def test_a_recreate_whose_create_fails_leaves_the_old_one_there(
             assert list(c2.document(namespace)["auths"]) == [registry["registry"]]
         else:
             # what the server says about a write of a Secret is not repeated
-            assert (action, "the old one is back" in message, "no such thing" in message) == ("failed", True, False)
+            assert (action, "the old one is restored" in message, "no such thing" in message) == ("failed", True, False)
             assert list(c2.document(namespace)["auths"]) == ["a.example.com"]
             assert there["metadata"]["labels"]["example.com/kept"] == "yes"
             assert there["immutable"] is True

@@ -151,7 +151,7 @@ def test_what_the_server_refuses_leaves_the_old_one_there(
 
     told = rows(result)
     assert told[policy][0] == told[quota][0] == "failed"
-    assert "the old one is back" in told[policy][1]
+    assert "the old one is restored" in told[policy][1]
     assert f"admission policy '{prefix}' refused" in told[policy][1]
     assert "quota" in told[quota][1]
     assert [event["verb"] for event in audit.writes() if event["objectRef"]["namespace"] == policy] == [

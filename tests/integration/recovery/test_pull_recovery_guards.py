@@ -561,7 +561,7 @@ def test_a_pod_that_cannot_be_made_anew_is_put_back_or_saved(
     saved = list(tmp_path.glob("pullpass-pod-*.json"))
     if times == 1:
         (back,) = items(c2, "pods", prefix)
-        assert "the old one is back" in row["message"]
+        assert "the old one is restored" in row["message"]
         assert back["metadata"]["annotations"] == {"note": "kept"}
         assert (back["spec"]["containers"], saved) == (pod["spec"]["containers"], [])
         assert "imagePullSecrets" not in back["spec"] or back["spec"]["imagePullSecrets"] == [{"name": "regcred"}]

@@ -72,7 +72,7 @@ def cases(server: str, ca: str, folder: Path) -> list[tuple[dict[str, Any], dict
         (user("token-lf", token=f"{SECRET}\n"), {}, "token ends with a line break"),
         (user("token-file", tokenFile="token"), {}, "tokenFile holds a line break"),
         (user("cut", **{"client-certificate": ca, "client-key-data": key[:-3]}), {}, "client-key-data is not base64"),
-        (user("exec", exec=of_exec(command=str(folder / "plugin"))), {}, "What it wrote is not shown"),
+        (user("exec", exec=of_exec(command=str(folder / "plugin"))), {}, "Its output is not shown"),
         (cluster("odd-proxy", **{"proxy-url": f"u:{SECRET}@foo"}), {}, "proxy-url 'foo' is not the URL of a proxy"),
     ]
 

@@ -59,10 +59,10 @@ def test_it_can_run_in_check_mode_and_is_in_the_action_group() -> None:
     [
         ({"workers": 0}, "workers is 0"),
         ({"images": []}, "images is empty, and namespace is given"),
-        ({"namespace": "a/b"}, "namespace 'a/b' is not the name of a namespace"),
-        ({"pod": "A"}, "pod 'A' can be no object's name"),
-        ({"service_account": ""}, "service_account '' can be no object's name"),
-        ({"secrets": ["a", "b*"]}, r"secrets 'b\*' can be no object's name"),
+        ({"namespace": "a/b"}, "namespace 'a/b' is not a valid namespace name"),
+        ({"pod": "A"}, "pod 'A' is not a valid object name"),
+        ({"service_account": ""}, "service_account '' is not a valid object name"),
+        ({"secrets": ["a", "b*"]}, r"secrets 'b\*' is not a valid object name"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:

@@ -62,8 +62,8 @@ def test_the_samples_have_what_is_returned() -> None:
     [
         ({"names": []}, "names is an empty list"),
         ({"service_accounts": []}, "service_accounts is an empty list"),
-        ({"names": ["a*"]}, "can be no object's name"),
-        ({"service_accounts": ["A"]}, "can be no object's name"),
+        ({"names": ["a*"]}, "is not a valid object name"),
+        ({"service_accounts": ["A"]}, "is not a valid object name"),
         ({"images": ["Reg/App"]}, "image 'Reg/App'"),
         ({"output_file": "/"}, "is a folder"),
         ({"output_file": "/not/there/audit.json"}, "the folder that it names does not exist"),

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import AuditQuery
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import METADATA_ONLY
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import FailureKind, RequestError
@@ -72,7 +72,7 @@ class TableApi:
             named = [one for one in found if one["metadata"]["name"] == request.name]
             if not named:
                 raise RequestError("not found", FailureKind.NOT_FOUND, 404)
-            return {"kind": KINDS[request.resource], **named[0]}
+            return {"kind": RESOURCES[request.resource].kind, **named[0]}
         key, _equals, value = selector.partition("=")
         if key in ("type", "metadata.name"):
             found = [one for one in found if value == (one["type"] if key == "type" else one["metadata"]["name"])]
@@ -80,7 +80,7 @@ class TableApi:
             self.asked[-1] += " (metadata)"
             found = [{"metadata": one["metadata"]} for one in found]
             return {"kind": "PartialObjectMetadataList", "items": found}
-        return {"kind": f"{KINDS[request.resource]}List", "items": found}
+        return {"kind": f"{RESOURCES[request.resource].kind}List", "items": found}
 
 
 def chosen(*names: str, listed: bool = True) -> Chosen:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import client
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import Connection, connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, PullpassError
 
 SERVER = "https://api.example.com:6443"
@@ -40,7 +40,7 @@ def plugin(path: Path, *lines: str) -> dict[str, Any]:
 
 
 def connection(*files: str, **rest: Any) -> Connection:
-    return connect(Target(kubeconfig=files, **rest), 4)
+    return connect(ClusterTarget(kubeconfig=files, **rest), 4)
 
 
 def refusal_of(*files: str, **rest: Any) -> str:
@@ -94,7 +94,7 @@ def test_a_person_to_act_as_stands_in_the_headers_with_each_group(tmp_path: Path
 
 
 def test_a_host_with_a_token_needs_no_kubeconfig() -> None:
-    made = connect(Target(host=SERVER + "/", api_key=TOKEN), 4)
+    made = connect(ClusterTarget(host=SERVER + "/", api_key=TOKEN), 4)
     assert (made.server, made.context, made.verified) == (SERVER, None, True)
     assert made.headers()["Authorization"] == f"Bearer {TOKEN}"
 
@@ -111,7 +111,7 @@ def test_verification_is_off_only_where_it_was_switched_off(tmp_path: Path) -> N
 
 
 def test_as_many_connections_are_kept_as_there_are_workers() -> None:
-    made = connect(Target(host=SERVER, api_key=TOKEN), 23)
+    made = connect(ClusterTarget(host=SERVER, api_key=TOKEN), 23)
     assert made.pool.connection_pool_kw["maxsize"] == 23
 
 
@@ -124,7 +124,7 @@ def test_as_many_connections_are_kept_as_there_are_workers() -> None:
         pytest.param("", ("is not a kubeconfig", "expected a mapping with clusters"), id="empty"),
         pytest.param("- a", ("is not a kubeconfig",), id="list"),
         pytest.param("contexts: prod", ("is not a kubeconfig",), id="contexts are no list"),
-        pytest.param("{}", ("has no current context", "(there is none)"), id="nothing in it"),
+        pytest.param("{}", ("has no current context", "(no context)"), id="nothing in it"),
         pytest.param("contexts: [{name: a}, {name: b}]", ("no current context", "one of: a, b"), id="no current context"),
         pytest.param("current-context: x\ncontexts: [{name: a}]", ("has no context 'x'", "It has: a"), id="unknown one"),
         pytest.param("current-context: 7\ncontexts: [{name: 8}]", ("7",), id="names that YAML takes for numbers"),
@@ -184,7 +184,7 @@ def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(field: 
     if not missing:
         bad.write_text(f"no certificate but {TOKEN}", encoding="utf-8")
     rest: dict[str, Any] = {"client_cert": str(bad), "client_key": str(bad)} if field == "client_cert" else {"ca_cert": str(bad)}
-    target = Target(host=SERVER, api_key=None if field == "client_cert" else TOKEN, **rest)
+    target = ClusterTarget(host=SERVER, api_key=None if field == "client_cert" else TOKEN, **rest)
     with pytest.raises(InputError) as caught:
         connect(target, 4)
     told = f"{field} {bad} cannot be read where this task runs: No such file or directory." if missing else f"{field} "
@@ -195,7 +195,7 @@ def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(field: 
 
 def test_in_cluster_outside_a_pod_says_so() -> None:
     with pytest.raises(InputError, match="in_cluster is true, but this task does not run in a Pod"):
-        connect(Target(in_cluster=True), 4)
+        connect(ClusterTarget(in_cluster=True), 4)
 
 
 @pytest.fixture(name="_restored")
@@ -210,13 +210,13 @@ def _client_restored() -> Iterator[None]:
 def test_a_client_that_is_too_old_is_told_with_the_python_and_the_remedy(version: str, works: bool) -> None:
     kubernetes.__version__ = version
     if works:
-        connect(Target(host=SERVER, api_key=TOKEN), 4)
+        connect(ClusterTarget(host=SERVER, api_key=TOKEN), 4)
         return
     with pytest.raises(ClusterError, match=rf"has kubernetes {version}, which is too old\. Install kubernetes>=24\.2\.0"):
-        connect(Target(host=SERVER, api_key=TOKEN), 4)
+        connect(ClusterTarget(host=SERVER, api_key=TOKEN), 4)
 
 
 def test_a_package_that_is_missing_is_told_with_the_python_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
     with pytest.raises(ClusterError, match=r"the Python that runs this task \(.*\) lacks a package.*'kubernetes'.*Install"):
-        connect(Target(host=SERVER, api_key=TOKEN), 4)
+        connect(ClusterTarget(host=SERVER, api_key=TOKEN), 4)

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import auth
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import auth as auth_exec
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.auth import oidc_token
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kubeconfig import Section, read_context
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kubeconfig import KubeconfigEntry, read_context
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import foreign_text
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import ClusterError, InputError, PullpassError
 
@@ -33,7 +33,8 @@ def plugin(folder: Path, *lines: str, **fields: Any) -> auth_exec.ExecPlugin:
     program.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="utf-8")
     program.chmod(0o755)
     section = {"command": str(program), "apiVersion": "client.authentication.k8s.io/v1", **fields}
-    return auth_exec.ExecPlugin("kubeconfig /k", Section("exec", section, str(folder)), Section("c", {}, str(folder)))
+    plugin, cluster = KubeconfigEntry("exec", section, str(folder)), KubeconfigEntry("c", {}, str(folder))
+    return auth_exec.ExecPlugin("kubeconfig /k", plugin, cluster)
 
 
 def answer(**status: Any) -> str:
@@ -102,8 +103,8 @@ def test_the_token_of_a_plugin_is_masked_from_then_on(tmp_path: Path) -> None:
     assert "Zq7-minted-Zq7" not in foreign_text("the server repeats Bearer Zq7-minted-Zq7")
 
 
-def provider(**fields: Any) -> Section:
-    return Section("kubeconfig /k, user 'u': auth-provider", fields, "/")
+def provider(**fields: Any) -> KubeconfigEntry:
+    return KubeconfigEntry("kubeconfig /k, user 'u': auth-provider", fields, "/")
 
 
 def test_oidc_uses_a_token_that_has_not_expired() -> None:
@@ -114,7 +115,7 @@ def test_oidc_uses_a_token_that_has_not_expired() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": "gcp", "config": {"access-token": SECRET}}, "'gcp' is not supported, nor is it by kubectl. Use an exec plugin"),
+        ({"name": "gcp", "config": {"access-token": SECRET}}, "'gcp' is not supported, here or by kubectl. Use an exec plugin"),
         ({"config": {"id-token": SECRET}}, "'' is not supported"),
         ({"name": "oidc"}, "has no id-token"),
         ({"name": "oidc", "config": {"refresh-token": SECRET}}, "has no id-token"),

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, PullpassError
 from ansible_collections.pullpass.registry.plugins.module_utils._module.cluster_options import open_api
 
@@ -27,7 +27,7 @@ WRITE = Request("create", "secrets", "team", "regcred")
 
 
 def failure(server: str, request: Request = READ, timeout: float = 5.0, **options: Any) -> str:
-    api = Api(Target(host=server, api_key=TOKEN, **options), 1, timeout)
+    api = Api(ClusterTarget(host=server, api_key=TOKEN, **options), 1, timeout)
     with pytest.raises(PullpassError) as caught:
         api.send(request, "/api/v1/namespaces/team/secrets/regcred", body={} if request.verb == "create" else None)
     message = str(caught.value)
@@ -113,7 +113,7 @@ def test_a_proxy_of_the_environment_without_scheme_is_used_and_an_odd_one_refuse
     monkeypatch.setenv("HTTPS_PROXY", proxy.authority)
     if kubernetes.client.Configuration(host=server.origin).proxy is None:
         pytest.skip(f"kubernetes {kubernetes.__version__} does not read HTTPS_PROXY")
-    target = Target(host=server.origin, api_key=TOKEN, ca_cert=str(serve.authority.pem))
+    target = ClusterTarget(host=server.origin, api_key=TOKEN, ca_cert=str(serve.authority.pem))
     Api(target, 1, 5.0).send(READ, "/x")
     assert proxy.tunnels == [server.authority]
     monkeypatch.setenv("HTTPS_PROXY", f"http://ann:{TOKEN}@foo:x")
@@ -154,7 +154,7 @@ def test_the_token_is_registered_for_masking() -> None:
 
 def test_a_library_that_refuses_a_request_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever passes our own checks: http.client repeats the header that it refuses."""
-    api = Api(Target(host="https://api.example.com", api_key=TOKEN), 1, 5.0)
+    api = Api(ClusterTarget(host="https://api.example.com", api_key=TOKEN), 1, 5.0)
 
     def refuse(*_arguments: Any, **_options: Any) -> None:
         raise ValueError(f"Invalid header value b'Bearer {TOKEN}'")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target, resolve_target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget, resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import header_value, impersonation_headers
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from hypothesis import given
@@ -37,7 +37,7 @@ def test_what_is_accepted_passes_through_the_http_library_as_utf_8(text: str) ->
     [
         lambda text: resolve_target({"host": HOST, "api_key": text}, {}),
         lambda text: resolve_target({}, {"K8S_AUTH_HOST": HOST, "K8S_AUTH_API_KEY": text}),
-        lambda text: connect(Target(host=HOST, api_key=text), 1),
+        lambda text: connect(ClusterTarget(host=HOST, api_key=text), 1),
         lambda text: resolve_target({"host": HOST, "api_key": "t", "impersonate_user": text}, {}),
         lambda text: resolve_target({"host": HOST, "api_key": "t", "impersonate_user": "u", "impersonate_groups": [text]}, {}),
         lambda text: resolve_target({}, {"K8S_AUTH_HOST": HOST, "K8S_AUTH_API_KEY": "t", "K8S_AUTH_IMPERSONATE_USER": text}),

@@ -21,7 +21,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.client import connect
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.redact import remember_secrets
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError, RequestError
 from recording_api_server import recording_server
@@ -59,7 +59,7 @@ def test_an_answer_that_comes_byte_by_byte_has_a_deadline(first: bytes, again: b
     with sending(first, again, 0.02) as origin:
         began = time.monotonic()
         with pytest.raises(RequestError, match="broke at 'create secrets regcred in namespace team': no answer within 1 s"):
-            Api(Target(host=origin, api_key="token"), 1, 0.1).send(WRITE, PATH, body={})
+            Api(ClusterTarget(host=origin, api_key="token"), 1, 0.1).send(WRITE, PATH, body={})
         assert time.monotonic() - began < 5
 
 
@@ -68,7 +68,7 @@ def test_an_answer_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = sending(head, b"10000\r\n" + b" " * 65536 + b"\r\n", 0)
     with endless as origin, pytest.raises(RequestError, match="has more than 1 MiB and was not read"):
-        Api(Target(host=origin, api_key="token"), 1, 5.0).send(WRITE, PATH, body={})
+        Api(ClusterTarget(host=origin, api_key="token"), 1, 5.0).send(WRITE, PATH, body={})
 
 
 def test_a_list_of_pages_without_an_end_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,4 +105,4 @@ def test_a_pipe_in_place_of_a_certificate_is_not_waited_for(tmp_path: Path, opti
     os.mkfifo(pipe)
     files: dict[str, Any] = {option: str(pipe)} if option == "ca_cert" else {"client_cert": str(pipe), "client_key": str(pipe)}
     with pytest.raises(InputError, match="holds no certificate|cannot be used together"):
-        connect(Target(host="https://127.0.0.1:1", **files), 1)
+        connect(ClusterTarget(host="https://127.0.0.1:1", **files), 1)

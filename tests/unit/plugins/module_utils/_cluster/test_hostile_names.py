@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.model import AuditQuery
 from ansible_collections.pullpass.registry.plugins.module_utils._audit.run import audit
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, resource_path
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import RESOURCES, resource_path
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import Chosen, Namespace
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.validation import (
@@ -185,7 +185,7 @@ def test_the_secrets_of_a_pod_or_account_with_hostile_names_are_missing(server: 
     assert server.paths == ["/api/v1/namespaces/tenant/pods/all", "/api/v1/namespaces/tenant/serviceaccounts/default"]
 
 
-@pytest.mark.parametrize("resource", sorted(KINDS))
+@pytest.mark.parametrize("resource", sorted(RESOURCES))
 def test_a_hostile_name_is_in_no_path_of_any_resource(resource: str) -> None:
     for name in hostile_names(2_000):
         for namespace, named in (("tenant", name), (name, "regcred")):
@@ -241,9 +241,9 @@ def test_the_rule_of_the_api_server_for_each_kind() -> None:
 
 
 def test_in_an_option_that_the_caller_wrote_it_is_an_error() -> None:
-    with pytest.raises(InputError, match="secrets '../x' can be no object's name"):
+    with pytest.raises(InputError, match="secrets '../x' is not a valid object name"):
         check_object_name("secrets", "../x")
-    with pytest.raises(InputError, match="namespace 'a.b' is not the name of a namespace"):
+    with pytest.raises(InputError, match="namespace 'a.b' is not a valid namespace name"):
         check_object_name("namespace", "a.b", "namespaces")
 
 

@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._canary.cluster 
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.model import Canary, admitted_pod, node_snapshot
 from ansible_collections.pullpass.registry.plugins.module_utils._canary.verdict import pod_event, pull_status
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.answers import checked_object
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS, WORKLOAD_RESOURCES
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import RESOURCES, WORKLOADS
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.namespaces import (
     Chosen,
     Namespace,
@@ -161,7 +161,7 @@ SAMPLES: dict[str, Json] = {
 
 
 def workload_readers(resource: str) -> list[Callable[[Json], Any]]:
-    kind = KINDS[resource]
+    kind = RESOURCES[resource].kind
     return [partial(stored_workload, kind), partial(owner_snapshot, kind), partial(parent_snapshot, kind)]
 
 
@@ -172,7 +172,7 @@ READERS: dict[str, list[Callable[[Json], Any]]] = {
     "nodes": [node_snapshot],
     "events": [pod_event],
     "poddisruptionbudgets": [lambda item: permanent_block([budget_snapshot(item)], {"a": "b"}, [{"a": "b"}])],
-    **{resource: workload_readers(resource) for resource in WORKLOAD_RESOURCES.values() if resource != "pods"},
+    **{resource: workload_readers(resource) for resource in (row.plural for row in WORKLOADS.values()) if resource != "pods"},
 }
 
 
@@ -199,7 +199,7 @@ def test_a_value_of_a_wrong_type_is_refused_or_harmless_to_all_that_read_the_obj
     refused: list[FailureKind] = []
     accepted = 0
     namespace = SAMPLES[resource]["metadata"].get("namespace")
-    sample = {"kind": KINDS[resource], **SAMPLES[resource]}
+    sample = {"kind": RESOURCES[resource].kind, **SAMPLES[resource]}
     assert checked_object(copy.deepcopy(sample), resource, namespace)
     for path in paths(sample):
         for value in VALUES:
@@ -279,10 +279,10 @@ def test_a_malformed_item_is_an_error_of_its_namespace_alone(server: RecordingSe
                 return None
             items = server.objects[resource]
             if "/namespaces/team-b/" in path and path.partition("?")[0].endswith(("/regcred", "/default", "/web")):
-                return {"kind": KINDS[resource], **spoiled}
+                return {"kind": RESOURCES[resource].kind, **spoiled}
             if "/namespaces/" in path:
-                return {"kind": f"{KINDS[resource]}List", "items": [spoiled]} if "team-b" in path else None
-            return {"kind": f"{KINDS[resource]}List", "items": [items[0], spoiled, items[2]]}
+                return {"kind": f"{RESOURCES[resource].kind}List", "items": [spoiled]} if "team-b" in path else None
+            return {"kind": f"{RESOURCES[resource].kind}List", "items": [items[0], spoiled, items[2]]}
 
         server.override = answer
         rows, told = run(server), audited(server)
@@ -322,7 +322,7 @@ def test_an_item_without_a_place_makes_the_run_ask_namespace_by_namespace(server
         resource = path.partition("?")[0].rpartition("/")[2]
         if resource not in RUNS or "/namespaces/" in path:
             return None
-        return {"kind": f"{KINDS[resource]}List", "items": [*server.objects[resource], item]}
+        return {"kind": f"{RESOURCES[resource].kind}List", "items": [*server.objects[resource], item]}
 
     server.override = answer
     assert {name: run(server) for name, run in RUNS.items()} == good

@@ -43,7 +43,7 @@ def test_what_is_no_dns_subdomain_is_refused(name: str) -> None:
         check_object_name("secrets", name)
     message = str(caught.value)
     assert message.startswith("secrets '")
-    assert "can be no object's name: lower case letters" in message
+    assert "is not a valid object name. Use lower case letters" in message
     assert "\n" not in message
 
 
@@ -82,7 +82,7 @@ def test_a_key_that_the_server_refuses(key: str) -> None:
 def test_a_value_that_can_be_no_label_is_refused_by_its_key(value: Any) -> None:
     with pytest.raises(InputError) as caught:
         check_labels("labels", {"team": value})
-    assert str(caught.value).startswith("labels: the value of 'team' can be no label. It must be text (quote numbers")
+    assert str(caught.value).startswith("labels: the value of 'team' is not a valid label value. It must be text (quote numbers")
 
 
 @pytest.mark.parametrize("value", [True, 1, None, {"a": "b"}], ids=repr)

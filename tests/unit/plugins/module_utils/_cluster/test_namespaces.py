@@ -97,17 +97,19 @@ def test_exact_names_and_the_empty_list_are_known(
     ("names", "selectors", "exclude", "phrases"),
     [
         pytest.param(None, None, None, ("no namespace is chosen", "Give namespaces", "['*'] is all"), id="nothing given"),
-        pytest.param(None, None, ["a"], ("exclude_namespaces only takes away",), id="exclusions alone"),
+        pytest.param(None, None, ["a"], ("exclude_namespaces alone selects nothing",), id="exclusions alone"),
         pytest.param([""], None, None, ("namespaces holds an empty text", "['*'] all"), id="empty name"),
         pytest.param(["a", " "], None, None, ("namespaces holds an empty text",), id="blank name"),
         pytest.param(["*"], None, [""], ("exclude_namespaces holds an empty text",), id="empty exclusion"),
         pytest.param(None, [""], None, ("namespace_selectors holds an empty text", "every namespace"), id="empty selector"),
         pytest.param(["*"], ["x=y", " "], None, ("namespace_selectors holds an empty text",), id="blank selector"),
-        pytest.param(["Team"], None, None, ("namespaces holds 'Team'", "can be no namespace", "lower case"), id="upper case"),
-        pytest.param(["a.b"], None, None, ("'a.b'", "can be no namespace"), id="dot"),
-        pytest.param(["a/../b"], None, None, ("'a/../b'", "can be no namespace"), id="path"),
-        pytest.param(["n" * 64], None, None, ("can be no namespace", "at most 63"), id="too long"),
-        pytest.param(["a\n"], None, None, ("can be no namespace",), id="line break"),
+        pytest.param(
+            ["Team"], None, None, ("namespaces holds 'Team'", "is not a valid namespace name", "lower case"), id="upper case"
+        ),
+        pytest.param(["a.b"], None, None, ("'a.b'", "is not a valid namespace name"), id="dot"),
+        pytest.param(["a/../b"], None, None, ("'a/../b'", "is not a valid namespace name"), id="path"),
+        pytest.param(["n" * 64], None, None, ("is not a valid namespace name", "at most 63"), id="too long"),
+        pytest.param(["a\n"], None, None, ("is not a valid namespace name",), id="line break"),
         pytest.param(["*"], None, ["A b"], ("exclude_namespaces holds 'A b'",), id="exclusion that can be none"),
     ],
 )

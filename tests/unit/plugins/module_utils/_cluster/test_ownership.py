@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import (
     LAST_APPLIED,
     MANAGED_BY,
     MANAGED_BY_LABEL,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import target as target_room
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import Target, resolve_target
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.target import ClusterTarget, resolve_target
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,36 +49,36 @@ def refusal_of(options: dict[str, Any], environment: dict[str, str] | None = Non
 
 
 def test_an_explicit_kubeconfig_takes_nothing_from_the_environment(one: str) -> None:
-    expected = Target(kubeconfig=(one,), context="prod")
+    expected = ClusterTarget(kubeconfig=(one,), context="prod")
     assert resolve_target({"kubeconfig": [one], "context": "prod"}, AWX) == expected
     assert resolve_target({"kubeconfig": [one], "context": "prod"}, {"K8S_AUTH_CONTEXT": "x", "KUBECONFIG": "/y"}) == expected
 
 
 def test_an_explicit_host_takes_nothing_from_the_environment() -> None:
-    expected = Target(host=HOST, api_key=TOKEN)
+    expected = ClusterTarget(host=HOST, api_key=TOKEN)
     assert resolve_target({"host": HOST, "api_key": TOKEN}, AWX) == expected
     environment = {"K8S_AUTH_KUBECONFIG": "/y", "K8S_AUTH_CERT_FILE": "/c", "K8S_AUTH_KEY_FILE": "/k"}
     assert resolve_target({"host": HOST, "api_key": TOKEN}, environment) == expected
 
 
 def test_in_cluster_takes_nothing_from_the_environment() -> None:
-    assert resolve_target({"in_cluster": True}, {**AWX, "K8S_AUTH_KUBECONFIG": "/y"}) == Target(in_cluster=True)
+    assert resolve_target({"in_cluster": True}, {**AWX, "K8S_AUTH_KUBECONFIG": "/y"}) == ClusterTarget(in_cluster=True)
 
 
 def test_a_malformed_variable_does_not_matter_where_the_environment_is_not_asked(one: str) -> None:
     environment = {"K8S_AUTH_VERIFY_SSL": "perhaps"}
-    assert resolve_target({"kubeconfig": [one]}, environment) == Target(kubeconfig=(one,))
+    assert resolve_target({"kubeconfig": [one]}, environment) == ClusterTarget(kubeconfig=(one,))
 
 
 def test_switches_of_the_task_go_with_any_cluster(one: str) -> None:
     switches: dict[str, Any] = {"validate_certs": False, "ca_cert": "/ca", "proxy": "http://p", "no_proxy": "x"}
-    assert resolve_target({"kubeconfig": [one], **switches}, AWX) == Target(kubeconfig=(one,), **switches)
-    assert resolve_target(switches, {"K8S_AUTH_KUBECONFIG": one}) == Target(kubeconfig=(one,), **switches)
-    assert resolve_target(switches, AWX) == Target(host=AWX["K8S_AUTH_HOST"], api_key="awx-token", **switches)
+    assert resolve_target({"kubeconfig": [one], **switches}, AWX) == ClusterTarget(kubeconfig=(one,), **switches)
+    assert resolve_target(switches, {"K8S_AUTH_KUBECONFIG": one}) == ClusterTarget(kubeconfig=(one,), **switches)
+    assert resolve_target(switches, AWX) == ClusterTarget(host=AWX["K8S_AUTH_HOST"], api_key="awx-token", **switches)
 
 
 def test_switches_of_the_environment_go_with_its_host_only(one: str) -> None:
-    assert resolve_target({}, AWX) == Target(
+    assert resolve_target({}, AWX) == ClusterTarget(
         host="https://awx.example.com",
         api_key="awx-token",
         validate_certs=False,
@@ -86,33 +86,33 @@ def test_switches_of_the_environment_go_with_its_host_only(one: str) -> None:
         proxy="http://awx-proxy",
     )
     switches = {name: AWX[name] for name in ("K8S_AUTH_VERIFY_SSL", "K8S_AUTH_SSL_CA_CERT", "K8S_AUTH_PROXY")}
-    assert resolve_target({}, {**switches, "K8S_AUTH_KUBECONFIG": one}) == Target(kubeconfig=(one,))
-    assert resolve_target({}, {**switches, "KUBECONFIG": one}) == Target(kubeconfig=(one,))
+    assert resolve_target({}, {**switches, "K8S_AUTH_KUBECONFIG": one}) == ClusterTarget(kubeconfig=(one,))
+    assert resolve_target({}, {**switches, "KUBECONFIG": one}) == ClusterTarget(kubeconfig=(one,))
 
 
 @pytest.mark.parametrize("empty", [None, "", [], [""]], ids=repr)
 def test_what_was_left_open_in_a_survey_is_not_given(empty: Any, one: str) -> None:
     options = dict.fromkeys(("kubeconfig", "context", "api_key", "client_cert", "impersonate_groups"), empty)
-    assert resolve_target({**options, "host": HOST, "api_key": TOKEN}, {}) == Target(host=HOST, api_key=TOKEN)
-    assert resolve_target({**options, "host": empty}, {"K8S_AUTH_KUBECONFIG": one}) == Target(kubeconfig=(one,))
+    assert resolve_target({**options, "host": HOST, "api_key": TOKEN}, {}) == ClusterTarget(host=HOST, api_key=TOKEN)
+    assert resolve_target({**options, "host": empty}, {"K8S_AUTH_KUBECONFIG": one}) == ClusterTarget(kubeconfig=(one,))
 
 
 def test_a_context_alone_picks_from_the_file_that_the_environment_names(one: str, two: str) -> None:
-    expected = Target(kubeconfig=(one,), context="prod")
+    expected = ClusterTarget(kubeconfig=(one,), context="prod")
     assert resolve_target({"context": "prod"}, {"K8S_AUTH_KUBECONFIG": one, "KUBECONFIG": two}) == expected
     assert resolve_target({"context": "prod"}, {"KUBECONFIG": one}) == expected
     default = _file(Path(os.environ["HOME"]) / ".kube" / "config")
-    assert resolve_target({"context": "prod"}, AWX) == Target(kubeconfig=(default,), context="prod")
+    assert resolve_target({"context": "prod"}, AWX) == ClusterTarget(kubeconfig=(default,), context="prod")
 
 
 def test_without_any_name_the_default_file_is_used() -> None:
     default = _file(Path(os.environ["HOME"]) / ".kube" / "config")
-    assert resolve_target({"in_cluster": False}, {}) == Target(kubeconfig=(default,))
+    assert resolve_target({"in_cluster": False}, {}) == ClusterTarget(kubeconfig=(default,))
 
 
 @pytest.mark.parametrize("variable", ["K8S_AUTH_KUBECONFIG", "KUBECONFIG"])
 def test_a_variable_may_name_several_files(variable: str, one: str, two: str) -> None:
-    expected = Target(kubeconfig=(one, two))
+    expected = ClusterTarget(kubeconfig=(one, two))
     assert resolve_target({}, {variable: f"{one}{os.pathsep}{two}"}) == expected
     assert resolve_target({"kubeconfig": [f"{one}{os.pathsep}{two}"]}, {}) == expected
     assert resolve_target({"kubeconfig": [one, two]}, {}) == expected
@@ -125,9 +125,9 @@ def test_the_environment_names_a_host_with_a_certificate_or_a_context() -> None:
         "K8S_AUTH_KEY_FILE": "/k",
         "K8S_AUTH_NO_PROXY": "x",
     }
-    assert resolve_target({}, certificate) == Target(host=HOST, client_cert="/c", client_key="/k", no_proxy="x")
+    assert resolve_target({}, certificate) == ClusterTarget(host=HOST, client_cert="/c", client_key="/k", no_proxy="x")
     default = _file(Path(os.environ["HOME"]) / ".kube" / "config")
-    assert resolve_target({}, {"K8S_AUTH_CONTEXT": "dev"}) == Target(kubeconfig=(default,), context="dev")
+    assert resolve_target({}, {"K8S_AUTH_CONTEXT": "dev"}) == ClusterTarget(kubeconfig=(default,), context="dev")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_truth_in_a_variable(text: str, expected: bool) -> None:
         ),
         pytest.param({}, ("no cluster is named", "~/.kube/config", "Give kubeconfig"), id="nothing"),
         pytest.param({"kubeconfig": ["/none"]}, ("kubeconfig /none does not exist", "where this task runs"), id="no file"),
-        pytest.param({"kubeconfig": ["/"]}, ("kubeconfig / does not exist", "is no file"), id="folder"),
+        pytest.param({"kubeconfig": ["/"]}, ("kubeconfig / does not exist", "is not a file"), id="folder"),
     ],
 )
 def test_options_that_name_no_cluster_or_two_are_refused(options: dict[str, Any], phrases: tuple[str, ...]) -> None:

@@ -20,8 +20,8 @@ def option(*entries: tuple[str, str, str | None]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("entry", "phrase"),
     [
-        (("Deployment", "Shop", None), "workloads, entry 2 (Deployment): name 'Shop' can be no object's name"),
-        (("Deployment", "", None), "workloads, entry 2 (Deployment): name '' can be no object's name"),
+        (("Deployment", "Shop", None), "workloads, entry 2 (Deployment): name 'Shop' is not a valid object name"),
+        (("Deployment", "", None), "workloads, entry 2 (Deployment): name '' is not a valid object name"),
         (("CronJob", "*", " "), "workloads, entry 2 (CronJob): selector is an empty text"),
         (("Pod", "*", "{'app': 'web'}"), "workloads, entry 2 (Pod): selector is a mapping"),
     ],

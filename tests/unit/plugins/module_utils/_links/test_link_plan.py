@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import LAST_APPLIED, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
     DesiredLinks,
     StoredServiceAccount,

@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import WORKLOAD_RESOURCES
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import WORKLOADS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import LAST_APPLIED, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import UNCHANGEABLE, StoredWorkload, stored_workload
 from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import workload_change
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import DesiredLinks
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 
 NAMES = st.lists(st.sampled_from(["a", "b", "c", "default-dockercfg-x7k2p", ""]), max_size=5)
 UNIQUE = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3, unique=True)
-TEMPLATES = [kind for kind in WORKLOAD_RESOURCES if kind not in UNCHANGEABLE]
+TEMPLATES = [kind for kind in WORKLOADS if kind not in UNCHANGEABLE]
 ROLLING = ["Deployment", "StatefulSet", "DaemonSet"]
 
 
@@ -100,7 +99,7 @@ def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted
 CONTROLLER = {"ownerReferences": [{"kind": "ConfigMap", "name": "x"}, {"kind": "Deployment", "name": "web", "controller": True}]}
 
 
-@pytest.mark.parametrize("kind", list(WORKLOAD_RESOURCES))
+@pytest.mark.parametrize("kind", list(WORKLOADS))
 @pytest.mark.parametrize("force", [False, True])
 def test_what_a_controller_makes_is_never_written(kind: str, force: bool) -> None:
     made = workload(kind, metadata=CONTROLLER, spec={"replicas": 1}, pod={"serviceAccountName": "builder"})

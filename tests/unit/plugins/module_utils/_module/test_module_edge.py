@@ -145,7 +145,7 @@ def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> 
     ("module", "arguments", "phrase"),
     [
         ("pull_secret", {"registries": []}, "registries is an empty list. Give at least one registry"),
-        ("pull_secret", {"registries": [GOOD], "name": "Reg"}, "name 'Reg' can be no object's name"),
+        ("pull_secret", {"registries": [GOOD], "name": "Reg"}, "name 'Reg' is not a valid object name"),
         ("pull_secret", {"registries": [GOOD], "owner": ""}, "owner is empty. Give a name"),
         ("pull_secret", {"registries": [GOOD], "owner": "a b"}, "owner: the value of"),
         (
@@ -159,7 +159,7 @@ def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> 
         ("pull_secret", {"registries": [GOOD], "workers": 65}, "workers is 65. Expected 1 to 64"),
         ("pull_secret", {"registries": [GOOD], "request_timeout": 0}, "request_timeout is 0. Expected seconds"),
         ("pull_secret_link", {"secrets": []}, "secrets is an empty list. Give at least one name"),
-        ("pull_secret_link", {"secrets": ["reg*"]}, "secrets 'reg*' can be no object's name"),
+        ("pull_secret_link", {"secrets": ["reg*"]}, "secrets 'reg*' is not a valid object name"),
         ("pull_secret_link", {"secrets": ["a"], "service_accounts": []}, "service_accounts is an empty list"),
         ("pull_secret_link", {"secrets": ["a"], "wait_for_service_accounts": -1}, "is negative. Expected seconds"),
     ],

@@ -8,11 +8,11 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import (
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import (
     LAST_APPLIED,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
+    Seen,
 )
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import OWNER_LABEL
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (

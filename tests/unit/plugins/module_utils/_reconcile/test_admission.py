@@ -190,7 +190,7 @@ def test_a_secret_that_would_be_changed_is_not_replaced_at_all(server: Recording
     admitting(server, "Secret", rewrites_data)
     step = store_unchanged(server)
     assert step.action == "failed"
-    assert "the old one was not touched: admission on the server changed" in step.message
+    assert "the old object was not deleted: admission on the server changed" in step.message
     dry_run = "fieldManager=pullpass.registry&dryRun=All"
     assert [path.partition("?")[2] for path in server.paths if "fieldManager" in path] == [dry_run]
 

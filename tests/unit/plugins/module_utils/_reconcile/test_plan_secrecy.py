@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.ownership import LAST_APPLIED, OWNER_LABEL
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import LAST_APPLIED, OWNER_LABEL
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.credential import Credential
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.dockerconfigjson import PULL_SECRET_TYPE
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import (

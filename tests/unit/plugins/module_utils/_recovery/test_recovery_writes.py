@@ -12,9 +12,14 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster import api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.api import Api
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.errors import Request, refusal
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import KINDS
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds import RESOURCES
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replace import Kept, Lasting, Unlike, replace_object
+from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replace import (
+    ChangedByAdmission,
+    Replacement,
+    SavedManifest,
+    replace_object,
+)
 from ansible_collections.pullpass.registry.plugins.module_utils._diagnosis.snapshot import StuckContainer
 from ansible_collections.pullpass.registry.plugins.module_utils._errors import (
     ClusterError,
@@ -47,7 +52,7 @@ class Server:
         self.sent.append((str(request), path, query, body))
         if request.reads:
             if request.verb == "list":
-                return {"kind": f"{KINDS[request.resource]}List", "items": []}
+                return {"kind": f"{RESOURCES[request.resource].kind}List", "items": []}
             if self.item is None:
                 raise error(FailureKind.NOT_FOUND, 404)
             return {"kind": "Pod", **self.item}
@@ -230,16 +235,16 @@ def make_anew(
     """``files`` holds what is kept at the moment."""
     kept: list[Any] = [] if files is None else files
 
-    def keep(manifest: Mapping[str, Any]) -> Kept:
+    def keep(manifest: Mapping[str, Any]) -> SavedManifest:
         kept.append(manifest)
-        return Kept(f"saved {manifest['spec']}", kept.clear)
+        return SavedManifest(f"saved {manifest['spec']}", kept.clear)
 
-    lasting = Lasting(seconds, "Background", OLD, keep, differences or (lambda _new: ""))
-    return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, lasting)
+    replacement = Replacement(seconds, "Background", OLD, keep, differences or (lambda _new: ""))
+    return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, replacement)
 
 
 def passes(_server: Server) -> None:
-    """The trial run."""
+    """The dry run."""
 
 
 def test_an_object_is_created_again_only_after_the_old_one_is_deleted() -> None:
@@ -266,7 +271,7 @@ def test_an_object_is_created_again_only_after_the_old_one_is_deleted() -> None:
 
 
 def test_an_object_that_is_never_deleted_is_saved() -> None:
-    with pytest.raises(RequestError, match=r"was not gone after 0 seconds.*saved \{'new': False\}"):
+    with pytest.raises(RequestError, match=r"was not deleted within 0 seconds.*saved \{'new': False\}"):
         make_anew(Server(passes, passes), seconds=0)
 
 
@@ -274,9 +279,9 @@ def test_an_object_that_is_never_deleted_is_saved() -> None:
     ("answers", "there", "words"),
     [
         ([fails(FailureKind.UNCERTAIN)], True, ""),
-        ([fails(FailureKind.REFUSED)], False, "the old one is back"),
-        ([fails(FailureKind.REFUSED), fails(FailureKind.REFUSED)], None, "COULD NOT BE PUT BACK: .* saved {'new': False}"),
-        ([fails(FailureKind.UNCERTAIN)] * 8, None, "COULD NOT BE PUT BACK"),
+        ([fails(FailureKind.REFUSED)], False, "the old one is restored"),
+        ([fails(FailureKind.REFUSED), fails(FailureKind.REFUSED)], None, "COULD NOT BE RESTORED: .* saved {'new': False}"),
+        ([fails(FailureKind.UNCERTAIN)] * 8, None, "COULD NOT BE RESTORED"),
     ],
 )
 def test_never_without_one_of_the_two_or_a_file(answers: list[Answer], there: bool | None, words: str) -> None:
@@ -325,12 +330,12 @@ def rewrites_unheard(server: Server) -> None:
         ([goes_unheard], ["create", "delete", "create"], ""),
         ([lost], ["create", "delete", "delete", "create"], ""),
         ([lost, goes], ["create", "delete", "delete", "create"], ""),
-        ([goes], ["create", "delete"], "pods web is gone"),
+        ([goes], ["create", "delete"], "pods web does not exist"),
         ([changes], ["create", "delete"], "the server's words"),
         ([rewrites_unheard], ["create", "delete"], "has changed"),
-        ([ends_unheard], ["create", "delete"], "was not gone after 0 seconds.* saved"),
-        ([lost] * 4, ["create", *["delete"] * 4], "whether the old one is deleted is not known.* saved"),
-        ([lost, is_lost] * 2, ["create", *["delete"] * 4], "whether the old one is deleted is not known.* saved"),
+        ([ends_unheard], ["create", "delete"], "was not deleted within 0 seconds.* saved"),
+        ([lost] * 4, ["create", *["delete"] * 4], "may be deleted or not.* saved"),
+        ([lost, is_lost] * 2, ["create", *["delete"] * 4], "may be deleted or not.* saved"),
         ([is_lost], ["create", "delete"], "the cluster is gone"),
     ],
 )
@@ -346,7 +351,7 @@ def test_a_delete_whose_answer_is_lost_is_followed_up(answers: list[Answer], wri
 
 
 def test_what_cannot_be_kept_is_not_deleted() -> None:
-    def keep(_manifest: Mapping[str, Any]) -> Kept:
+    def keep(_manifest: Mapping[str, Any]) -> SavedManifest:
         raise error(FailureKind.REFUSED, message="no space")
 
     server = Server(passes)
@@ -357,7 +362,7 @@ def test_what_cannot_be_kept_is_not_deleted() -> None:
             "web",
             SEEN,
             NEW,
-            Lasting(60, None, OLD, keep, lambda _new: ""),
+            Replacement(60, None, OLD, keep, lambda _new: ""),
         )
     assert server.writes == ["create"]
 
@@ -369,7 +374,7 @@ def test_another_object_of_that_name_is_left_and_reported() -> None:
         raise error(FailureKind.CONFLICT, 409)
 
     server = Server(passes, deleted, overtaken)
-    with pytest.raises(RequestError, match="somebody else has made another pods web meanwhile.* saved") as caught:
+    with pytest.raises(RequestError, match="somebody else has created another of its name.* saved") as caught:
         make_anew(server)
     assert caught.value.kind == FailureKind.REFUSED
     assert server.item is not None
@@ -378,7 +383,7 @@ def test_another_object_of_that_name_is_left_and_reported() -> None:
 
 def test_a_trial_that_is_refused_deletes_nothing() -> None:
     server = Server(fails(FailureKind.REFUSED))
-    with pytest.raises(RequestError, match="trial"):
+    with pytest.raises(RequestError, match="dry run"):
         make_anew(server)
     assert server.writes == ["create"]
     assert server.sent[1][3]["metadata"]["name"] == "web-dry-run"
@@ -388,14 +393,14 @@ def test_a_trial_that_is_refused_deletes_nothing() -> None:
     ("unlike", "writes", "words", "there"),
     [
         # the trial, the new one, the old one put back: whether admission makes each of them as the old one was
-        ([True], ["create"], "would not be as the old one is.*spec.x", "uid-1"),
+        ([True], ["create"], "would differ from the old one.*spec.x", "uid-1"),
         (
             [False, True, False],
             ["create", "delete", "create", "delete", "create"],
-            "removed again.*|the old one is back",
+            "deleted again.*|the old one is restored",
             "uid-2",
         ),
-        ([False, True, True], ["create", "delete", "create", "delete", "create", "delete"], "NOT BE PUT BACK.* saved", None),
+        ([False, True, True], ["create", "delete", "create", "delete", "create", "delete"], "NOT BE RESTORED.* saved", None),
         ([False, False], ["create", "delete", "create"], "", "uid-2"),
     ],
 )
@@ -410,7 +415,7 @@ def test_what_admission_makes_other_than_the_old_one_does_not_stay(
     if words:
         with pytest.raises(RequestError, match=words) as caught:
             make_anew(server, files=files, differences=differences)
-        assert isinstance(caught.value, Unlike) is (len(writes) == 1)
+        assert isinstance(caught.value, ChangedByAdmission) is (len(writes) == 1)
         assert "spec.x" in str(caught.value)
     else:
         make_anew(server, files=files, differences=differences)
@@ -431,7 +436,7 @@ def test_what_cannot_be_removed_again_is_said_and_the_old_one_is_saved() -> None
 
     server.obey = obey  # type: ignore[method-assign]
     looked = iter([False, True])
-    with pytest.raises(RequestError, match="COULD NOT BE REMOVED.* saved"):
+    with pytest.raises(RequestError, match="COULD NOT BE DELETED.* saved"):
         make_anew(server, files=files, differences=lambda _new: "spec.x" if next(looked) else "")
     assert files == [OLD]
 
@@ -443,11 +448,11 @@ def test_a_kept_manifest_is_for_its_owner_alone_and_can_be_dropped(tmp_path: Pat
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == manifest
-    assert str(path) in kept.told
-    assert "passwords included" in kept.told
-    kept.drop()
+    assert str(path) in kept.place
+    assert "passwords included" in kept.place
+    kept.remove()
     assert list(tmp_path.iterdir()) == []
-    kept.drop()
+    kept.remove()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(RequestError, match="nothing was deleted"):
         save_to_file(manifest)
