@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_cluster/ownership: who manages an object, told with the mark that says so."""
+"""_cluster/objects: who manages an object, with the label or annotation that shows it."""
 
 from __future__ import annotations
 
