@@ -144,13 +144,13 @@ def answers(name: str, path: Path) -> Iterator[str]:
 
 
 def refuses(expression: ast.AST, actions: tuple[str, ...]) -> bool:
-    """Whether it names one of these actions: as a text, as a constant, or as the function that decides for it."""
+    """Whether it names one of these actions: as a text, as a constant, or as the function or exception that decides for it."""
     names = {
         ast.unparse(node).rpartition(".")[2]
         for node in ast.walk(expression)
         if isinstance(node, (ast.Attribute, ast.Name)) and not ast.unparse(node).startswith("FailureKind")
     }
-    return any(action.upper() in names or f"_{action}" in names or action in texts(expression) for action in actions)
+    return any({action.upper(), f"_{action}", f"_{action.title()}"} & names or action in texts(expression) for action in actions)
 
 
 def reasons(function: ast.FunctionDef, path: Path, actions: tuple[str, ...]) -> Iterator[str]:

@@ -40,7 +40,7 @@ _UNDECIDED_REMEDY = (
 )
 
 
-class _Refusal(Exception):
+class _Refused(Exception):
     """A change that is not made; its text is the message of the result."""
 
 
@@ -55,7 +55,7 @@ class PullSecretPlan:
         self._document = kubectl_document(desired.credentials)
         try:
             self._data = _data(self._document)
-        except _Refusal as error:
+        except _Refused as error:
             raise InputError(str(error)) from None
         self._removed = {comparison_key(key) for key in desired.registries}
 
@@ -70,7 +70,7 @@ class PullSecretPlan:
             if not self.desired.present:
                 return Change("unchanged") if stored is None else self._delete(stored)
             return self._create() if stored is None else self._update(stored)
-        except _Refusal as error:
+        except _Refused as error:
             return Change("refused", str(error))
 
     def _create(self) -> Change:
@@ -100,11 +100,11 @@ class PullSecretPlan:
             return Change("unchanged", warning, warning=warning)
         obstacle = obstacle or usable_entries_lost(stored.type, difference.found, difference.document, self.desired)
         if obstacle:
-            raise _Refusal(obstacle)
+            raise _Refused(obstacle)
         if _must_be_replaced(stored, difference):
             return self._replace(stored, difference)
         if not self.desired.purge and difference.found.problem:
-            raise _Refusal(_unmergeable(difference.found.problem))
+            raise _Refused(_unmergeable(difference.found.problem))
         message = difference_in_words(difference)
         if stored.is_foreign(self.desired):
             message = f"adopted from {shown(stored.owner) if stored.owner else 'nobody'}; {message}"
@@ -127,12 +127,13 @@ class PullSecretPlan:
                     "Use another name and link that, or set recreate to delete and create it: kubelets use the old content of "
                     "an immutable Secret until no Pod on the node uses it"
                 )
-            raise _Refusal(f"the Secret {problem}, and cannot be changed. {remedy}")
+            raise _Refused(f"the Secret {problem}, and cannot be changed. {remedy}")
         if stored.finalizers:
-            finalizers = listed(stored.finalizers)
-            raise _Refusal(f"the Secret {problem}, and its finalizers {finalizers} would block its deletion; remove them")
+            raise _Refused(
+                f"the Secret {problem}, and its finalizers {listed(stored.finalizers)} would block its deletion; remove them"
+            )
         if not self.desired.purge and difference.wrong_type:
-            raise _Refusal(f"the Secret {problem}, so nothing can be merged into it; set purge_registries, or delete it")
+            raise _Refused(f"the Secret {problem}, so nothing can be merged into it; set purge_registries, or delete it")
         write = Write("replace", self._successor(stored, difference), stored.seen)
         before, after = masked_diff(difference, stored, self.desired)
         lost = f"its other keys were deleted: {listed(sorted(stored.other_keys))}" if stored.other_keys else ""
@@ -160,7 +161,7 @@ class PullSecretPlan:
         try:
             return _data(merge_document(stored.document or b"{}", credentials))
         except ValueError as error:
-            raise _Refusal(_unmergeable(str(error))) from None
+            raise _Refused(_unmergeable(str(error))) from None
 
     def _delete(self, stored: StoredSecret) -> Change:
         if stored.terminating:
@@ -178,7 +179,7 @@ class PullSecretPlan:
     def _remove_entries(self, stored: StoredSecret) -> Change:
         found = stored.parsed_document()
         if found.problem:
-            raise _Refusal(_unmergeable(found.problem))
+            raise _Refused(_unmergeable(found.problem))
         left = {key: entry for key, entry in found.entries.items() if comparison_key(key) not in self._removed}
         purged = tuple(sorted(shown_key(key) for key in found.entries if key not in left))
         before = {"registries": {shown_key(key): "(before)" for key in found.entries}}
@@ -188,12 +189,12 @@ class PullSecretPlan:
             message = "it had no other registry"
             return Change("deleted", message, Write("delete", seen=stored.seen), before, purged=purged)
         if stored.immutable:
-            raise _Refusal("the Secret is immutable, so no registry can be removed from it; delete or replace it")
+            raise _Refused("the Secret is immutable, so no registry can be removed from it; delete or replace it")
         after = {"registries": {shown_key(key): "(before)" for key in left}}
         try:
             data = _data(without_registries(stored.document or b"{}", self.desired.registries))
         except ValueError as error:
-            raise _Refusal(_unmergeable(str(error))) from None
+            raise _Refused(_unmergeable(str(error))) from None
         annotations = annotations_without(self.desired.registries, left, stored.annotations)
         body = {"data": data, **({"metadata": {"annotations": annotations}} if annotations else {})}
         return Change("updated", f"purged: {listed(purged)}", Write("patch", body, stored.seen), before, after, purged)
@@ -218,7 +219,7 @@ def _must_be_replaced(stored: StoredSecret, difference: SecretDifference) -> boo
 def _data(document: bytes) -> dict[str, str]:
     if len(document) > _MOST_BYTES:
         size = len(document)
-        raise _Refusal(f"the document has {size} bytes, and a Secret has at most {_MOST_BYTES}. Use two Secrets")
+        raise _Refused(f"the document has {size} bytes, and a Secret has at most {_MOST_BYTES}. Use two Secrets")
     return {PULL_SECRET_KEY: base64.b64encode(document).decode("ascii")}
 
 

@@ -190,7 +190,7 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
         ("annotations: 'a b' is not a valid key", {"annotations": {"a b": "c"}}),
         ("annotations: the value of 'n' is not text", {"annotations": {"n": {"x": 1}}}),
         ("annotations are", {"annotations": {"n": "x" * 262_144}}),
-        ("a Secret takes at most 1048576", {"registries": too_big}),
+        ("a Secret has at most 1048576", {"registries": too_big}),
         ("refresh_before is -1. Expected seconds", {"refresh_before": -1}),
         ("registries is an empty list", {"registries": []}),
         ("in an image name a registry needs", {"registries": [*one, {**one[0], "registry": "localregistry"}]}),
@@ -210,5 +210,5 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
     told = {one["namespace"]: (one["action"], one["message"]) for one in merged["namespaces"] if one["namespace"] in (small, big)}
     assert told[small][0] == "created"
     assert told[big][0] == "refused"
-    assert "a Secret takes at most 1048576" in told[big][1]
+    assert "a Secret has at most 1048576" in told[big][1]
     assert raw(c2, big) == full

@@ -47,7 +47,7 @@ def test_another_type_and_an_immutable_one(c2: Access, ansible: Ansible, prefix:
 
     assert {action for action, _why in rows(replaced).values()} == {"replaced"}
     assert replaced["purged"] == ["a.example.com"]
-    assert rows(replaced)[fixed][1].endswith("gone from their node: holds")
+    assert rows(replaced)[fixed][1].endswith("use the old content until they are deleted: holds")
     assert "holds" not in rows(replaced)[typed][1]
     for namespace, uid in uids.items():
         there = read(c2, namespace)
@@ -289,6 +289,6 @@ def test_pruned_secrets_are_unlinked_first_or_their_links_are_reported(
     least = least_rights(c2, names["chosen"], prefix)
     (hidden,) = each(ansible, [in_chosen(prune_links=True, kubeconfig=None, context=None, **least)])
     action, why = rows(hidden)[names["hidden"]]
-    assert (action, why.startswith("unlinked from ServiceAccount default; which other")) == ("deleted", True)
+    assert (action, why.startswith("unlinked from ServiceAccount default; whether other")) == ("deleted", True)
     assert c2.pull_secrets(names["hidden"]) == ["other"]
     assert again["changed"] is False
