@@ -35,7 +35,7 @@ class SavedManifest:
 
 
 @dataclass(frozen=True)
-class Replacement:
+class SafeReplacement:
     """How to replace an object whose deletion takes time, and that nobody could restore.
 
     ``deletion_timeout``: seconds for the deletion. ``propagation``: the deletion policy for its dependents. ``old_manifest``:
@@ -78,7 +78,7 @@ def replace_object(
     name: str,
     seen: Seen,
     body: Mapping[str, t.Any],
-    replacement: Replacement | None = None,
+    replacement: SafeReplacement | None = None,
     objection: Callable[[Mapping[str, t.Any]], str] | None = None,
 ) -> Mapping[str, t.Any] | None:
     """Tries the new object in a dry run, deletes the old one and creates the new one; null for a dry run.
@@ -116,7 +116,7 @@ def _dry_run(objects: Objects, namespace: str, name: str, body: Mapping[str, t.A
 
 
 def _replace_safely(
-    objects: Objects, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any], replacement: Replacement
+    objects: Objects, namespace: str, name: str, seen: Seen, body: Mapping[str, t.Any], replacement: SafeReplacement
 ) -> Mapping[str, t.Any]:
     saved = replacement.save(replacement.old_manifest)
     try:

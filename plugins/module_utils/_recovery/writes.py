@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.objects import Objects, Seen, list_all
-from .._cluster.replace import ChangedByAdmission, Replacement, SavedManifest, replace_object
+from .._cluster.replace import ChangedByAdmission, SafeReplacement, SavedManifest, replace_object
 from .._cluster.validation import labels_equal
 from .._diagnosis.causes import NO_REASON_GIVEN, kind_of
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
@@ -166,7 +166,9 @@ class Replacer:
         if why:
             return WriteResult(RecoveryAction.LEFT, f"it cannot be recreated: {why}")
         seconds = (item["spec"].get("terminationGracePeriodSeconds") or 0) + _SLOW_DELETION
-        replacement = Replacement(seconds, None, original_manifest(item), save_to_file, lambda new: pod_differences(item, new))
+        replacement = SafeReplacement(
+            seconds, None, original_manifest(item), save_to_file, lambda new: pod_differences(item, new)
+        )
         made = replace_object(self._pods, pod.namespace, pod.name, now.seen, pod_manifest(item), replacement)
         return WriteResult(RecoveryAction.REPLACED, "", _uid(made))
 
@@ -185,7 +187,9 @@ class Replacer:
             return WriteResult(RecoveryAction.RECOVERING, "it recovered meanwhile, and its Job was not touched")
         seen = Seen(owner.uid, item["metadata"]["resourceVersion"])
         manifest = job_manifest(item)
-        replacement = Replacement(_SLOW_DELETION, "Background", manifest, save_to_file, lambda new: job_differences(item, new))
+        replacement = SafeReplacement(
+            _SLOW_DELETION, "Background", manifest, save_to_file, lambda new: job_differences(item, new)
+        )
         made = replace_object(self._jobs, namespace, owner.name, seen, manifest, replacement)
         return WriteResult(RecoveryAction.REPLACED, "", _uid(made))
 

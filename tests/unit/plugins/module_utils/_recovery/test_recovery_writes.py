@@ -16,7 +16,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds i
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import Objects, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.replace import (
     ChangedByAdmission,
-    Replacement,
+    SafeReplacement,
     SavedManifest,
     replace_object,
 )
@@ -239,7 +239,7 @@ def make_anew(
         kept.append(manifest)
         return SavedManifest(f"saved {manifest['spec']}", kept.clear)
 
-    replacement = Replacement(seconds, "Background", OLD, keep, differences or (lambda _new: ""))
+    replacement = SafeReplacement(seconds, "Background", OLD, keep, differences or (lambda _new: ""))
     return replace_object(Objects(cast(Api, server), "pods", dry_run=False), "team-a", "web", SEEN, NEW, replacement)
 
 
@@ -362,7 +362,7 @@ def test_what_cannot_be_kept_is_not_deleted() -> None:
             "web",
             SEEN,
             NEW,
-            Replacement(60, None, OLD, keep, lambda _new: ""),
+            SafeReplacement(60, None, OLD, keep, lambda _new: ""),
         )
     assert server.writes == ["create"]
 
