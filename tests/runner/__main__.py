@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def _test() -> int:
 
 
 def _in_order(found: dict[str, list[Outcome]]) -> list[list[Outcome]]:
-    return [found[part.name] for part in (*parts.together(), *parts.alone()) if part.name in found]
+    every = (*parts.together(), *parts.alone())
+    return [found.get(part.name) or [Outcome(part.name, failed=["not run"])] for part in every]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -107,6 +109,8 @@ def _run(name: str, arguments: Sequence[str]) -> list[Outcome]:
     outcomes = result if isinstance(result, list) else [result]
     for outcome in outcomes:
         outcome.seconds = outcome.seconds or (time.monotonic() - start)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\n{used.ru_utime + used.ru_stime:.0f} s of processor time in {time.monotonic() - start:.0f} s", flush=True)
     return outcomes
 
 

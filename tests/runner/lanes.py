@@ -1,6 +1,8 @@
-"""Runs parts beside each other: each lane takes the next part when it has ended one, and has a lab of its own.
+"""Runs parts beside each other: each lane takes the next part when it has ended one.
 
-A part is a process of the runner in a session of its own, so that ending it ends all that it started.
+The first lane prefers parts that need a lab, and the others prefer those that need none: a lab takes a tenth of a
+processor even where nobody uses it. A lane that takes a part with a lab has a lab of its own from then on. A part is a
+process of the runner in a session of its own, so that ending it ends all that it started.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ class Lanes:
         unknown = {part.after for part in parts if part.after} - {part.name for part in parts} - self.outcomes.keys()
         if unknown:
             raise ValueError(f"parts wait for what is no part: {', '.join(sorted(unknown))}")
-        self._waiting = sorted(parts, key=lambda part: -part.seconds)
+        self._waiting = list(parts)
         self._changed = threading.Condition()
         self._running: dict[Part, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopped = False
 
     def run(self) -> None:
         """Return when every part has ended; on an interrupt, when all that was started has."""
-        threads = [threading.Thread(target=self._lane, args=(lab_of(number),)) for number in range(1, LANES + 1)]
+        threads = [threading.Thread(target=self._lane, args=(number,)) for number in range(1, LANES + 1)]
         for thread in threads:
             thread.start()
         try:
@@ -68,18 +70,26 @@ class Lanes:
             running = [f"{part.name} ({now - start:.0f} s)" for part, (_process, start) in self._running.items()]
         return f"running: {', '.join(running)}" if running else "between two parts"
 
-    def _lane(self, lab: str) -> None:
-        while part := self._next():
-            self._finish(part, self._outcomes_of(part, lab))
+    def _lane(self, number: int) -> None:
+        lab = lab_of(number)
+        while part := self._next(prefers_lab=number == 1):
+            outcomes = [Outcome(part.name, failed=["not run"])]
+            try:
+                outcomes = self._outcomes_of(part, lab)
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                outcomes = [Outcome(part.name, failed=[f"the runner failed: {error}"])]
+            finally:
+                self._finish(part, outcomes)
 
-    def _next(self) -> Part | None:
-        """The next part whose condition is met; wait while there is none."""
+    def _next(self, prefers_lab: bool) -> Part | None:
+        """The next part whose condition is met, the longest first; wait while there is none."""
         with self._changed:
             while not self._stopped and self._waiting:
-                for part in self._waiting:
-                    if part.after is None or part.after in self.outcomes:
-                        self._waiting.remove(part)
-                        return part
+                ready = [part for part in self._waiting if part.after is None or part.after in self.outcomes]
+                if ready:
+                    part = min(ready, key=lambda one: (one.lab is not prefers_lab, -one.seconds))
+                    self._waiting.remove(part)
+                    return part
                 self._changed.wait()
             return None
 
@@ -93,9 +103,9 @@ class Lanes:
         start = time.monotonic()
         status = self._run(part, lab, log, result)
         seconds = time.monotonic() - start
-        outcomes = read_handed_over(result) if result.exists() else [Outcome(part.name)]
-        if status and not any(outcome.failed for outcome in outcomes):
-            outcomes[0].failed.append(f"ended with {status}")
+        # a part that only skips ends with a status of its own, and hands over what it skipped
+        ended = [Outcome(part.name, failed=[f"ended with {status}, without an outcome"])]
+        outcomes = read_handed_over(result) if result.exists() else ended
         for outcome in outcomes:
             outcome.seconds = outcome.seconds or seconds
         self._tell(part, outcomes, seconds, log)

@@ -19,6 +19,7 @@ class Part:
     seconds: int = 0
     # the part that has to pass before this one can begin
     after: str | None = None
+    lab: bool = False
 
 
 # seconds of the folders of tests/integration; one that is not listed is taken as short
@@ -41,7 +42,7 @@ def together() -> list[Part]:
     """The parts that can share the machine, in the order of the table."""
     folders = sorted(path.parent.name for path in SUITES["integration"].folder.glob("*/test_*.py"))
     integration = [
-        Part(f"integration {name}", ("part", "integration", name), _INTEGRATION.get(name, 10), PROGRAMS)
+        Part(f"integration {name}", ("part", "integration", name), _INTEGRATION.get(name, 10), PROGRAMS, lab=True)
         for name in dict.fromkeys(folders)
     ]
     cores = [
@@ -49,7 +50,7 @@ def together() -> list[Part]:
         for core in CORES
         for part in (
             *([] if core.only_roles else [Part(f"core {core.version}", ("core", core.version), 100)]),
-            Part(f"core {core.version} plays", ("core-plays", core.version), 40, PROGRAMS),
+            Part(f"core {core.version} plays", ("core-plays", core.version), 40, PROGRAMS, lab=True),
         )
     ]
     return [
