@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from verify_modules import result_of
+
 from ansible_run import Ansible
 from cluster_access import Access, Audit, wait_until
 from lab import Lab
@@ -72,9 +74,7 @@ def canary(
     fails: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    run = ansible.tasks([task(connection, namespaces, image, **options)], *arguments)
-    assert run.exit_code == (2 if fails else 0), run.output
-    result = run.of("pull_canary")
+    result = result_of(ansible, task(connection, namespaces, image, **options), *arguments, fails=fails)
     print(json.dumps({key: result[key] for key in ("msg", "nodes", "summary") if key in result}, indent=1))
     assert result["changed"] is False
     return result

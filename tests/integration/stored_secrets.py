@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from verify_modules import run_of
+
 from ansible_run import Ansible, Run
 from cluster_access import Access
 
@@ -74,8 +76,11 @@ def results(run: Run) -> list[dict[str, Any]]:
     return [line["result"] for line in run.results if line["action"] == "pullpass.registry.pull_secret"]
 
 
-def each(ansible: Ansible, tasks: Sequence[Mapping[str, Any]], *arguments: str, **more: Any) -> list[dict[str, Any]]:
-    found = results(ansible.tasks(tasks, *arguments, **more))
+def each(
+    ansible: Ansible, tasks: Sequence[Mapping[str, Any]], *arguments: str, environment: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The result of each task, without a play around them."""
+    found = results(run_of(ansible, tasks, *arguments, **(environment or {})))
     assert len(found) == len(tasks)
     return found
 

@@ -7,6 +7,8 @@ import base64
 import json
 from typing import Any
 
+from verify_modules import result_of
+
 from ansible_run import Ansible
 from cluster_access import Access, Audit
 
@@ -78,10 +80,8 @@ def recover(
     ansible: Ansible, access: Access, namespaces: list[str], *arguments: str, fails: bool = False, **options: Any
 ) -> dict[str, Any]:
     """The result of the module; what it says is printed for whoever reads the log of a failed test."""
-    run = ansible.tasks([recovery(access, namespaces, **options)], *arguments)
-    result = run.of("pull_recovery")
+    result = result_of(ansible, recovery(access, namespaces, **options), *arguments, fails=fails)
     print(json.dumps(result, indent=1))
-    assert run.exit_code == (2 if fails else 0), run.output
     return result
 
 

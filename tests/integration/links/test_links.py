@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from meddler import Asked, meddler
+from verify_modules import run_of
 
 from ansible_run import Ansible, finished
 from cluster_access import Access, Audit, wait_until
@@ -51,7 +52,7 @@ def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansib
 
     for state, added in (("present", ["regcred"]), ("absent", []), ("present", ["regcred"])):
         task = link(c2, f"{prefix}*", "regcred", state=state)
-        run = ansible.tasks([task, task])
+        run = run_of(ansible, [task, task])
         assert run.exit_code == 0, run.output
         assert [line["result"]["changed"] for line in run.results] == [True, False]
         assert [c2.pull_secrets(place) for place in places] == [[*others, *added], added]
@@ -106,17 +107,17 @@ def test_a_list_of_another_server_side_apply_manager_is_contested(c2: Access, an
     c2.wait_for_accounts([prefix])
     c2.kubectl("apply", "--server-side", "--field-manager=gitops", "-f", "-", stdin=account(prefix, "theirs"))
 
-    contested = ansible.tasks([link(c2, prefix, "regcred")])
+    contested = run_of(ansible, [link(c2, prefix, "regcred")])
     assert contested.exit_code == 2
     (row,) = contested.of("pull_secret_link")["links"]
     assert row["action"] == "contested"
     assert "'gitops' (server-side apply)" in row["message"]
     assert c2.pull_secrets(prefix) == ["theirs"]
 
-    present = ansible.tasks([link(c2, prefix, "theirs")])
+    present = run_of(ansible, [link(c2, prefix, "theirs")])
     assert present.of("pull_secret_link")["summary"]["unchanged"] == 1
 
-    forced = ansible.tasks([link(c2, prefix, "regcred", force=True)])
+    forced = run_of(ansible, [link(c2, prefix, "regcred", force=True)])
     assert forced.exit_code == 0, forced.output
     assert c2.pull_secrets(prefix) == ["theirs", "regcred"]
 
@@ -130,7 +131,7 @@ def test_a_list_set_by_kubectl_apply_is_contested_and_other_fields_of_it_are_not
     plain = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": f"{prefix}-b"}}
     c2.apply(plain)
 
-    run = ansible.tasks([link(c2, f"{prefix}*", "regcred")])
+    run = run_of(ansible, [link(c2, f"{prefix}*", "regcred")])
 
     rows = {row["namespace"]: row["action"] for row in run.of("pull_secret_link")["links"]}
     assert rows == {prefix: "contested", f"{prefix}-b": "linked"}
@@ -142,14 +143,15 @@ def test_accounts_by_glob_by_name_and_one_that_comes_late(c2: Access, ansible: A
     for name in ("build-a", "build-b", "other"):
         c2.kubectl("create", "serviceaccount", "-n", prefix, name)
 
-    run = ansible.tasks(
+    run = run_of(
+        ansible,
         [
             link(c2, f"{prefix}*", "regcred", service_accounts=["build-*", "other", "default"]),
             {
                 **link(c2, prefix, "regcred", service_accounts=["late"], wait_for_service_accounts=1),
                 "ignore_errors": True,
             },
-        ]
+        ],
     )
 
     first, late = (line["result"] for line in run.results)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from verify_modules import run_of
 from workloads import create, deputy, link, manifest, requests_of, status_of
 
 from ansible_run import Ansible, Run
@@ -41,12 +42,12 @@ def test_linking_a_service_account_names_the_workloads_that_do_not_see_it(c2: Ac
     hiding(c2, places[0])
     few, all_of_them = link(c2, places[0]), link(c2, f"{prefix}*")
 
-    checked = ansible.tasks([few], "--check")
+    checked = run_of(ansible, [few], "--check")
     audit = c2.audit()
-    first = ansible.tasks([all_of_them])
+    first = run_of(ansible, [all_of_them])
     asked = Counter(event["resource"] for event in audit.requests() if event["verb"] == "list")
     audit = c2.audit()
-    second = ansible.tasks([all_of_them])
+    second = run_of(ansible, [all_of_them])
 
     for run in (checked, first):
         assert run.exit_code == 0, run.output
@@ -72,7 +73,7 @@ def test_what_is_linked_in_the_same_run_hides_nothing(c2: Access, ansible: Ansib
     both: dict[str, Any] = {"service_accounts": ["default"]}
     entries = [{"kind": "Deployment", "name": "h*"}, {"kind": "DaemonSet"}]
 
-    run = ansible.tasks([link(c2, prefix, *entries, **both)])
+    run = run_of(ansible, [link(c2, prefix, *entries, **both)])
 
     assert run.exit_code == 0, run.output
     assert run.of("pull_secret_link")["summary"]["linked"] == 3
@@ -81,7 +82,7 @@ def test_what_is_linked_in_the_same_run_hides_nothing(c2: Access, ansible: Ansib
     assert "Deployment" not in warning
     assert "DaemonSet" not in warning
     # what is listed anyway is looked through when no ServiceAccount has changed, too
-    again = ansible.tasks([link(c2, prefix, {"kind": "CronJob", "name": "x*"}, **both)])
+    again = run_of(ansible, [link(c2, prefix, {"kind": "CronJob", "name": "x*"}, **both)])
     assert again.of("pull_secret_link")["changed"] is False
     (warning,) = warnings(again)
     assert f"CronJob {prefix}/hides" in warning
@@ -96,7 +97,7 @@ def test_nobody_misses_what_was_taken_away(c2: Access, ansible: Ansible, prefix:
     task = link(c2, prefix, {"kind": "StatefulSet", "name": "x*"}, service_accounts=["default"])
     absent = link(c2, prefix, {"kind": "StatefulSet", "name": "x*"}, service_accounts=["default"], state="absent")
 
-    run = ansible.tasks([task, absent, absent])
+    run = run_of(ansible, [task, absent, absent])
 
     assert run.exit_code == 0, run.output
     assert [line["result"]["changed"] for line in run.results] == [True, True, False]
@@ -111,9 +112,9 @@ def test_a_first_entry_takes_the_service_accounts_away_and_says_so(c2: Access, a
     create(c2, manifest("Deployment", prefix, name="empty"), manifest("Deployment", prefix, "own", name="full"))
     task = link(c2, prefix, {"kind": "Deployment"})
 
-    checked = ansible.tasks([task], "--check")
-    run = ansible.tasks([task])
-    again = ansible.tasks([task])
+    checked = run_of(ansible, [task], "--check")
+    run = run_of(ansible, [task])
+    again = run_of(ansible, [task])
 
     for one in (checked, run):
         assert one.exit_code == 0, one.output
@@ -137,7 +138,7 @@ def test_who_may_not_list_workloads_links_all_the_same(c2: Access, ansible: Ansi
         c2.kubectl(*binding, f"--serviceaccount={prefix}:deputy")
     audit = c2.audit()
 
-    run = ansible.tasks([link(c2, f"{prefix}-*", **connection)])
+    run = run_of(ansible, [link(c2, f"{prefix}-*", **connection)])
 
     assert run.exit_code == 0, run.output
     assert run.of("pull_secret_link")["summary"]["linked"] == len(places)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from meddler import Asked, meddler
+from verify_modules import run_of
 from workloads import (
     OTHERS,
     PLURALS,
@@ -49,7 +50,7 @@ def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansib
 
     for task, after, generation in ((attach, [*there, "regcred"], 2), (detach, there, 3), (attach, [*there, "regcred"], 4)):
         audit = c2.audit()
-        run = ansible.tasks([task, task], "--diff")
+        run = run_of(ansible, [task, task], "--diff")
 
         assert run.exit_code == 0, run.output
         first, second = (line["result"] for line in run.results)
@@ -101,8 +102,9 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     )
     audit = c2.audit()
 
-    run = ansible.tasks(
-        [link(c2, prefix, *({"kind": kind} for kind in ("Deployment", "ReplicaSet", "Job", "Pod")), results="all", force=True)]
+    run = run_of(
+        ansible,
+        [link(c2, prefix, *({"kind": kind} for kind in ("Deployment", "ReplicaSet", "Job", "Pod")), results="all", force=True)],
     )
 
     assert run.exit_code == 0, run.output
@@ -122,7 +124,7 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     assert "pull_recovery with replace: [jobs]" in messages["Job", "shop"]
     assert patches(audit, prefix) == {"deployments/shop": 1}
     # what is over is there all the same, and no slip of whoever named it
-    over = ansible.tasks([link(c2, prefix, *({"kind": kind, "name": "done"} for kind in ("Job", "Pod")))])
+    over = run_of(ansible, [link(c2, prefix, *({"kind": kind, "name": "done"} for kind in ("Job", "Pod")))])
     assert (over.exit_code, answer(over)["links"]) == (0, []), over.output
 
 
@@ -155,20 +157,20 @@ def test_what_another_keeps_is_contested_and_force_writes_it(c2: Access, ansible
     contested = {("Deployment", name): "contested" for name in names}
     audit = c2.audit()
 
-    run = ansible.tasks([link(c2, prefix, {"kind": "Deployment"})])
+    run = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"})])
     assert run.exit_code == 2
     assert actions(run) == contested
     for owner in ("Helm", "Argo CD", "Flux", "'gitops' (server-side apply)", "last-applied-configuration"):
         assert owner in answer(run)["msg"]
     assert writes(audit, prefix) == []
 
-    there = ansible.tasks([link(c2, prefix, {"kind": "Deployment"}, secrets=["theirs"])])
+    there = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"}, secrets=["theirs"])])
     assert answer(there)["summary"]["unchanged"] == len(names)
-    taken = ansible.tasks([link(c2, prefix, {"kind": "Deployment"}, secrets=["theirs"], state="absent")])
+    taken = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"}, secrets=["theirs"], state="absent")])
     assert actions(taken) == contested
     assert writes(audit, prefix) == []
 
-    forced = ansible.tasks([link(c2, prefix, {"kind": "Deployment"}, force=True)])
+    forced = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"}, force=True)])
     assert forced.exit_code == 0, forced.output
     for name in names:
         assert pull_secrets(c2, "Deployment", prefix, name) == ["theirs", "regcred"]
@@ -186,7 +188,7 @@ def test_who_applies_other_fields_does_not_contest_and_does_not_undo(c2: Access,
     c2.apply(manifest("Deployment", prefix, name="applied"))
     c2.kubectl("apply", "--server-side", "--field-manager=gitops", "-f", "-", stdin=by_server)
 
-    run = ansible.tasks([link(c2, prefix, {"kind": "Deployment"})])
+    run = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"})])
 
     assert run.exit_code == 0, run.output
     c2.apply(manifest("Deployment", prefix, name="applied"))
@@ -210,7 +212,7 @@ def test_another_writer_between_look_and_write_loses_nothing(c2: Access, ansible
             c2.kubectl("patch", "deployment", "-n", prefix, "shop", "-p", patch)
 
     with meddler(c2, before) as connection:
-        run = ansible.tasks([link(c2, prefix, {"kind": "Deployment"}, **connection)])
+        run = run_of(ansible, [link(c2, prefix, {"kind": "Deployment"}, **connection)])
 
     assert run.exit_code == 0, run.output
     assert done
@@ -259,7 +261,7 @@ def test_two_hundred_deployments_in_fifty_namespaces(c3: Access, ansible: Ansibl
     task = link(c3, f"{prefix}-*", *entries, **connection)
     audit = c3.audit()
 
-    first = ansible.tasks([task])
+    first = run_of(ansible, [task])
 
     assert first.exit_code == 0, first.output
     assert answer(first)["summary"]["linked"] == 200
@@ -272,7 +274,7 @@ def test_two_hundred_deployments_in_fifty_namespaces(c3: Access, ansible: Ansibl
     assert {event["resource"] for event in asked if event["verb"] == "list"} == {"namespaces", "deployments", "serviceaccounts"}
 
     audit = c3.audit()
-    second = ansible.tasks([task])
+    second = run_of(ansible, [task])
 
     assert answer(second)["summary"]["unchanged"] == 200
     assert answer(second)["changed"] is False
@@ -348,7 +350,7 @@ def test_list_and_patch_on_deployments_are_enough_even_after_a_conflict(c2: Acce
     with meddler(c2, before) as through:
         task = link(c2, prefix, {"kind": "Deployment"}, **connection)
         task["pullpass.registry.pull_secret_link"].update({"host": through["host"], "namespaces": places})
-        run = ansible.tasks([task])
+        run = run_of(ansible, [task])
 
     assert raced
     assert run.exit_code == 2
@@ -367,8 +369,8 @@ def test_without_the_right_to_write_each_is_told(c2: Access, ansible: Ansible, p
     connection = deputy(c2, prefix, "list", [], everywhere=True)
     task = link(c2, prefix, {"kind": "Deployment"}, **connection)
 
-    run = ansible.tasks([task])
-    checked = ansible.tasks([task], "--check")
+    run = run_of(ansible, [task])
+    checked = run_of(ansible, [task], "--check")
 
     assert run.exit_code == 2
     assert f"{prefix}/Deployment/shop: no right to patch deployments shop" in answer(run)["msg"]
@@ -389,7 +391,7 @@ def test_a_deployment_on_the_node_pulls_with_the_linked_secret(
     registry = {"registry": lab.images["basic"].split("/")[0], "username": "puller", "password": lab.users["puller"]}
     secret = {**c1.connection, "name": "regcred", "namespaces": [prefix], "registries": [registry]}
 
-    run = ansible.tasks([{"pullpass.registry.pull_secret": secret}, link(c1, prefix, {"kind": "Deployment"})])
+    run = run_of(ansible, [{"pullpass.registry.pull_secret": secret}, link(c1, prefix, {"kind": "Deployment"})])
 
     assert run.exit_code == 0, run.output
     c1.kubectl("rollout", "status", "-n", prefix, "deployment/shop", "--timeout=110s")

@@ -134,9 +134,7 @@ def test_the_real_server_gets_the_same(c2: Access, ansible: Ansible, prefix: str
             stored[name] = document
     assert len(stored) > ON_THE_SERVER // 2
 
-    (merged,) = each(
-        ansible, [task(c2, f"{prefix}-*", purge_registries=False, registries=GIVEN, exclude_namespaces=None)], "-vvvv"
-    )
+    (merged,) = each(ansible, [task(c2, f"{prefix}-*", purge_registries=False, registries=GIVEN, exclude_namespaces=None)])
 
     after = c2.core.list_secret_for_all_namespaces(label_selector=f"example.com/fuzz={prefix}").items
     found = {one.metadata.namespace: base64.b64decode(one.data[KEY]) for one in after}
