@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,8 +26,66 @@ OTHER = {**GOOD, "password": "another-one"}
 HOST = {"host": "https://127.0.0.1:1", "api_key": PASSWORD, "validate_certs": True}
 
 
-def ansible(module: str, arguments: dict[str, Any], folder: Path) -> tuple[dict[str, Any], str]:
-    """The module's result, and everything that ansible printed with -vvvv."""
+MISSPELT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "suboption instead of the right one": (
+        {"registries": [{"registry": "reg.io", "username": "u", "passwd": PASSWORD}]},
+        ("registries[0] (reg.io): unknown option passwd",),
+    ),
+    "suboption beside the right one": ({"registries": [{**OTHER, "passwd": PASSWORD}]}, ("passwd",)),
+    "mapping instead of a list": ({"registries": {"reg.io": PASSWORD}}, ()),
+    "text instead of a mapping": ({"registries": [PASSWORD]}, ("registries[0] is text, not a mapping",)),
+    "option": ({"registries": [OTHER], "registrys": [GOOD]}, ("registrys",)),
+    "mapping": ({"registries": [OTHER], "configs": {"auths": {"reg.io": {"auth": BASE64}}}}, ("configs",)),
+    "token": ({"registries": [OTHER], "apikey": PASSWORD}, ("apikey",)),
+}
+FILE = "config.json"
+
+
+@dataclass(frozen=True)
+class Played:
+    """The results of all tasks by their names, and everything that ansible printed with -vvvv."""
+
+    folder: Path
+    results: dict[str, dict[str, Any]]
+    output: str
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """One play with a task for each case, since most of the time of a run is its start."""
+    folder = tmp_path_factory.mktemp("edge")
+    document = {"auths": {"reg.io": {"auth": BASE64}, "bad.io": {"auth": PASSWORD}}}
+    (folder / FILE).write_text(json.dumps(document), encoding="utf-8")
+    cases = {
+        **{name: arguments for name, (arguments, _phrases) in MISSPELT.items()},
+        "unreachable": {"registries": [GOOD], **HOST},
+        "file": {"config_file": str(folder / FILE), **HOST},
+        "nothing selected": {"registries": [GOOD], **HOST, "namespaces": []},
+    }
+    given = [{"name": "regcred", "namespaces": ["team-a"], **arguments} for arguments in cases.values()]
+    # ansible shows the text of a play, and not that of its variables
+    tasks = [
+        {
+            "pullpass.registry.pull_secret": {option: f"{{{{ given[{number}].{option} }}}}" for option in options},
+            "ignore_errors": True,
+        }
+        for number, options in enumerate(given)
+    ]
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    (folder / "play.json").write_text(json.dumps([play]))
+    (folder / "given.json").write_text(json.dumps({"given": given, "ansible_python_interpreter": sys.executable}))
+    output = ansible_playbook(folder)
+    _before, *told = re.split(r"^localhost \| ([A-Z]+)!? =>", output, flags=re.MULTILINE)
+    decoder = json.JSONDecoder()
+    answers = [
+        {"failed": word == "FAILED", **decoder.raw_decode(text.lstrip())[0]}
+        for word, text in zip(told[::2], told[1::2], strict=True)
+    ]
+    assert len(answers) == len(cases), output
+    return Played(folder, dict(zip(cases, answers, strict=True)), output)
+
+
+def ansible_playbook(folder: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_AUTH_"))}
     environment.update(
         HOME=str(folder),
@@ -34,89 +94,58 @@ def ansible(module: str, arguments: dict[str, Any], folder: Path) -> tuple[dict[
         ANSIBLE_REMOTE_TEMP=str(folder / "remote"),
         ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
         ANSIBLE_NOCOLOR="1",
-        ANSIBLE_LOAD_CALLBACK_PLUGINS="1",
         ANSIBLE_STDOUT_CALLBACK="minimal",
         LC_ALL="C.UTF-8",
     )
-    program = Path(sys.executable).parent / "ansible"
-    interpreter = f"ansible_python_interpreter={sys.executable}"
+    program = Path(sys.executable).parent / "ansible-playbook"
     done = subprocess.run(
-        [
-            program,
-            "localhost",
-            "-m",
-            f"pullpass.registry.{module}",
-            "-a",
-            json.dumps(arguments),
-            "-e",
-            interpreter,
-            "-vvvv",
-        ],
+        [program, "-i", "localhost,", "-e", f"@{folder}/given.json", folder / "play.json", "-vvvv"],
         env=environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
         check=False,
     )
-    output = done.stdout + done.stderr
-    _before, arrow, answer = done.stdout.partition("=>")
-    assert arrow, output
-    result, _end = json.JSONDecoder().raw_decode(answer.lstrip())
-    return result, output
+    return done.stdout
 
 
-def pull_secret(folder: Path, **arguments: Any) -> tuple[dict[str, Any], str]:
-    return ansible("pull_secret", {"name": "regcred", "namespaces": ["team-a"], **arguments}, folder)
+def test_no_credential_is_shown_by_any_of_them(played: Played) -> None:
+    assert "Traceback" not in played.output
+    assert PASSWORD not in played.output
+    assert BASE64 not in played.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "phrases"),
-    [
-        pytest.param(
-            {"registries": [{"registry": "reg.io", "username": "u", "passwd": PASSWORD}]},
-            ("registries[0] (reg.io): unknown option passwd",),
-            id="suboption instead of the right one",
-        ),
-        pytest.param({"registries": [{**OTHER, "passwd": PASSWORD}]}, ("passwd",), id="suboption beside the right one"),
-        pytest.param({"registries": {"reg.io": PASSWORD}}, (), id="mapping instead of a list"),
-        pytest.param({"registries": [PASSWORD]}, ("registries[0] is text, not a mapping",), id="text instead of a mapping"),
-        pytest.param({"registries": [OTHER], "registrys": [GOOD]}, ("registrys",), id="option"),
-        pytest.param({"registries": [OTHER], "configs": {"auths": {"reg.io": {"auth": BASE64}}}}, ("configs",), id="mapping"),
-        pytest.param({"registries": [OTHER], "apikey": PASSWORD}, ("apikey",), id="token"),
-    ],
-)
-def test_a_misspelt_option_shows_its_name_and_never_its_value(
-    arguments: dict[str, Any], phrases: tuple[str, ...], tmp_path: Path
-) -> None:
-    result, output = pull_secret(tmp_path, **arguments)
-    assert "| FAILED! =>" in output
-    for phrase in phrases:
+@pytest.mark.parametrize("case", MISSPELT)
+def test_a_misspelt_option_shows_its_name(played: Played, case: str) -> None:
+    result = played.results[case]
+    assert result["failed"] is True
+    for phrase in MISSPELT[case][1]:
         assert phrase in result["msg"]
-    assert PASSWORD not in output
-    assert BASE64 not in output
 
 
-def test_a_cluster_that_cannot_be_reached_is_told_without_any_credential(tmp_path: Path) -> None:
-    result, output = pull_secret(tmp_path, registries=[GOOD], **HOST)
+def test_a_cluster_that_cannot_be_reached_is_told_without_any_credential(played: Played) -> None:
+    result = played.results["unreachable"]
     assert result["msg"].startswith("https://127.0.0.1:1 cannot be reached: ")
     assert "Check the address" in result["msg"]
     if "invocation" in result:  # ansible-core 2.22 leaves it out
         arguments = result["invocation"]["module_args"]
         assert (arguments["registries"], arguments["api_key"]) == ("(not shown)", "(not shown)")
         assert arguments["name"] == "regcred"
-    assert "Traceback" not in output
-    assert PASSWORD not in output
-    assert BASE64 not in output
 
 
-def test_credentials_of_a_file_are_not_shown_either(tmp_path: Path) -> None:
-    file = tmp_path / "config.json"
-    file.write_text(json.dumps({"auths": {"reg.io": {"auth": BASE64}, "bad.io": {"auth": PASSWORD}}}), encoding="utf-8")
-    result, output = pull_secret(tmp_path, config_file=str(file), **HOST)
-    assert result["msg"].startswith(f"config_file {file}, entry 'bad.io': 'auth' is not base64. Log in")
-    assert PASSWORD not in output
-    assert BASE64 not in output
+def test_credentials_of_a_file_are_told_by_their_entry(played: Played) -> None:
+    file = played.folder / FILE
+    assert played.results["file"]["msg"].startswith(f"config_file {file}, entry 'bad.io': 'auth' is not base64. Log in")
+
+
+def test_an_empty_list_of_namespaces_warns_and_sends_nothing(played: Played) -> None:
+    result = played.results["nothing selected"]
+    assert (result["changed"], result["api_requests"], result["msg"]) == (False, 0, "nothing is selected")
+    assert result["registries"] == ["reg.io"]
+    assert result["cluster"] == {"server": "https://127.0.0.1:1", "context": None}
+    assert "the list of namespaces or selectors is empty" in " ".join(played.output.split())
 
 
 def test_what_is_marked_is_registered_in_both_ways_of_ansible_and_empty_texts_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,15 +159,6 @@ def test_what_is_marked_is_registered_in_both_ways_of_ansible_and_empty_texts_ar
     _masking.mark_secrets(cast(AnsibleModule, Stub()), [PASSWORD, "", BASE64])
     assert Stub.no_log_values == {"before", PASSWORD, BASE64}
     assert registered == {PASSWORD, BASE64}
-
-
-def test_an_empty_list_of_namespaces_warns_and_sends_nothing(tmp_path: Path) -> None:
-    result, output = pull_secret(tmp_path, registries=[GOOD], **{"namespaces": [], **HOST})
-    assert (result["changed"], result["api_requests"], result["msg"]) == (False, 0, "nothing is selected")
-    assert result["registries"] == ["reg.io"]
-    assert result["cluster"] == {"server": "https://127.0.0.1:1", "context": None}
-    assert "the list of namespaces or selectors is empty" in output
-    assert PASSWORD not in output
 
 
 @pytest.mark.parametrize(
