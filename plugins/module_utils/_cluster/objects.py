@@ -249,7 +249,7 @@ def other_field_manager(metadata: Mapping[str, t.Any], path: Sequence[str]) -> s
             return f"'{shown(str(entry.get('manager')))}' (server-side apply)"
     last_applied = (metadata.get("annotations") or {}).get(LAST_APPLIED)
     if last_applied and _has(_parsed(last_applied), path):
-        return "the user of 'kubectl apply' (last-applied-configuration)"
+        return "'kubectl apply' (last-applied-configuration)"
     return None
 
 

@@ -26,7 +26,7 @@ def option(*entries: tuple[str, str, str | None]) -> list[dict[str, Any]]:
         (("Pod", "*", "{'app': 'web'}"), "workloads, entry 2 (Pod): selector is a mapping"),
     ],
 )
-def test_what_cannot_be_used_is_told_with_its_entry(entry: tuple[str, str, str | None], phrase: str) -> None:
+def test_what_cannot_be_used_is_reported_with_its_entry(entry: tuple[str, str, str | None], phrase: str) -> None:
     with pytest.raises(InputError) as raised:
         workload_entries(option(("Deployment", "shop-*", "app"), entry))
     assert phrase in str(raised.value)

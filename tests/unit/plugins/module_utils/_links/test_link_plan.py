@@ -36,13 +36,13 @@ def plan(*secrets: str, present: bool = True, force: bool = False) -> Callable[[
     return partial(service_account_change, DesiredLinks(secrets, present, force))
 
 
-def after(step: Change, before: StoredServiceAccount) -> list[str]:
-    """The list once the step is done."""
-    if step.write is None:
+def after(change: Change, before: StoredServiceAccount) -> list[str]:
+    """The list once the change is done."""
+    if change.write is None:
         return list(before.pull_secrets)
-    assert (step.write.verb, step.write.seen) == ("patch", Seen("1", "7"))
-    assert list(step.write.body) == ["imagePullSecrets"]
-    written = step.write.body["imagePullSecrets"]
+    assert (change.write.verb, change.write.seen) == ("patch", Seen("1", "7"))
+    assert list(change.write.body) == ["imagePullSecrets"]
+    written = change.write.body["imagePullSecrets"]
     assert written != [], "a list without entries is taken away"
     return [reference["name"] for reference in written or ()]
 
@@ -57,10 +57,10 @@ def after(step: Change, before: StoredServiceAccount) -> list[str]:
     ],
 )
 def test_linking_appends(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
-    step = plan(*wanted)(account(*there))
-    assert (step.action, step.message) == ("linked", message)
-    assert after(step, account(*there)) == expected
-    assert (step.before, step.after) == ({"imagePullSecrets": there}, {"imagePullSecrets": expected})
+    change = plan(*wanted)(account(*there))
+    assert (change.action, change.message) == ("linked", message)
+    assert after(change, account(*there)) == expected
+    assert (change.before, change.after) == ({"imagePullSecrets": there}, {"imagePullSecrets": expected})
 
 
 @pytest.mark.parametrize(
@@ -73,21 +73,21 @@ def test_linking_appends(there: list[str], wanted: list[str], expected: list[str
     ],
 )
 def test_unlinking_takes_out(there: list[str], wanted: list[str], expected: list[str], message: str) -> None:
-    step = plan(*wanted, present=False)(account(*there))
-    assert (step.action, step.message) == ("unlinked", message)
-    assert after(step, account(*there)) == expected
+    change = plan(*wanted, present=False)(account(*there))
+    assert (change.action, change.message) == ("unlinked", message)
+    assert after(change, account(*there)) == expected
 
 
 @given(NAMES, UNIQUE, st.booleans())
 def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted: list[str], present: bool) -> None:
-    step = plan(*wanted, present=present)(account(*there))
-    result = after(step, account(*there))
+    change = plan(*wanted, present=present)(account(*there))
+    result = after(change, account(*there))
     assert set(wanted) <= set(result) if present else not set(wanted) & set(result)
     assert [name for name in result if name not in wanted] == [name for name in there if name not in wanted]
     if present:
         assert result[: len(there)] == there
     assert plan(*wanted, present=present)(account(*result)) == Change("unchanged")
-    assert (step.action == "unchanged") is (result == there)
+    assert (change.action == "unchanged") is (result == there)
 
 
 def applied(manager: str, operation: str = "Apply", field: str = "f:imagePullSecrets") -> dict[str, Any]:
@@ -108,10 +108,10 @@ def last_applied(text: str) -> dict[str, Any]:
 )
 def test_a_list_that_another_owns_is_contested_unless_forced(metadata: dict[str, Any], owner: str) -> None:
     for present in (True, False):
-        step = plan("b", present=present)(account(*(() if present else ("b",)), **metadata))
-        assert (step.action, step.write) == ("contested", None)
-        assert owner in step.message
-        assert "or set force" in step.message
+        change = plan("b", present=present)(account(*(() if present else ("b",)), **metadata))
+        assert (change.action, change.write) == ("contested", None)
+        assert owner in change.message
+        assert "or set force" in change.message
         forced = plan("b", present=present, force=True)(account("a", *(() if present else ("b",)), **metadata))
         assert forced.action == ("linked" if present else "unlinked")
         assert forced.write is not None
@@ -129,7 +129,7 @@ def test_nothing_is_contested_where_nothing_has_to_change() -> None:
         pytest.param(applied("kubectl-patch", "Update"), id="somebody who patched"),
         pytest.param(applied("argocd", field="f:secrets"), id="another field"),
         pytest.param(applied("pullpass.registry"), id="ourselves"),
-        pytest.param({"managedFields": [{"manager": "x", "operation": "Apply"}]}, id="no fields told"),
+        pytest.param({"managedFields": [{"manager": "x", "operation": "Apply"}]}, id="no fields reported"),
         pytest.param(last_applied('{"secrets": []}'), id="applied without the list"),
         pytest.param(last_applied("no JSON"), id="annotation that cannot be read"),
         pytest.param(last_applied("[]"), id="annotation that is no object"),
@@ -141,13 +141,13 @@ def test_a_list_that_nobody_else_owns_is_written(metadata: dict[str, Any]) -> No
 
 
 def test_a_service_account_that_is_missing_is_awaited_for_a_link_and_nothing_for_a_removal() -> None:
-    step = plan("a")(None)
-    assert (step.action, step.transient, step.write) == ("failed", True, None)
-    assert step.message == "the ServiceAccount does not exist; create it first, or correct its name"
+    change = plan("a")(None)
+    assert (change.action, change.transient, change.write) == ("failed", True, None)
+    assert change.message == "the ServiceAccount does not exist; create it first, or correct its name"
     assert plan("a", present=False)(None) == Change("unchanged")
 
 
 def test_the_write_holds_the_list_alone() -> None:
-    step = plan("b")(account("a"))
-    assert step.write == Write("patch", {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, Seen("1", "7"))
-    assert "'b'" not in repr(step.write)
+    change = plan("b")(account("a"))
+    assert change.write == Write("patch", {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, Seen("1", "7"))
+    assert "'b'" not in repr(change.write)

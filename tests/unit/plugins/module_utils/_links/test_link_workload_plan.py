@@ -55,12 +55,12 @@ def plan(*secrets: str, present: bool = True, force: bool = False) -> Callable[[
     return partial(workload_change, DesiredLinks(secrets, present, force))
 
 
-def written(step: Change, kind: str) -> Any:
+def written(change: Change, kind: str) -> Any:
     """The value of the list in the patch, which holds nothing else."""
-    assert step.write is not None
-    assert (step.write.verb, step.write.seen) == ("patch", Seen("1", "7"))
+    assert change.write is not None
+    assert (change.write.verb, change.write.seen) == ("patch", Seen("1", "7"))
     path = ["spec", "template", "spec"]
-    body: Any = step.write.body
+    body: Any = change.write.body
     for key in [*(["spec", "jobTemplate"] if kind == "CronJob" else []), *path]:
         assert list(body) == [key]
         body = body[key]
@@ -88,12 +88,12 @@ def test_the_last_entry_takes_the_list_away_with_it(kind: str) -> None:
 
 @given(NAMES, UNIQUE, st.booleans(), st.sampled_from(TEMPLATES))
 def test_one_step_is_enough_and_loses_nothing_of_others(there: list[str], wanted: list[str], present: bool, kind: str) -> None:
-    step = plan(*wanted, present=present)(workload(kind, *there))
-    result = there if step.write is None else [one["name"] for one in written(step, kind) or ()]
+    change = plan(*wanted, present=present)(workload(kind, *there))
+    result = there if change.write is None else [one["name"] for one in written(change, kind) or ()]
     assert set(wanted) <= set(result) if present else not set(wanted) & set(result)
     assert [name for name in result if name not in wanted] == [name for name in there if name not in wanted]
     assert plan(*wanted, present=present)(workload(kind, *result)) == Change("unchanged")
-    assert (step.action == "unchanged") is (result == there)
+    assert (change.action == "unchanged") is (result == there)
 
 
 CONTROLLER = {"ownerReferences": [{"kind": "ConfigMap", "name": "x"}, {"kind": "Deployment", "name": "web", "controller": True}]}
@@ -103,10 +103,10 @@ CONTROLLER = {"ownerReferences": [{"kind": "ConfigMap", "name": "x"}, {"kind": "
 @pytest.mark.parametrize("force", [False, True])
 def test_what_a_controller_makes_is_never_written(kind: str, force: bool) -> None:
     made = workload(kind, metadata=CONTROLLER, spec={"replicas": 1}, pod={"serviceAccountName": "builder"})
-    step = plan("regcred", force=force)(made)
-    assert (step.action, step.write) == ("owned", None)
-    assert "Deployment web creates it" in step.message
-    assert "or link ServiceAccount builder" in step.message
+    change = plan("regcred", force=force)(made)
+    assert (change.action, change.write) == ("owned", None)
+    assert "Deployment web creates it" in change.message
+    assert "or link ServiceAccount builder" in change.message
     hidden = plan("regcred", force=force)(workload(kind, "own", metadata=CONTROLLER, spec={"replicas": 1}))
     assert hidden.action == "owned"
     assert "ServiceAccount" not in hidden.message, "its own list hides that of the ServiceAccount"
@@ -123,10 +123,10 @@ def test_an_owner_that_is_no_controller_does_not_count() -> None:
 @pytest.mark.parametrize(("kind", "as_what"), [("Job", "replace: [jobs]"), ("Pod", "replace: [bare_pods]")])
 def test_a_list_that_is_fixed_needs_a_replacement(kind: str, as_what: str) -> None:
     for force in (False, True):
-        step = plan("regcred", force=force)(workload(kind, "own"))
-        assert (step.action, step.write) == ("needs_replacement", None)
-        assert "pull_recovery" in step.message
-        assert as_what in step.message
+        change = plan("regcred", force=force)(workload(kind, "own"))
+        assert (change.action, change.write) == ("needs_replacement", None)
+        assert "pull_recovery" in change.message
+        assert as_what in change.message
         removal = plan("own", present=False, force=force)(workload(kind, "own"))
         assert (removal.action, removal.write) == ("needs_replacement", None)
         assert f"until the {kind} is deleted" in removal.message
@@ -158,11 +158,11 @@ OWNERS = [
 
 @pytest.mark.parametrize(("kind", "metadata", "owner"), OWNERS)
 def test_what_another_keeps_is_contested_unless_forced(kind: str, metadata: dict[str, Any], owner: str) -> None:
-    step = plan("regcred")(workload(kind, "own", metadata=metadata))
-    assert (step.action, step.write) == ("contested", None)
-    assert owner in step.message
-    assert "or set force" in step.message
-    assert "ServiceAccount" not in step.message
+    change = plan("regcred")(workload(kind, "own", metadata=metadata))
+    assert (change.action, change.write) == ("contested", None)
+    assert owner in change.message
+    assert "or set force" in change.message
+    assert "ServiceAccount" not in change.message
     assert plan("regcred", force=True)(workload(kind, "own", metadata=metadata)).action == "linked"
     removal = plan("own", present=False)(workload(kind, "own", metadata=metadata))
     assert (removal.action, removal.write) == ("contested", None)
@@ -174,8 +174,8 @@ def test_what_another_keeps_is_contested_unless_forced(kind: str, metadata: dict
 
 def test_where_the_template_has_no_list_the_service_account_is_another_way() -> None:
     helm = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
-    step = plan("regcred")(workload("Deployment", metadata=helm, pod={"serviceAccountName": "x\ny"}))
-    assert "or link ServiceAccount x y, or set force" in step.message
+    change = plan("regcred")(workload("Deployment", metadata=helm, pod={"serviceAccountName": "x\ny"}))
+    assert "or link ServiceAccount x y, or set force" in change.message
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_workload_whose_list_has_an_effect_is_not_obsolete(
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "told"),
+    ("kind", "spec", "effect"),
     [
         *[(kind, {}, "") for kind in ROLLING],
         ("Deployment", {"paused": True}, "; paused: takes effect when the rollout is resumed"),
@@ -248,10 +248,10 @@ def test_a_workload_whose_list_has_an_effect_is_not_obsolete(
         ("StatefulSet", {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}, ""),
     ],
 )
-def test_the_message_says_when_a_change_takes_effect(kind: str, spec: dict[str, Any], told: str) -> None:
+def test_the_message_says_when_a_change_takes_effect(kind: str, spec: dict[str, Any], effect: str) -> None:
     message = plan("regcred")(workload(kind, spec=spec)).message
-    assert message.startswith(f"added: regcred{told}")
-    assert told or message == "added: regcred"
+    assert message.startswith(f"added: regcred{effect}")
+    assert effect or message == "added: regcred"
 
 
 def test_one_that_has_gone_is_skipped() -> None:
@@ -269,7 +269,7 @@ def test_a_template_without_an_account_uses_default() -> None:
 
 
 def test_the_write_hides_its_body() -> None:
-    step = plan("regcred")(workload("Deployment"))
+    change = plan("regcred")(workload("Deployment"))
     body = {"spec": {"template": {"spec": {"imagePullSecrets": [{"name": "regcred"}]}}}}
-    assert step.write == Write("patch", body, Seen("1", "7"))
-    assert "regcred" not in repr(step.write)
+    assert change.write == Write("patch", body, Seen("1", "7"))
+    assert "regcred" not in repr(change.write)

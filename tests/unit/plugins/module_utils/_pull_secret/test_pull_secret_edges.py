@@ -48,7 +48,7 @@ def found(auths: dict[str, str], labels: dict[str, str] | None = None, **rest: A
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **own})
 
 
-def step(stored: StoredSecret, *credentials: Credential, **options: Any) -> Change:
+def change_of(stored: StoredSecret, *credentials: Credential, **options: Any) -> Change:
     return PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, **options)).change(stored)
 
 
@@ -61,7 +61,7 @@ def written(planned: Change) -> dict[str, Any]:
 def test_a_replaced_secret_keeps_what_others_noted_and_its_immutability() -> None:
     there = found({"a.io": "old"}, labels={**OURS, "team": "x"}, annotations={"n": "keep"}, immutable=True)
 
-    planned = step(there, Credential("a.io", "u", "new"), recreate=True)
+    planned = change_of(there, Credential("a.io", "u", "new"), recreate=True)
 
     assert planned.action == "replaced"
     assert planned.write is not None
@@ -75,7 +75,7 @@ def test_a_replaced_secret_keeps_what_others_noted_and_its_immutability() -> Non
 def test_a_merge_into_an_immutable_secret_replaces_it_with_the_others_in_it() -> None:
     there = found({"a.io": "old"}, immutable=True, annotations={"pullpass.registry/revision": "a.io=1"})
 
-    planned = step(there, Credential("b.io", "u", "new"), recreate=True, purge=False, revisions={"b.io": "2"})
+    planned = change_of(there, Credential("b.io", "u", "new"), recreate=True, purge=False, revisions={"b.io": "2"})
 
     assert written(planned) == {"a.io": "old", "b.io": "new"}
     assert planned.write is not None
@@ -85,8 +85,8 @@ def test_a_merge_into_an_immutable_secret_replaces_it_with_the_others_in_it() ->
 def test_what_is_being_deleted_is_no_state_to_be_in() -> None:
     there = found({"a.io": "pa"}, deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["x.io/hold"])
 
-    present = step(there, Credential("a.io", "u", "pa"))
-    absent = step(there, present=False)
+    present = change_of(there, Credential("a.io", "u", "pa"))
+    absent = change_of(there, present=False)
 
     assert (present.action, absent.action) == ("failed", "skipped")
     assert "x.io/hold" in present.message
@@ -96,12 +96,12 @@ def test_what_is_being_deleted_is_no_state_to_be_in() -> None:
 def test_a_secret_with_finalizers_is_not_replaced() -> None:
     there = found({"a.io": "old"}, immutable=True, finalizers=["x.io/hold"])
 
-    assert step(there, Credential("a.io", "u", "new"), recreate=True).action == "refused"
+    assert change_of(there, Credential("a.io", "u", "new"), recreate=True).action == "refused"
 
 
 @pytest.mark.parametrize("password", ["pa", token(9999)], ids=["with a revision", "that ends"])
 def test_a_strangers_secret_is_not_refused_for_our_notes(password: str) -> None:
-    planned = step(found({"a.io": password}, labels={}), Credential("a.io", "u", password), revisions={"a.io": "7"})
+    planned = change_of(found({"a.io": password}, labels={}), Credential("a.io", "u", password), revisions={"a.io": "7"})
 
     assert (planned.action, bool(planned.warning)) == ("unchanged", True)
 
@@ -110,7 +110,7 @@ def test_a_kept_token_loses_its_second_key() -> None:
     live = token(9999)
     there = found({"https://a.io": "old", "a.io": live})
 
-    planned = step(there, Credential("a.io", "u", token(9999, "new")), purge=False, refresh_before=timedelta(seconds=60))
+    planned = change_of(there, Credential("a.io", "u", token(9999, "new")), purge=False, refresh_before=timedelta(seconds=60))
 
     assert planned.purged == ("https://a.io",)
     assert written(planned) == {"a.io": live}
@@ -124,7 +124,7 @@ def test_a_kept_token_loses_its_second_key() -> None:
 def test_a_stored_token_gives_way_to_what_a_person_means(password: str, revisions: dict[str, str]) -> None:
     there = found({"a.io": token(9999)}, annotations={"pullpass.registry/revision": "a.io=1"} if revisions else {})
 
-    planned = step(there, Credential("a.io", "u", password), revisions=revisions, refresh_before=timedelta(seconds=60))
+    planned = change_of(there, Credential("a.io", "u", password), revisions=revisions, refresh_before=timedelta(seconds=60))
 
     assert written(planned) == {"a.io": password}
 
@@ -132,7 +132,7 @@ def test_a_stored_token_gives_way_to_what_a_person_means(password: str, revision
 def test_a_new_password_without_revision_takes_the_old_revision_away() -> None:
     there = found({"a.io": "old", "b.io": "x"}, annotations={"pullpass.registry/revision": "a.io=1 b.io=4"})
 
-    planned = step(there, Credential("a.io", "u", "new"), purge=False)
+    planned = change_of(there, Credential("a.io", "u", "new"), purge=False)
 
     assert planned.write is not None
     assert planned.write.body["metadata"]["annotations"] == {"pullpass.registry/revision": "b.io=4"}

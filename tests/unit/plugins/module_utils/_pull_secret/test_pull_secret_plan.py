@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_pull_secret/plan: what is wanted and what is there -> one step."""
+"""_pull_secret/plan: what is wanted and what is there -> one change."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def stored(document: Any = None, labels: dict[str, str] | None = None, **rest: A
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
-def write_of(step: Change) -> Write:
-    assert step.write is not None
-    return step.write
+def write_of(change: Change) -> Write:
+    assert change.write is not None
+    return change.write
 
 
 def test_what_is_not_there_is_created_with_our_marks() -> None:
-    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y"}).change(None)
+    change = plan(ONE, labels={"team": "x"}, annotations={"note": "y"}).change(None)
     document = b'{"auths":{"reg.io":{"username":"u","password":"pa","auth":"dTpwYQ=="}}}'
-    assert step.action == "created"
-    assert write_of(step) == Write(
+    assert change.action == "created"
+    assert write_of(change) == Write(
         "create",
         {
             "apiVersion": "v1",
@@ -108,9 +108,9 @@ def test_a_secret_of_ours_that_says_what_is_wanted_costs_nothing(there: StoredSe
     ],
 )
 def test_a_document_that_differs_is_patched_under_guard(there: StoredSecret, message: str, purged: tuple[str, ...]) -> None:
-    step = plan(ONE).change(there)
-    write = write_of(step)
-    assert (step.action, step.message, step.purged) == ("updated", message, purged)
+    change = plan(ONE).change(there)
+    write = write_of(change)
+    assert (change.action, change.message, change.purged) == ("updated", message, purged)
     assert (write.verb, write.seen) == ("patch", Seen("1", "7"))
     assert write.body == {"metadata": {}, "data": {".dockerconfigjson": plan(ONE).secrets[1]}}
 
@@ -119,31 +119,31 @@ def test_a_document_that_differs_is_patched_under_guard(there: StoredSecret, mes
     "other",
     [pytest.param("dTpwYQ==", id="same password"), pytest.param("dTpvbGQ=", id="another password")],
 )
-def test_a_second_key_for_one_registry_goes_and_is_named(other: str) -> None:
-    step = plan(ONE).change(stored({"auths": {"https://reg.io": {"auth": other}, **GOOD["auths"]}}))
-    assert step.action == "updated"
-    assert "reg.io" in step.message
+def test_a_second_key_for_one_registry_is_removed_and_named(other: str) -> None:
+    change = plan(ONE).change(stored({"auths": {"https://reg.io": {"auth": other}, **GOOD["auths"]}}))
+    assert change.action == "updated"
+    assert "reg.io" in change.message
 
 
 def test_labels_and_annotations_are_patched_without_the_document() -> None:
     there = stored(labels={**OURS, "team": "old", "else": "z"}, annotations={"note": "old"})
-    step = plan(ONE, labels={"team": "x"}, annotations={"note": "y", "new": "z"}).change(there)
-    assert write_of(step).body == {"metadata": {"labels": {"team": "x"}, "annotations": {"note": "y", "new": "z"}}}
-    assert step.message == "metadata: team, note, new"
+    change = plan(ONE, labels={"team": "x"}, annotations={"note": "y", "new": "z"}).change(there)
+    assert write_of(change).body == {"metadata": {"labels": {"team": "x"}, "annotations": {"note": "y", "new": "z"}}}
+    assert change.message == "metadata: team, note, new"
 
 
 def test_labels_of_an_immutable_secret_may_change_and_its_content_may_not() -> None:
     assert plan(ONE, labels={"team": "x"}).change(stored(immutable=True)).action == "updated"
-    step = plan(ONE).change(stored(OTHER, immutable=True))
-    assert (step.action, step.write) == ("refused", None)
-    assert "immutable" in step.message
-    assert "Use another name" in step.message
+    change = plan(ONE).change(stored(OTHER, immutable=True))
+    assert (change.action, change.write) == ("refused", None)
+    assert "immutable" in change.message
+    assert "Use another name" in change.message
 
 
 def test_a_wrong_type_is_refused_even_with_the_right_content() -> None:
-    step = plan(ONE).change(stored(type="Opaque"))
-    assert (step.action, step.write) == ("refused", None)
-    assert step.message.startswith(f"the Secret has type Opaque, not {PULL_SECRET_TYPE}, and cannot be changed. Set recreate")
+    change = plan(ONE).change(stored(type="Opaque"))
+    assert (change.action, change.write) == ("refused", None)
+    assert change.message.startswith(f"the Secret has type Opaque, not {PULL_SECRET_TYPE}, and cannot be changed. Set recreate")
 
 
 STRANGERS = [
@@ -157,28 +157,28 @@ STRANGERS = [
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_that_would_have_to_change_is_refused(there: dict[str, Any], phrase: str) -> None:
     for wanted in (plan(ONE), plan(ONE, labels={"team": "x"})):
-        step = wanted.change(stored(OTHER, **there))
-        assert (step.action, step.write, step.warning) == ("refused", None, "")
-        assert phrase in step.message
-    assert ("set adopt" in step.message) is ("managed by" not in step.message)
+        change = wanted.change(stored(OTHER, **there))
+        assert (change.action, change.write, change.warning) == ("refused", None, "")
+        assert phrase in change.message
+    assert ("set adopt" in change.message) is ("managed by" not in change.message)
     assert plan(ONE, labels={"team": "x"}).change(stored(GOOD, **there)).action == "refused"
 
 
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_that_says_what_is_wanted_is_only_warned_about(there: dict[str, Any], phrase: str) -> None:
     annotations = {**there.get("annotations", {}), LAST_APPLIED: "{}"}
-    step = plan(ONE).change(stored(GOOD, **{**there, "annotations": annotations}))
-    assert (step.action, step.write) == ("unchanged", None)
-    assert phrase in step.warning
-    assert step.warning.endswith("the next change will be refused")
+    change = plan(ONE).change(stored(GOOD, **{**there, "annotations": annotations}))
+    assert (change.action, change.write) == ("unchanged", None)
+    assert phrase in change.warning
+    assert change.warning.endswith("the next change will be refused")
 
 
 @pytest.mark.parametrize(("there", "phrase"), STRANGERS)
 def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -> None:
-    step = plan().change(stored(**there))
-    assert (step.action, step.write) == ("skipped", None)
-    assert phrase in step.message
-    assert "it was not removed" in step.message
+    change = plan().change(stored(**there))
+    assert (change.action, change.write) == ("skipped", None)
+    assert phrase in change.message
+    assert "it was not removed" in change.message
 
 
 @pytest.mark.parametrize(
@@ -189,10 +189,10 @@ def test_a_strangers_secret_is_not_removed(there: dict[str, Any], phrase: str) -
     ],
 )
 def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(labels: dict[str, str], message: str) -> None:
-    step = plan(ONE, adopt=True).change(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
-    assert step.action == "updated"
-    assert write_of(step).body == {"metadata": {"labels": OURS, "annotations": {LAST_APPLIED: None}}}
-    assert step.message == f"{message}{OWNER_LABEL}, {LAST_APPLIED}"
+    change = plan(ONE, adopt=True).change(stored(labels=labels, annotations={LAST_APPLIED: "{}", "else": "x"}))
+    assert change.action == "updated"
+    assert write_of(change).body == {"metadata": {"labels": OURS, "annotations": {LAST_APPLIED: None}}}
+    assert change.message == f"{message}{OWNER_LABEL}, {LAST_APPLIED}"
     assert plan(adopt=True).change(stored(labels=labels)).action == "deleted"
 
 
@@ -200,18 +200,18 @@ def test_adopting_sets_our_label_and_takes_the_last_applied_configuration_out(la
 def test_adopt_does_not_take_what_a_tool_manages(there: dict[str, Any]) -> None:
     assert plan(ONE, adopt=True).change(stored(OTHER, **there)).action == "refused"
     assert plan(adopt=True).change(stored(**there)).action == "refused"
-    step = plan(ONE, adopt=True).change(stored(**there))
-    assert (step.action, bool(step.warning)) == ("unchanged", True)
+    change = plan(ONE, adopt=True).change(stored(**there))
+    assert (change.action, bool(change.warning)) == ("unchanged", True)
 
 
-def test_a_last_applied_configuration_on_a_secret_of_ours_goes() -> None:
-    step = plan(ONE).change(stored(annotations={LAST_APPLIED: "{}"}))
-    assert write_of(step).body == {"metadata": {"annotations": {LAST_APPLIED: None}}}
+def test_a_last_applied_configuration_on_a_secret_of_ours_is_removed() -> None:
+    change = plan(ONE).change(stored(annotations={LAST_APPLIED: "{}"}))
+    assert write_of(change).body == {"metadata": {"annotations": {LAST_APPLIED: None}}}
 
 
-def test_absent_removes_ours_under_guard_and_lists_what_goes() -> None:
-    step = plan().change(stored({"auths": {"z.io": {}, "a.io": {}}}))
-    assert (step.action, step.purged) == ("deleted", ("a.io", "z.io"))
-    assert write_of(step) == Write("delete", {}, Seen("1", "7"))
+def test_absent_removes_ours_under_guard_and_lists_the_purged_keys() -> None:
+    change = plan().change(stored({"auths": {"z.io": {}, "a.io": {}}}))
+    assert (change.action, change.purged) == ("deleted", ("a.io", "z.io"))
+    assert write_of(change) == Write("delete", {}, Seen("1", "7"))
     assert plan().change(None) == Change("unchanged")
     assert plan().change(stored(b"no JSON", type="Opaque", immutable=True)).action == "deleted"

@@ -40,7 +40,7 @@ def stored(auths: Any, **rest: Any) -> StoredSecret:
     return stored_secret({"metadata": metadata, "type": PULL_SECRET_TYPE, "data": data, **rest})
 
 
-def step(there: StoredSecret | None, undecided: frozenset[str] = ALL, **rest: Any) -> Change:
+def change(there: StoredSecret | None, undecided: frozenset[str] = ALL, **rest: Any) -> Change:
     credentials = rest.pop("credentials", (NEW, OTHER))
     return PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, undecided=undecided, **rest)).change(there)
 
@@ -64,7 +64,7 @@ KNOWN = {"other.io": entry("o", "known")}
     ],
 )
 def test_what_replaces_nothing_usable_is_written(there: StoredSecret | None, action: str) -> None:
-    assert step(there).action == action
+    assert change(there).action == action
 
 
 @pytest.mark.parametrize(
@@ -85,29 +85,29 @@ def test_what_replaces_nothing_usable_is_written(there: StoredSecret | None, act
     ],
 )
 def test_a_usable_entry_stays(there: dict[str, Any], words: str) -> None:
-    refused = step(stored(there))
+    refused = change(stored(there))
     assert (refused.action, refused.write) == ("refused", None)
     assert words in refused.message
     assert "set verify_undecided to accept" in refused.message
-    assert step(stored(there), undecided=frozenset()).action == "updated"
+    assert change(stored(there), undecided=frozenset()).action == "updated"
 
 
 def test_a_verified_credential_replaces_its_own_entry_beside_one_in_doubt() -> None:
     there = {"reg.io": entry("u", "old"), **KNOWN}
-    assert step(stored(there), undecided=frozenset(["other.io"])).action == "updated"
-    assert step(stored({**there, "third.io": entry("a", "b")}), undecided=frozenset(["other.io"])).action == "refused"
+    assert change(stored(there), undecided=frozenset(["other.io"])).action == "updated"
+    assert change(stored({**there, "third.io": entry("a", "b")}), undecided=frozenset(["other.io"])).action == "refused"
 
 
 def test_merging_drops_nothing() -> None:
     there = {"third.io": entry("a", "b"), **KNOWN}
-    assert step(stored(there), purge=False).action == "updated"
-    assert step(stored({**there, "reg.io": entry("u", "old")}), purge=False).action == "refused"
+    assert change(stored(there), purge=False).action == "updated"
+    assert change(stored({**there, "reg.io": entry("u", "old")}), purge=False).action == "refused"
 
 
 def test_a_secret_that_has_to_be_recreated_stays_as_well() -> None:
     there = {"reg.io": entry("u", "old")}
-    assert step(stored(there, immutable=True), recreate=True).action == "refused"
-    assert step(stored(there, immutable=True), frozenset(), recreate=True).action == "replaced"
+    assert change(stored(there, immutable=True), recreate=True).action == "refused"
+    assert change(stored(there, immutable=True), frozenset(), recreate=True).action == "replaced"
     legacy = stored({}, type="kubernetes.io/dockercfg", data={".dockercfg": "e30="})
-    assert "type kubernetes.io/dockercfg" in step(legacy, recreate=True).message
-    assert step(stored(there, type="Opaque"), recreate=True).action == "replaced"
+    assert "type kubernetes.io/dockercfg" in change(legacy, recreate=True).message
+    assert change(stored(there, type="Opaque"), recreate=True).action == "replaced"

@@ -129,10 +129,10 @@ def test_a_created_secret_that_admission_changed_is_a_failure(
     server: RecordingServer, edit: Edit, words: str, check_mode: bool
 ) -> None:
     admitting(server, "Secret", edit, check_mode)
-    step = store(server, check_mode, labels={"tier": "a"}, annotations={"note": "x"})
-    assert step.action == "failed"
-    assert "admission on the server changed" in step.message
-    assert words in step.message
+    change = store(server, check_mode, labels={"tier": "a"}, annotations={"note": "x"})
+    assert change.action == "failed"
+    assert "admission on the server changed" in change.message
+    assert words in change.message
     assert (writes(server), len(server.paths)) == (1, 2)
 
 
@@ -168,18 +168,18 @@ def stored_item(kind: str = "kubernetes.io/dockerconfigjson", key: str = "old.io
 def test_a_patched_secret_that_admission_changed_is_a_failure(server: RecordingServer, edit: Edit, words: str) -> None:
     server.objects["secrets"] = [stored_item()]
     admitting(server, "Secret", edit)
-    step = store(server)
-    assert step.action == "failed"
-    assert words in step.message
+    change = store(server)
+    assert change.action == "failed"
+    assert words in change.message
     assert writes(server) == 1
 
 
 def test_an_entry_of_somebody_else_that_admission_drops_from_a_merged_secret_is_a_failure(server: RecordingServer) -> None:
     server.objects["secrets"] = [stored_item()]
     admitting(server, "Secret", lambda made: made.update(data={".dockerconfigjson": document("reg.io")}))
-    step = store(server, purge=False)
-    assert step.action == "failed"
-    assert "data[.dockerconfigjson] has another value" in step.message
+    change = store(server, purge=False)
+    assert change.action == "failed"
+    assert "data[.dockerconfigjson] has another value" in change.message
     admitting(server, "Secret", lambda made: made.update(data={".dockerconfigjson": document("reg.io", "old.io")}))
     assert store(server, purge=False).action == "updated"
 
@@ -188,9 +188,9 @@ def test_a_secret_that_would_be_changed_is_not_replaced_at_all(server: Recording
     """The dry run before the delete shows it."""
     server.objects["secrets"] = [stored_item("Opaque")]
     admitting(server, "Secret", rewrites_data)
-    step = store_unchanged(server)
-    assert step.action == "failed"
-    assert "the old object was not deleted: admission on the server changed" in step.message
+    change = store_unchanged(server)
+    assert change.action == "failed"
+    assert "the old object was not deleted: admission on the server changed" in change.message
     dry_run = "fieldManager=pullpass.registry&dryRun=All"
     assert [path.partition("?")[2] for path in server.paths if "fieldManager" in path] == [dry_run]
 
@@ -242,8 +242,8 @@ def test_a_list_that_admission_rewrites_is_a_failure(
 
     admitting(server, kind, change, dry)
     item = {"imagePullSecrets": own} if kind == "ServiceAccount" else {"spec": {"template": {"spec": {"imagePullSecrets": own}}}}
-    step = link(server, resource, kind, item, present, dry)
-    assert (step.action, words in step.message) == (action, True)
+    change = link(server, resource, kind, item, present, dry)
+    assert (change.action, words in change.message) == (action, True)
     assert len(server.paths) == 2
 
 
@@ -260,9 +260,9 @@ def test_an_answer_that_was_lost_and_the_owner_label_too(server: RecordingServer
 
     server.api().send(Request("list", "secrets"), "/api/v1/secrets")
     server.override = answer
-    step = store(server)
-    assert step.action == "failed"
-    assert "no label pullpass.registry/owner" in step.message
+    change = store(server)
+    assert change.action == "failed"
+    assert "no label pullpass.registry/owner" in change.message
 
 
 def test_a_long_list_of_a_tenant_takes_linear_time() -> None:

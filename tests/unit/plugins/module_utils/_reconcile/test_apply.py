@@ -139,7 +139,7 @@ def test_each_object_gets_its_change_in_the_order_of_the_targets() -> None:
     assert store.calls == ["patch b", "create a"]
 
 
-def test_what_a_list_already_told_costs_no_request_and_what_it_did_not_one_read() -> None:
+def test_a_listed_object_costs_no_request_and_another_one_read() -> None:
     store = Store({"a": "x", "b": "x"})
     assert actions(run(store, add, "a", "b")) == ["unchanged"] * 2
     assert store.calls == []
@@ -201,7 +201,7 @@ def test_a_namespace_that_vanished_fails_and_in_dry_run_is_skipped() -> None:
         assert "the server's not found" in outcome.change.message
 
 
-def test_tries_end_and_the_last_reason_is_told() -> None:
+def test_attempts_are_limited_and_the_last_reason_is_reported() -> None:
     store = Store({"a": "y"})
     store.before = lambda one, namespace: one.put(namespace, "y")
     (outcome,) = run(store, add, "a")

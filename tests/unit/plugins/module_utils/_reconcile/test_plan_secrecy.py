@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""No step and no result of the pull secret's plan shows a password, or text of strangers that is fit for harm."""
+"""No change and no result of the pull secret's plan shows a password, or text of strangers that is fit for harm."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def stored(document: bytes, labels: dict[str, str], note: str, type_: str = PULL
     )
 
 
-def everything_shown(steps: list[Change]) -> str:
-    outcomes = [Outcome(f"team-{index}", "regcred", step) for index, step in enumerate(steps)]
+def everything_shown(changes: list[Change]) -> str:
+    outcomes = [Outcome(f"team-{index}", "regcred", change) for index, change in enumerate(changes)]
     answer = outcome_report(outcomes, ReportForm("namespaces", ACTIONS), show_all=True)
-    fields = [[step.message, step.warning, step.before, step.after, step.purged] for step in steps]
-    return json.dumps([answer, warnings(outcomes), diffs(outcomes), fields], ensure_ascii=False) + repr(steps)
+    fields = [[change.message, change.warning, change.before, change.after, change.purged] for change in changes]
+    return json.dumps([answer, warnings(outcomes), diffs(outcomes), fields], ensure_ascii=False) + repr(changes)
 
 
 @given(TAIL, TAIL, st.sampled_from(["auth", "parts", "bad auth", "no JSON"]))
@@ -57,17 +57,17 @@ def test_neither_the_new_nor_the_old_password_is_shown(new_tail: str, old_tail: 
     auth = base64.b64encode(f"user:{old}".encode()).decode()
     entry: dict[str, Any] = {"auth": {"auth": auth}, "parts": {"username": "user", "password": old}}.get(form, {"auth": old})
     document = old.encode() if form == "no JSON" else json.dumps({"auths": {"reg.io": entry, "old.io": entry}}).encode()
-    steps: list[Change] = []
+    changes: list[Change] = []
     for credentials in ([Credential("reg.io", "user", new)], []):
         for adopt in (False, True):
             plan = PullSecretPlan(
                 DesiredSecret("regcred", "default", adopt, credentials, {"team": "x"}, {"note": "y"}, bool(credentials))
             )
-            steps.append(plan.change(None))
+            changes.append(plan.change(None))
             for labels in ({OWNER_LABEL: "default"}, {}, {"argocd.argoproj.io/instance": "x"}):
-                steps += [plan.change(stored(document, labels, old, type_)) for type_ in (PULL_SECRET_TYPE, "Opaque")]
-    assert {step.action for step in steps} >= {"created", "updated", "deleted", "refused", "skipped"}
-    shown_text = everything_shown(steps)
+                changes += [plan.change(stored(document, labels, old, type_)) for type_ in (PULL_SECRET_TYPE, "Opaque")]
+    assert {change.action for change in changes} >= {"created", "updated", "deleted", "refused", "skipped"}
+    shown_text = everything_shown(changes)
     for secret in (NEW, OLD, auth, Credential("reg.io", "user", new).auth, base64.b64encode(document).decode()):
         assert secret not in shown_text
 
@@ -94,12 +94,12 @@ def test_what_is_registered_for_masking_is_the_document_and_its_base64(tail: str
         pytest.param(f"https://user:{OLD}@other.io", id="user name and password in the key"),
     ],
 )
-def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) -> None:
+def test_a_key_of_strangers_is_shown_but_does_no_harm(key: str, present: bool) -> None:
     credentials = [Credential("reg.io", "user", "pa")] if present else []
     plan = PullSecretPlan(DesiredSecret("regcred", "default", False, credentials, present=bool(credentials)))
-    step = plan.change(stored(json.dumps({"auths": {key: {}}}).encode(), {OWNER_LABEL: "default"}, ""))
-    assert len(step.purged) == 1
-    for text in (*step.purged, step.message, *step.before["registries"]):
+    change = plan.change(stored(json.dumps({"auths": {key: {}}}).encode(), {OWNER_LABEL: "default"}, ""))
+    assert len(change.purged) == 1
+    for text in (*change.purged, change.message, *change.before["registries"]):
         assert text.replace("…", "").isprintable()
         assert len(text) < 600
         assert OLD not in text
@@ -107,13 +107,13 @@ def test_a_key_of_strangers_is_told_but_can_do_no_harm(key: str, present: bool) 
 
 def test_the_diff_names_what_changes_and_hides_what_others_noted() -> None:
     wanted = DesiredSecret("regcred", "default", True, [Credential("reg.io", "user", "pa")], {"team": "x"}, {"note": "y"})
-    step = PullSecretPlan(wanted).change(stored(b'{"auths": {"reg.io": {}, "old.io": {}}}', {"team": "w"}, OLD))
-    assert step.before == {
+    change = PullSecretPlan(wanted).change(stored(b'{"auths": {"reg.io": {}, "old.io": {}}}', {"team": "w"}, OLD))
+    assert change.before == {
         "labels": {OWNER_LABEL: None, "team": "w"},
         "annotations": {LAST_APPLIED: "(hidden)", "note": "(hidden)"},
         "registries": {"reg.io": "(before)", "old.io": "(before)"},
     }
-    assert step.after == {
+    assert change.after == {
         "labels": {OWNER_LABEL: "default", "team": "x"},
         "annotations": {"note": "y"},
         "registries": {"reg.io": "(after)"},
