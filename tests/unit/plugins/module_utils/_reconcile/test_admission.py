@@ -236,11 +236,11 @@ def test_a_list_that_admission_rewrites_is_a_failure(
 ) -> None:
     own = references("theirs", *([] if present else ["regcred"]))
 
-    def change(made: dict[str, Any]) -> None:
+    def edit(made: dict[str, Any]) -> None:
         holder = made if kind == "ServiceAccount" else made["spec"]["template"]["spec"]
         holder["imagePullSecrets"] = references(*after)
 
-    admitting(server, kind, change, dry)
+    admitting(server, kind, edit, dry)
     item = {"imagePullSecrets": own} if kind == "ServiceAccount" else {"spec": {"template": {"spec": {"imagePullSecrets": own}}}}
     change = link(server, resource, kind, item, present, dry)
     assert (change.action, words in change.message) == (action, True)
