@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/image_access, verification and told: several credentials, in the kubelet's order, and what a person reads of it."""
+"""_registry/image_access and client: several credentials in the order of the kubelet, and their messages."""
 
 from __future__ import annotations
 

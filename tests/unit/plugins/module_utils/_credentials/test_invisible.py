@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""invisible: what nobody sees in a user name or a password is named, and nothing else of it."""
+"""invisible_words: invisible characters of a user name or a password are named, and no visible one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_credentials/shown: user names and images that hold a secret are not shown, those that look odd but hold none are."""
+"""shown_username and shown_image: texts that may be secrets are hidden, and odd names are not."""
 
 from __future__ import annotations
 

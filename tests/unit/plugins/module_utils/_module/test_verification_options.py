@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_verification_options: what is refused before anybody is asked. What they bring about is in the integration tests."""
+"""_module/registry_options: options of the check that are rejected before any request. Their effect: integration tests."""
 
 from __future__ import annotations
 

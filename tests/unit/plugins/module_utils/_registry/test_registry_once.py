@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_registry/server: what is found out memo, and by one thread."""
+"""_registry/server: Memo computes a value once, in one thread."""
 
 from __future__ import annotations
 
