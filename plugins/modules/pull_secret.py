@@ -318,8 +318,13 @@ from ..module_utils._module.registry_options import (
 from ..module_utils._module.text_options import mapping, text
 from ..module_utils._pull_secret.model import DesiredSecret
 from ..module_utils._pull_secret.plan import PullSecretPlan
-from ..module_utils._pull_secret.report import secret_warnings, secrets_report
-from ..module_utils._pull_secret.run import PullSecretRequest, credentials_from_secret, distribute
+from ..module_utils._pull_secret.run import (
+    PullSecretRequest,
+    credentials_from_secret,
+    distribute,
+    secret_warnings,
+    secrets_report,
+)
 from ..module_utils._reconcile.targets import CHANGED_ACTIONS, FAILED_ACTIONS
 from ..module_utils._registry.client import Verification, verify_logins
 from ..module_utils._registry.image_access import verify_images

@@ -199,7 +199,7 @@ from ..module_utils._links.run import LinkRequest, link
 from ..module_utils._module.base import PullpassModule, run
 from ..module_utils._module.cluster_options import CLUSTER_OPTIONS, RESULT_OPTIONS, open_cluster
 from ..module_utils._module.text_options import mappings, text, texts
-from ..module_utils._reconcile.pull_secret_lists import DesiredLinks
+from ..module_utils._reconcile.targets import DesiredLinks
 
 OPTIONS: dict[str, t.Any] = {
     # names, not their content

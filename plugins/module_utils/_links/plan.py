@@ -13,7 +13,7 @@ from .._text import shown
 from .model import UNCHANGEABLE, StoredWorkload
 
 if t.TYPE_CHECKING:
-    from .._reconcile.pull_secret_lists import DesiredLinks
+    from .._reconcile.targets import DesiredLinks
 
 _REPLACE_CHOICES = {"Job": "jobs", "Pod": "bare_pods"}
 

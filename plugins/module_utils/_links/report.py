@@ -17,8 +17,7 @@ from .model import UNCHANGEABLE
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from .._reconcile.pull_secret_lists import DesiredLinks
-    from .._reconcile.targets import Outcome
+    from .._reconcile.targets import DesiredLinks, Outcome
     from .model import FoundWorkloads, StoredWorkload, WorkloadEntry
 
 

@@ -16,14 +16,17 @@ from .._cluster.objects import Objects, list_all
 from .._cluster.validation import fields_equal
 from .._errors import FailureKind, InputError, PullpassError, RequestError
 from .._reconcile.apply import apply
-from .._reconcile.pull_secret_lists import DesiredLinks, StoredServiceAccount, service_account_change, stored_service_account
 from .._reconcile.targets import (
     SKIPPED,
     Change,
+    DesiredLinks,
     Outcome,
+    StoredServiceAccount,
     TargetObject,
     matching_targets,
     named_targets,
+    service_account_change,
+    stored_service_account,
     unavailable_outcomes,
 )
 from .model import FoundWorkloads, StoredWorkload, WorkloadEntry, WorkloadQuery, queries, stored_workload

@@ -20,6 +20,7 @@ from .._credentials.dockerconfigjson import (
     read_stored_document,
 )
 from .._credentials.registry_key import comparison_key, shown_key
+from .._text import listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -130,6 +131,45 @@ class SecretDifference:
     @property
     def purged(self) -> tuple[str, ...]:
         return tuple(shown_key(key) for key in self.document.purged)
+
+    def in_words(self) -> str:
+        parts = []
+        if self.found.problem:
+            parts.append(f"its document, which {self.found.problem}, was replaced")
+        if self.document.written:
+            parts.append(f"written: {listed(self.document.written)}")
+        if self.purged:
+            parts.append(f"purged: {listed(self.purged)}")
+        if self.immutable is not None:
+            parts.append("made immutable" if self.immutable else "made mutable")
+        if self.labels or self.annotations:
+            parts.append(f"metadata: {listed([*self.labels, *self.annotations])}")
+        return "; ".join(parts)
+
+    def masked(self, stored: StoredSecret, desired: DesiredSecret) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """``before`` and ``after`` for --diff, without a secret."""
+        before: dict[str, t.Any] = {
+            "labels": {key: stored.labels.get(key) for key in self.labels},
+            # annotations of others may hold anything, even the credentials of an old apply
+            "annotations": {key: "(hidden)" for key in self.annotations if key in stored.annotations},
+            "registries": self.found.problem or {shown_key(key): "(before)" for key in self.found.entries},
+        }
+        after: dict[str, t.Any] = {
+            "labels": dict(self.labels),
+            "annotations": {key: value for key, value in self.annotations.items() if value is not None},
+            "registries": self._registries_after(desired),
+        }
+        if self.immutable is not None:
+            before["immutable"], after["immutable"] = str(stored.immutable).lower(), str(self.immutable).lower()
+        return before, after
+
+    def _registries_after(self, desired: DesiredSecret) -> dict[str, str]:
+        after = {} if desired.purge else {shown_key(key): "(before)" for key in self.found.entries}
+        for credential in desired.credentials:
+            after.setdefault(credential.registry, "(before)")
+            if credential.registry in self.document.written:
+                after[credential.registry] = "(after)"
+        return {key: mark for key, mark in after.items() if key not in self.purged}
 
 
 def secret_difference(stored: StoredSecret, desired: DesiredSecret) -> SecretDifference:

@@ -23,7 +23,6 @@ from .._errors import InputError
 from .._reconcile.targets import SKIPPED, Change, Write
 from .._text import listed, shown
 from .model import annotations_without, own_annotations, secret_difference
-from .report import difference_in_words, masked_diff
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +104,7 @@ class PullSecretPlan:
             return self._replace(stored, difference)
         if not self.desired.purge and difference.found.problem:
             raise _Refused(_unmergeable(difference.found.problem))
-        message = difference_in_words(difference)
+        message = difference.in_words()
         if stored.is_foreign(self.desired):
             message = f"adopted from {shown(stored.owner) if stored.owner else 'nobody'}; {message}"
         metadata = {"labels": difference.labels, "annotations": difference.annotations}
@@ -114,7 +113,7 @@ class PullSecretPlan:
             body["immutable"] = difference.immutable
         if difference.rewrites:
             body["data"] = self._new_data(stored, difference)
-        before, after = masked_diff(difference, stored, self.desired)
+        before, after = difference.masked(stored, self.desired)
         return Change("updated", message, Write("patch", body, stored.seen), before, after, difference.purged)
 
     def _replace(self, stored: StoredSecret, difference: SecretDifference) -> Change:
@@ -135,7 +134,7 @@ class PullSecretPlan:
         if not self.desired.purge and difference.wrong_type:
             raise _Refused(f"the Secret {problem}, so nothing can be merged into it; set purge_registries, or delete it")
         write = Write("replace", self._successor(stored, difference), stored.seen)
-        before, after = masked_diff(difference, stored, self.desired)
+        before, after = difference.masked(stored, self.desired)
         lost = f"its other keys were deleted: {listed(sorted(stored.other_keys))}" if stored.other_keys else ""
         change = Change("replaced", f"it {problem}", write, before, after, difference.purged, stale=stored.immutable)
         return change.with_message(lost)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE to the collection.
-"""Brings one pull secret into the desired state in all chosen namespaces of a cluster."""
+"""Brings one pull secret into the desired state in all chosen namespaces of a cluster, and reports it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from .._credentials.dockerconfigjson import LEGACY_SECRET_KEY, LEGACY_SECRET_TYP
 from .._credentials.json_text import go_text
 from .._errors import InputError, PullpassError, RequestError
 from .._reconcile.apply import apply
-from .._reconcile.pull_secret_lists import DesiredLinks, StoredServiceAccount, service_account_change, stored_service_account
+from .._reconcile.report import ReportForm, diffs, outcome_report, warnings
 from .._reconcile.targets import (
     FAILED_ACTIONS,
     SKIPPED,
     Change,
+    DesiredLinks,
     Outcome,
+    StoredServiceAccount,
     TargetObject,
+    service_account_change,
+    stored_service_account,
     targets_by_namespace,
     targets_in,
     unavailable_outcomes,
@@ -41,6 +45,8 @@ if t.TYPE_CHECKING:
     from .model import DesiredSecret
 
 
+SECRET_ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "skipped", "orphaned", "refused", "failed")
+_FORM = ReportForm("namespaces", SECRET_ACTIONS)
 _SECRETS, _ACCOUNTS = "secrets", "serviceaccounts"
 _STILL_NAMED = (
     "ServiceAccounts still name the removed Secret: remove the entry with pull_secret_link and state absent, or set prune_links"
@@ -245,3 +251,18 @@ def _document(where: str, item: Mapping[str, t.Any]) -> str:
         f"{where} has type {shown(str(item.get('type')))} and no pull credentials. Expected type {PULL_SECRET_TYPE} with key "
         f"{PULL_SECRET_KEY}."
     )
+
+
+def secrets_report(desired: DesiredSecret, outcomes: Sequence[Outcome], show_all: bool, with_diff: bool) -> dict[str, t.Any]:
+    """``changed``, ``failed``, ``msg``, ``summary``, ``namespaces``, ``registries``, ``purged``, ``expires`` and ``diff``."""
+    return {
+        **outcome_report(outcomes, _FORM, show_all),
+        "registries": [credential.registry for credential in desired.credentials],
+        "purged": sorted({key for outcome in outcomes for key in outcome.change.purged}),
+        "expires": desired.expires,
+        **({"diff": diffs(outcomes)} if with_diff else {}),
+    }
+
+
+def secret_warnings(desired: DesiredSecret, outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"Secret {desired.name} {warning}" for warning in warnings(outcomes)]

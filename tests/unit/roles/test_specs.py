@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LINK_ACTIONS
 from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.report import SECRET_ACTIONS
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import SECRET_ACTIONS
 from specifications import MODULES, ROOT, TYPES, arguments, as_told, imported, loaded, options
 
 ROLE = ROOT / "roles" / "cluster_pull_access"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LINK_ACTIONS
-from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.report import SECRET_ACTIONS
+from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import SECRET_ACTIONS
 from ansible_collections.pullpass.registry.plugins.plugin_utils._masked_result import PARTS, left_out
 
 RESULT: dict[str, Any] = {

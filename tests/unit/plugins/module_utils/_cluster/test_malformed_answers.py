@@ -36,7 +36,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._links.run impor
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.model import DesiredSecret, stored_secret
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import PullSecretRequest, distribute
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import (
     DesiredLinks,
     stored_service_account,
 )

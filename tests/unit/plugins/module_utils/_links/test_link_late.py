@@ -14,8 +14,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._links import ru
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import stored_workload
 from ansible_collections.pullpass.registry.plugins.module_utils._links.report import hidden_accounts_warning
 from ansible_collections.pullpass.registry.plugins.module_utils._links.run import LinkRequest, link_accounts
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import DesiredLinks
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Outcome
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, DesiredLinks, Outcome
 
 PLACES = Chosen((Namespace("team-a"), Namespace("team-b")), (), True)
 LINKS = DesiredLinks(("regcred",), present=True, force=False)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_reconcile/pull_secret_lists: the imagePullSecrets of one ServiceAccount -> one change."""
+"""_reconcile/targets: the imagePullSecrets of one ServiceAccount -> one change."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import LAST_APPLIED, Seen
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import (
+    Change,
     DesiredLinks,
     StoredServiceAccount,
+    Write,
     service_account_change,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, Write
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,9 +12,13 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.kinds i
 from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects import LAST_APPLIED, Seen
 from ansible_collections.pullpass.registry.plugins.module_utils._links.model import UNCHANGEABLE, StoredWorkload, stored_workload
 from ansible_collections.pullpass.registry.plugins.module_utils._links.plan import workload_change
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import DesiredLinks
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import ReportForm
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import FAILED_ACTIONS, Change, Write
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import (
+    FAILED_ACTIONS,
+    Change,
+    DesiredLinks,
+    Write,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -22,13 +22,14 @@ from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.mod
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.plan import PullSecretPlan
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import PullSecretRequest, distribute
 from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.apply import apply, changed_by_admission
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.pull_secret_lists import (
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import ReportForm, outcome_report
+from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import (
+    Change,
     DesiredLinks,
+    TargetObject,
     service_account_change,
     stored_service_account,
 )
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.report import ReportForm, outcome_report
-from ansible_collections.pullpass.registry.plugins.module_utils._reconcile.targets import Change, TargetObject
 from recording_api_server import RecordingServer, recording_server
 
 OWNER = "pullpass.registry/owner"
