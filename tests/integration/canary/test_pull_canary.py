@@ -109,7 +109,7 @@ def test_an_image_that_is_not_there_or_for_other_machines(
     assert absent["action"] == "not_pulled"
     assert absent["message"].startswith("not found: ")
     assert (other["summary"]["skipped"], other["summary"]["failed"]) == (1, 1)
-    assert "not made for the architecture of this node" in other["nodes"][1]["message"]
+    assert "does not exist for the architecture of this node" in other["nodes"][1]["message"]
     assert "nothing is proven" in other["msg"]
     assert chosen["action"] == "not_pulled"
     assert "kubernetes.io/arch=" in chosen["message"]
