@@ -22,7 +22,7 @@ from .._diagnosis.causes import (
     kind_of,
     kubelet_message,
 )
-from .._diagnosis.snapshot import StuckContainer, is_stuck
+from .._diagnosis.snapshot import StuckContainer, event_time, is_stuck
 from .._text import listed, shown
 from .model import CONTAINER, CanaryAction
 
@@ -95,14 +95,13 @@ class PullStatus:
 
 
 def pod_event(item: Mapping[str, t.Any]) -> PodEvent:
-    when = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp") or ""
     about = (item.get("involvedObject") or {}).get("fieldPath")
     return PodEvent(
         reason=item.get("reason") or "",
         message=item.get("message") or "",
         warning=item.get("type") == "Warning",
         ours=about == f"spec.containers{{{CONTAINER}}}",
-        when=when,
+        when=event_time(item),
     )
 
 

@@ -165,6 +165,11 @@ def stuck_containers(item: Mapping[str, t.Any]) -> tuple[StuckContainer, ...]:
     return tuple(stuck)
 
 
+def event_time(item: Mapping[str, t.Any]) -> str:
+    """When an event was last seen (RFC 3339)."""
+    return str(item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp") or "")
+
+
 def is_stuck(reason: str) -> bool:
     """Whether the reason of a waiting container is about its image."""
     return reason in _REASONS or _is_error_text(reason)

@@ -17,7 +17,7 @@ from .._cluster.objects import Objects, list_all
 from .._concurrency import for_each
 from .._diagnosis.causes import NO_REASON_GIVEN, PULL_HELD_BACK, cause, kind_of
 from .._diagnosis.pod_secrets import SecretLookup
-from .._diagnosis.snapshot import StuckContainer, Survey
+from .._diagnosis.snapshot import StuckContainer, Survey, event_time
 from .._diagnosis.survey import Surveyor
 from .._errors import RequestError
 from .._text import shown
@@ -93,8 +93,7 @@ def apply_events(pod: StuckPod, last: Mapping[tuple[str, str], tuple[str, str]])
 
 def _event(item: Mapping[str, t.Any]) -> tuple[str, str, str]:
     """When it was last seen, its Pod (uid), and its message."""
-    when = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp") or ""
-    return str(when), str((item.get("involvedObject") or {}).get("uid") or ""), str(item.get("message") or "")
+    return event_time(item), str((item.get("involvedObject") or {}).get("uid") or ""), str(item.get("message") or "")
 
 
 class RecoverySurvey:
