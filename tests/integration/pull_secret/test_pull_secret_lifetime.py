@@ -135,7 +135,7 @@ def test_revisions_are_noted_and_kept_of_others(c2: Access, ansible: Ansible, pr
     )
 
     assert [row(result)[0] for result in found] == ["created", "updated", "unchanged", "updated"]
-    assert "revision of a.example.com is no word" in spaced["msg"]
+    assert "revision of a.example.com is not one word" in spaced["msg"]
     assert read(c2, prefix).metadata.annotations == {REVISION: "a.example.com=v8 b.example.com=2026-11-24"}
 
 
