@@ -257,7 +257,7 @@ def test_how_registries_are_asked(lab: Lab, ansible: Ansible, serve: Serving) ->
         "unreachable", "accepted", "pullable", "accepted", "unreachable", "unverifiable", "accepted", "unreachable", "accepted",
         "accepted",
     ]  # fmt: skip
-    unwarned = [number for number, one in enumerate(found) if "verified TLS" not in " ".join(one.get("warnings", []))]
+    unwarned = [number for number, one in enumerate(found) if "is not verified" not in " ".join(one.get("warnings", []))]
     assert unwarned == [0, 1, 4, 5, 6, 7, 9]
     assert "certificate" in found[0]["msg"]
     assert "to realms" in found[5]["msg"]
