@@ -73,7 +73,7 @@ def test_each_verdict_decides_whether_anything_is_written(
         ),
         "not-found": (
             {"verify": "pull", "registries": [good], "images": [f"{basic_host}/team/app:none"], **undecided},
-            [stop, f"image {basic_host}/team/app:none (user puller): not_found. {basic_host} has no such tag", "Check the name of the image"],
+            [stop, f"image {basic_host}/team/app:none (user puller): not_found. {basic_host} has no such tag", "Check the name"],
         ),
         "wrong-beside": (
             {"verify": "pull", "registries": [good, entry(lab, "bearer", f"{user}-beside")], "images": [lab.images["basic"]]},
