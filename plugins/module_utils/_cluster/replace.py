@@ -51,25 +51,21 @@ class SafeReplacement:
     differences: Differences
 
 
-class ChangedByAdmission(RequestError):
+class _Refused(RequestError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, FailureKind.REFUSED, 0)
+
+
+class ChangedByAdmission(_Refused):
     """Admission on the server changes the new object, so that it differs from the old one."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, FailureKind.REFUSED, 0)
 
-
-class _OldObjectLost(RequestError):
+class _OldObjectLost(_Refused):
     """It is not certain that the new object or the old one exists."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, FailureKind.REFUSED, 0)
 
-
-class _OldObjectRestored(RequestError):
+class _OldObjectRestored(_Refused):
     """The new object was refused, and the old one exists again."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, FailureKind.REFUSED, 0)
 
 
 def replace_object(
@@ -92,7 +88,7 @@ def replace_object(
     trial = _dry_run(objects, namespace, name, body)
     reason = objection(trial) if objection else ""
     if reason:
-        raise RequestError(f"the old object was not deleted: {reason}", FailureKind.REFUSED, 0)
+        raise _Refused(f"the old object was not deleted: {reason}")
     fields = replacement.differences(trial) if replacement else ""
     if fields:
         raise ChangedByAdmission(f"the new object would differ from the old one, because admission changes it: {fields}")
