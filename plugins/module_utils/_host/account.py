@@ -252,7 +252,9 @@ def _become(account: Account) -> None:
         os.setgid(account.gid)
         os.setuid(account.uid)
     except OSError as error:
-        raise HostError(f"root cannot become user {account.name} here: {error.strerror}.") from None
+        raise HostError(
+            f"root cannot become user {account.name}: {error.strerror}. Run the task where root has all of its rights."
+        ) from None
     if set(os.getresuid()) != {account.uid} or set(os.getresgid()) != {account.gid}:
         raise HostError(f"root did not become user {account.name} permanently.")
     os.umask(0o077)

@@ -145,6 +145,6 @@ def _containers_choice(account: Account, environment: Mapping[str, str]) -> str:
     if account.uid and not os.path.isdir(folder):
         raise InputError(
             f"account {shown(account.name)} has no folder for logins in memory: /run/user/{account.uid} exists only while the "
-            "account is logged in or lingers. Set persistent, or give a path."
+            "account is logged in, or with loginctl enable-linger. Set persistent, or give a path."
         )
     return os.path.join(folder, "auth.json")

@@ -124,8 +124,8 @@ def read_option(option: str, path: str) -> OptionFile:
         if owners.other is None:
             if place is None and owners.shared:
                 raise HostError(
-                    f"{option} {shown_path(path)} is not a regular file, or a link to a missing file. Other accounts can write "
-                    "to a folder on its path, so root does not open it. Give the path of a file in a folder of root's own."
+                    f"{option} {shown_path(path)} is not a regular file, or a link on its path leads to nothing. root does "
+                    "not open it, because other accounts can write to a folder on its path. Give a file in a folder of root."
                 )
             return _of_root(option, path, place)
     return _of_another(option, path, owners.other)

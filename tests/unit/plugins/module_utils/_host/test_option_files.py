@@ -32,7 +32,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_pipe_where_others_write_is_not_opened(shared: str) -> None:
     """It was opened by its path, after the check, so that a link to a file of root could have taken its place."""
     os.mkfifo(shared)
-    with pytest.raises(HostError, match="is not a regular file, or a link to a missing file. Other accounts"):
+    with pytest.raises(HostError, match="is not a regular file, or a link on its path leads to nothing"):
         read_option("config_file", shared)
     # a library would wait for its other end
     assert others_on_the_way(shared)
