@@ -196,7 +196,7 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
         "idtoken": "r.example.com/a has only an identity token",
         "empty": "r.example.com/a: docker-credential-empty returned an empty secret for r.example.com",
         "nowhere": "r.example.com/a: docker-credential-nowhere cannot be run",
-        "../../bin/sh": "r.example.com/a: '../../bin/sh' is no suffix",
+        "../../bin/sh": "r.example.com/a: '../../bin/sh' is not the suffix",
     }
     lists: dict[str, list[dict[str, Any]]] = {
         "both": [{"registry": server.authority, "credential_helper": "alice"}, {**hub, "credential_helper": "asked"}],

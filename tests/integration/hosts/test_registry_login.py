@@ -217,12 +217,12 @@ def test_modes_owners_and_backups(ansible: Ansible, tmp_path: Path) -> None:
     assert (tightened["changed"], again["changed"]) == (True, False)
     assert (tightened["diff"]["before"], tightened["diff"]["after"]) == ("mode 0644\n", "mode 0600\n")
     assert actions(tightened) == ["unchanged"]
-    assert any("every account of the host may read" in warning for warning in opened["warnings"])
+    assert any("every account of the host read" in warning for warning in opened["warnings"])
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(auths(Path(saved["backup_file"]))) == ["a.example.com"]
     assert (same["changed"], same.get("backup_file")) == (False, None)
-    assert "give it in quotes" in wrong["msg"].lower()
-    assert "Leave owner out" in clash["msg"]
+    assert "give one in quotes" in wrong["msg"].lower()
+    assert "remove owner" in clash["msg"]
     assert len(list(tmp_path.glob("config.json*"))) == 2
 
 
@@ -304,7 +304,7 @@ def test_info(ansible: Ansible, tmp_path: Path) -> None:
         "problem": None,
         "store": "file",
     }
-    assert "of no use as a pull secret" in rows["d.example.com"]["problem"]
+    assert "Do not use it in a pull secret" in rows["d.example.com"]["problem"]
     assert HUB in rows["docker.io"]["problem"]
     assert [row["registry"] for row in podman["logins"] if not row["usable"]] == ["b.example.com", "c.example.com"]
     assert "is not JSON: unexpected character at line 1" in cut["problem"]

@@ -88,12 +88,12 @@ def test_what_stands_in_the_way_of_a_file(ansible: Ansible, tmp_path: Path) -> N
 
     assert "is a folder" in folder["msg"]
     assert "/no/such/file, which does not exist" in dangling["msg"]
-    assert "is no folder" in below["msg"]
+    assert "is not a folder" in below["msg"]
     assert "is a device, pipe or socket" in pipe["msg"]
     assert actions(linked) == ["stored"]
     assert (tmp_path / "link").is_symlink()
     assert list(auths(kept / "config.json")) == ["a.example.com"]
-    assert "is no absolute path" in relative["msg"]
+    assert "is not the absolute path" in relative["msg"]
 
 
 def mounted(folder: Path, *options: str) -> None:

@@ -171,7 +171,7 @@ def test_a_helper_that_fails_or_is_missing_leaves_the_file_as_it_was(ansible: An
     assert "docker-credential-broken failed for a.example.com: the store is locked" in broken["msg"]
     assert "docker-credential-one store failed for store.example.com: the store is locked" in store["msg"]
     assert "docker-credential-one erase failed for erase.example.com: the store is locked" in erase["msg"]
-    assert "is no suffix" in suffix["msg"]
+    assert "is not the suffix" in suffix["msg"]
     told = {row["registry"]: (row["usable"], row["problem"]) for row in rows["logins"]}
     assert told["erase.example.com"] == (True, None)
     assert told["m.example.com"][0] is False

@@ -104,8 +104,8 @@ def test_logins_of_others_stay(ansible: Ansible, tmp_path: Path) -> None:
     # of one who logs in again as the same user nobody can see that
     assert sorted(done["purged"]) == ["again.example.com", "url.example.com"]
     assert sorted(auths(file)) == ["alice.example.com", "https://url.example.com", "kept.example.com", "token.example.com"]
-    assert [warning.split(" ")[0] for warning in done["warnings"]] == ["alice.example.com", "token.example.com"]
-    assert "somebody else logged in" in done["warnings"][0]
+    assert [warning.split(":")[0] for warning in done["warnings"]] == ["alice.example.com", "token.example.com"]
+    assert "somebody else's login" in done["warnings"][0]
     assert (again["changed"], again["warnings"], len(listed(file))) == (False, [], 1)
 
 
@@ -220,7 +220,7 @@ def test_a_list_of_somebody_else_is_refused_for_root(ansible: Ansible, user: pwd
     (linked,) = each(ansible, [task])
 
     assert (of_root["failed"], linked["failed"]) == (True, True)
-    assert "belongs to root, and is refused" in of_root["msg"]
+    assert "belongs to root. It is rejected" in of_root["msg"]
     assert list(auths(file)) == ["a.example.com"]
     assert json.loads(elsewhere.read_text()) == {"version": 1, "logins": []}
 

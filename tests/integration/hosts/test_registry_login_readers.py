@@ -192,7 +192,7 @@ def test_a_store_that_cannot_be_asked_is_told(ansible: Ansible, tmp_path: Path, 
     assert "docker-credential-missing cannot be run" in missing["problem"]
     assert "docker-credential-locked failed for its list: the store is locked" in fails["problem"]
     assert (containers["problem"], for_docker["problem"]) == (None, None)
-    assert "is empty, which podman refuses" in for_podman["problem"]
+    assert "is empty, which podman rejects" in for_podman["problem"]
 
 
 def test_docker_takes_the_file_where_the_helper_fails(ansible: Ansible, tmp_path: Path, environment: dict[str, str]) -> None:
@@ -205,7 +205,7 @@ def test_docker_takes_the_file_where_the_helper_fails(ansible: Ansible, tmp_path
 
     (row,) = for_docker["logins"]
     assert (row["username"], row["usable"], row["store"]) == ("u", True, "file")
-    assert row["problem"].endswith("docker takes the login in the file.")
+    assert row["problem"].endswith("docker uses the login in the file.")
     (row,) = for_podman["logins"]
     assert (row["username"], row["usable"], row["store"]) == (None, False, "fails")
 

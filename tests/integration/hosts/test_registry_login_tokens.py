@@ -63,14 +63,14 @@ def test_an_identity_token(ansible: Ansible, tmp_path: Path) -> None:
     assert (actions(stored), actions(again), actions(known)) == (["stored"], ["unchanged"], ["unchanged"])
     assert [row["verified"] for row in known["logins"]] == [True]
     for one in (stored, again, known):
-        assert any("is of no use as a pull secret" in warning for warning in one["warnings"])
+        assert any("Do not use this file as a pull secret" in warning for warning in one["warnings"])
     assert {"account": ["bot"], "client_id": ["docker"], "offline_token": ["true"], "service": ["lab"]} in asked
     # without asking, there is nothing but the password
     assert actions(unasked) == ["stored"]
     assert auths(by_us) == {registry.host: entry(USER, "other")}
     assert "rejects the credential" in wrong["msg"]
     assert [(row["username"], row["usable"]) for row in rows["logins"]] == [(USER, True), ("u", True)]
-    assert "of no use as a pull secret" in rows["logins"][0]["problem"]
+    assert "Do not use it in a pull secret" in rows["logins"][0]["problem"]
     assert auths(podman) == {registry.host: entry(USER, PASSWORD)}
     assert not any("identity token" in warning for warning in for_podman["warnings"])
     assert (actions(revoked), actions(out)) == (["stored"], ["removed"])

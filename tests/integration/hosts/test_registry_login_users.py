@@ -124,14 +124,14 @@ def test_nobody_leads_root_elsewhere(ansible: Ansible, user: pwd.struct_passwd, 
     )
 
     assert (shadow.read_bytes(), owner(shadow)) == before
-    assert f"{folders[0]}/config.json leads through /etc, which belongs to root, and is refused" in link["msg"]
+    assert f"{folders[0]}/config.json leads through /etc, which belongs to root. It is rejected" in link["msg"]
     assert "cannot be reached: Permission denied" in linked["msg"]
     assert "belongs to root" in of_root["msg"]
     assert (tmp_path / "config.json").read_text() == (folders[2] / "config.json").read_text() == "{}"
     assert [actions(one) for one in (own, dotfiles)] == [["stored"], ["unchanged"]]
     assert (folders[3] / "config.json").is_symlink()
     assert f"Set user to {user.pw_name}" in plain["msg"]
-    assert "Leave owner out" in chown["msg"]
+    assert "remove owner" in chown["msg"]
 
 
 def given_to(user: pwd.struct_passwd, path: Path, text: str, mode: int = 0o600) -> Path:
