@@ -165,7 +165,7 @@ def test_a_config_as_docker_desktop_writes_it(c2: Access, ansible: Ansible, pref
     assert "is not the suffix" in up["msg"]
     assert "is not the suffix" in shell["msg"]
     assert "docker-credential-missing cannot be run" in missing["msg"]
-    assert "Log in to it on this machine" in not_found["msg"]
+    assert "Log in on this machine" in not_found["msg"]
     document = c2.document(prefix)["auths"]
     assert {key: one["username"] for key, one in document.items()} == {
         "ghcr.io": "oauth2accesstoken",
@@ -282,7 +282,7 @@ def test_a_real_helper_that_the_real_docker_filled(
 
     assert [row(one)[0] for one in (made, added, again)] == ["created", "updated", "unchanged"]
     # older ones of Debian answer with an empty secret
-    assert "for unknown.example.com. Log in to it" in unknown["msg"]
+    assert "for unknown.example.com. Log in " in unknown["msg"]
     entries = f"{entry(host, 'puller', password)},{entry('kept.example.com', 'bot', 'Zauberwort')}"
     assert raw(c2, prefix) == f'{{"auths":{{{entries}}}}}'
     assert read(c2, prefix).metadata.annotations is None
