@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .json_edit import COMPACT, Within, edited, json_of
+from .json_edit import COMPACT, Renamed, Within, edited, json_of
 from .json_text import JsonError, Node, fields, go_text, parse
 from .registry_key import comparison_key, shown_key
 
@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .credential import Credential
+    from .json_edit import Edit
 
 
 PULL_SECRET_TYPE = "kubernetes.io/dockerconfigjson"
@@ -201,27 +202,35 @@ def _same(entry: Entry, credential: Credential) -> bool:
 
 
 def merge_document(document: bytes, credentials: Sequence[Credential]) -> bytes:
-    """The document with these credentials in place of all entries for their registries. Raises UnreadableDocument."""
-    return _edited(document, [one.registry for one in credentials], {one.registry: entry_of(one) for one in credentials})
+    """The document with these credentials. Raises UnreadableDocument.
+
+    A credential replaces the first entry for its registry. Further entries for the registry are removed.
+    """
+    return _edited(document, {comparison_key(one.registry): one for one in credentials})
 
 
 def without_registries(document: bytes, registries: Sequence[str]) -> bytes:
     """The document without the entries of these registries (canonical keys). Raises UnreadableDocument."""
-    return _edited(document, registries, {})
+    return _edited(document, {comparison_key(registry): None for registry in registries})
 
 
-def _edited(document: bytes, registries: Sequence[str], entries: Mapping[str, Mapping[str, str]]) -> bytes:
-    """The document with ``entries`` in place of all others for ``registries``. What else is in it stays as it is."""
+def _edited(document: bytes, credentials: Mapping[str, Credential | None]) -> bytes:
+    """The document with the credentials by comparison key, null to remove the entries. What else is in it stays as it is."""
     kubelet_entries(document)
     text = document.decode("utf-8", "surrogateescape")
     root = parse(text)
     auths = [node for _name, node in fields(root, ("auths",))]
     if len(auths) > 1:
         raise UnreadableDocument("has several 'auths' members")
-    edited_keys = {comparison_key(registry) for registry in registries}
-    outdated = [key for node in auths for key, _entry in node.members if comparison_key(key) in edited_keys]
-    edits = {"auths": Within({**dict.fromkeys(outdated), **entries})}
-    return edited(text, root, edits, COMPACT).encode("utf-8", "surrogateescape")
+    missing = dict(credentials)
+    edits: dict[str, Edit] = {}
+    for key, _entry_node in auths[0].members if auths else ():
+        comparable = comparison_key(key)
+        if comparable in credentials and key not in edits:
+            credential = missing.pop(comparable, None)
+            edits[key] = Renamed(credential.registry, entry_of(credential)) if credential else None
+    edits.update({one.registry: entry_of(one) for one in missing.values() if one})
+    return edited(text, root, {"auths": Within(edits)}, COMPACT).encode("utf-8", "surrogateescape")
 
 
 def _root(document: bytes) -> Node:

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
     Value = t.Union[str, Mapping[str, t.Any]]
     # null removes the member
-    Edit = t.Union[Value, "Within", None]
+    Edit = t.Union[Value, "Within", "Renamed", None]
 
 
 # encoding/json escapes these for HTML and JavaScript, json.dumps does not
@@ -28,17 +28,19 @@ _GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\
 class Layout(t.NamedTuple):
     """White space of new members. ``newline`` is empty for a text on one line.
 
-    ``unit`` is one step of indentation, ``colon`` follows a colon, ``comma`` follows a comma on one line.
+    ``unit`` is one step of indentation, ``colon`` follows a colon, ``comma`` follows a comma on one line. ``in_order``: whether a
+    new member goes to its place in the order of the names, if they have one. Otherwise it goes to the end.
     """
 
     newline: str = ""
     unit: str = ""
     colon: str = ""
     comma: str = ""
+    in_order: bool = False
 
 
 COMPACT = Layout()
-_AS_DOCKER = Layout("\n", "\t", " ", " ")
+_AS_DOCKER = Layout("\n", "\t", " ", " ", True)
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,19 @@ class Within:
     edits: Mapping[str, Edit]
 
 
+@dataclass(frozen=True)
+class Renamed:
+    """The member gets this name and value, and keeps its place."""
+
+    name: str
+    value: Value
+
+
 def edited(text: str, root: Node, edits: Mapping[str, Edit], layout: Layout | None = None) -> str:
     """The text after ``edits`` (name of a member -> Edit). ``root`` is its value, an object or a null.
 
-    Without a ``layout`` new members look like those of the outermost object. A new member goes to its place in the order of
-    the names, or to the end if the names have no order. In the outermost object, names are compared without regard to case, as
-    encoding/json does, and ``auths`` goes first, as in docker's file.
+    Without a ``layout`` new members look like those of the outermost object. In the outermost object, names are compared without
+    regard to case, as encoding/json does, and a new ``auths`` goes first, as in docker's file.
     """
     editor = _Editor(text, layout or _layout_of(text, root))
     return text[: root.start] + editor.object(root, edits, "", outermost=True) + text[root.end :]
@@ -79,9 +88,9 @@ def _layout_of(text: str, root: Node) -> Layout:
     name = text[first.name_start : first.start]
     colon = name[len(name.rstrip()) :]
     if "\n" in before:
-        return Layout("\r\n" if "\r\n" in before else "\n", before.rpartition("\n")[2], colon, " ")
+        return Layout("\r\n" if "\r\n" in before else "\n", before.rpartition("\n")[2], colon, " ", True)
     between = text[first.end : root.members[1][1].name_start].partition(",")[2] if len(root.members) > 1 else colon
-    return Layout("", "", colon, between)
+    return Layout("", "", colon, between, True)
 
 
 class _Member(t.NamedTuple):
@@ -104,9 +113,9 @@ class _Editor:
         gap = self.layout.newline + inner if self.layout.newline and "\n" in head else self.layout.comma
         members, missing = self._members(node, edits, inner, "," + gap, outermost)
         names = [one.name for one in members]
-        has_order = names == sorted(names) and not outermost
+        has_order = self.layout.in_order and not outermost and names == sorted(names)
         for name, value in _set_members(missing).items():
-            written = f"{json_of(name)}:{self.layout.colon}{json_of(value, self.layout, inner)}"
+            written = self._written(name, value, inner)
             place = bisect.bisect(names, name) if has_order else 0 if outermost and name == "auths" else len(names)
             names.insert(place, name)
             members.insert(place, _Member(name, written, "," + gap))
@@ -138,8 +147,13 @@ class _Editor:
         """Name and value of the member after the edit; empty if the edit removes it."""
         if edit is None:
             return ""
+        if isinstance(edit, Renamed):
+            return self._written(edit.name, edit.value, indent)
         value = self.object(node, edit.edits, indent) if isinstance(edit, Within) else json_of(edit, self.layout, indent)
         return self.text[node.name_start : node.start] + value
+
+    def _written(self, name: str, value: Value, indent: str) -> str:
+        return f"{json_of(name)}:{self.layout.colon}{json_of(value, self.layout, indent)}"
 
     def _frame(self, node: Node, indent: str) -> tuple[str, str]:
         """The white space before the first member and after the last."""
@@ -157,6 +171,8 @@ def _set_members(edits: Mapping[str, Edit]) -> dict[str, Value]:
         if isinstance(edit, Within):
             inner = _set_members(edit.edits)
             found.update({name: inner} if inner else {})
+        elif isinstance(edit, Renamed):
+            found[edit.name] = edit.value
         elif edit is not None:
             found[name] = edit
     return found

@@ -35,9 +35,9 @@ def test_others_stay_byte_for_byte_and_an_equal_one_changes_nothing(
         {"registry": "https://New.example.com/v2/", "username": "ci", "password": "ci-word"},
     ]
     merging = task(c2, prefix, purge_registries=False, registries=given)
-    old = BY_HAND[BY_HAND.index(f'{{ "auth": "{auth("bot", "old-one")}"') : BY_HAND.index(" }", BY_HAND.index("2019")) + 2]
+    old = BY_HAND[BY_HAND.index(f'"{HERE}"') : BY_HAND.index(" }", BY_HAND.index("2019")) + 2]
     appended = '"email" : "a\\u0040b.example"}'
-    expected = BY_HAND.replace(old, entry(HERE, "bot", "new<one>").removeprefix(f'"{HERE}":'))
+    expected = BY_HAND.replace(old, entry(HERE, "bot", "new<one>"))
     expected = expected.replace(appended, f"{appended},{entry('new.example.com', 'ci', 'ci-word')}")
 
     (merged,) = each(ansible, [merging])

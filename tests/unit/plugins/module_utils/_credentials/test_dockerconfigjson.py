@@ -196,7 +196,7 @@ WRITTEN = '{"username":"u","password":"pa","auth":"dTpwYQ=="}'
         pytest.param('{"auths": null}', f'{{"auths": {{"reg.io":{WRITTEN}}}}}', '{"auths": null}', id="auths null"),
         pytest.param(
             '{"x": 1.0,\n "Auths": { "z" : {"auth": "eDp5"} , "reg.io": {} }}',
-            f'{{"x": 1.0,\n "Auths": {{ "z" : {{"auth": "eDp5"}} , "reg.io": {WRITTEN} }}}}',
+            f'{{"x": 1.0,\n "Auths": {{ "z" : {{"auth": "eDp5"}} , "reg.io":{WRITTEN} }}}}',
             '{"x": 1.0,\n "Auths": { "z" : {"auth": "eDp5"} }}',
             id="every other byte stays",
         ),
@@ -206,10 +206,20 @@ WRITTEN = '{"username":"u","password":"pa","auth":"dTpwYQ=="}'
             '{"auths":{"reg.io/team":{}}}',
             id="all entries of the registry",
         ),
-        pytest.param('{"auths":{"a":{},"z":{}}}', f'{{"auths":{{"a":{{}},"reg.io":{WRITTEN},"z":{{}}}}}}',
-                     '{"auths":{"a":{},"z":{}}}', id="in the order of the keys"),
+        pytest.param(
+            '{"auths":{"a":{},"z":{}}}',
+            f'{{"auths":{{"a":{{}},"z":{{}},"reg.io":{WRITTEN}}}}}',
+            '{"auths":{"a":{},"z":{}}}',
+            id="a new entry is the last",
+        ),
+        pytest.param(
+            '{"auths": { "https://reg.io" : {} , "a":{}}}',
+            f'{{"auths": {{ "reg.io":{WRITTEN} , "a":{{}}}}}}',
+            '{"auths": { "a":{}}}',
+            id="an entry is replaced in its place",
+        ),
     ],
-)  # fmt: skip
+)
 def test_entries_are_merged_and_removed(document: str, merged: str, without: str) -> None:
     assert merge_document(document.encode(), [ONE]) == merged.encode()
     assert without_registries(document.encode(), ["reg.io"]) == without.encode()

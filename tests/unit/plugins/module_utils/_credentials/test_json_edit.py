@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.json_edit import (
     COMPACT,
     Layout,
+    Renamed,
     Within,
     edited,
 )
@@ -72,8 +73,14 @@ COMPACTLY = [
     pytest.param(
         '{"auths": {"b": 1, "d": 2, "b": 3}}',
         {"auths": Within({"e": {}, "b": {"f": "g"}, "c": {}, "d": None})},
-        '{"auths": {"b": {"f":"g"},"c":{},"e":{}}}',
+        '{"auths": {"b": {"f":"g"},"e":{},"c":{}}}',
         id="several at once, one of them repeated",
+    ),
+    pytest.param(
+        '{"auths": {"b": 1, "a" : 2}}',
+        {"auths": Within({"b": Renamed("z", {}), "c": Renamed("y", "v")})},
+        '{"auths": {"z":{}, "a" : 2,"y":"v"}}',
+        id="renamed",
     ),
     pytest.param("null", {"auths": Within({"a": {}})}, '{"auths":{"a":{}}}', id="null alone"),
     pytest.param('{"auths": null}', {"auths": Within({"a": None})}, '{"auths": null}', id="nothing to remove"),
