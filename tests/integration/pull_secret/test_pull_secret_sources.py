@@ -179,8 +179,6 @@ def test_a_file_of_the_real_docker_and_kubectls_secret_of_it(
     assert row(merged)[0] == "updated"
     start = before.index(f'"{host}"')
     end = before.index("}", start) + 1
-    # the name and its colon stay as they are in docker's file
-    value = entry(host, "a", "word-b").removeprefix(f'"{host}":')
-    assert raw(c2, prefix) == before[: before.index("{", start)] + value + before[end:]
+    assert raw(c2, prefix) == before[:start] + entry(host, "a", "word-b") + before[end:]
     assert row(copied)[0] == "created"
     assert raw(c2, f"{prefix}-copy") == f'{{"auths":{{{entry(host, "puller", password)}}}}}'
