@@ -189,7 +189,7 @@ class NamespaceReporter:
             problem = self._image_problem(account, matches)
         except UnreadableSecrets as error:
             broken = "; ".join(f"Secret {shown(one.secret)} {one.problem}" for one in error.problems)
-            problem = f"a Pod with this ServiceAccount cannot pull anything with its Secrets: {broken}. Write it again."
+            problem = f"a Pod with this ServiceAccount cannot pull anything with its Secrets: {broken}. Write this Secret again."
         return {
             "image": shown_image(image),
             "service_account": shown(account.name),

@@ -61,11 +61,11 @@ _MEANINGS = (
     ),
     (
         re.compile(r"security context constraint"),
-        "none of the SecurityContextConstraints that its ServiceAccount may use admits the Pod",
+        "none of the SecurityContextConstraints that its ServiceAccount may use admits the Pod. Grant one that does",
     ),
     (
         re.compile(r"failed calling webhook"),
-        "an admission webhook of the cluster fails, so no Pod can be created",
+        "an admission webhook of the cluster fails, so no Pod can be created. Fix the webhook",
     ),
 )
 

@@ -158,7 +158,7 @@ def _unreadable(secrets: PodSecrets) -> str:
     problems = [f"Secret {shown(one.secret)} {one.problem}" for one in secrets.keyring.problems]
     if not problems:
         return ""
-    return f"unreadable Secret: {_joined(problems)}. The kubelet then uses none of the Pod's Secrets. Write it again."
+    return f"unreadable Secret: {_joined(problems)}. The kubelet then uses none of the Pod's Secrets. Write this Secret again."
 
 
 def _secrets_cause(pod: PodSnapshot, container: StuckContainer, secrets: PodSecrets, denied: bool) -> str:
@@ -176,8 +176,8 @@ def _secrets_cause(pod: PodSnapshot, container: StuckContainer, secrets: PodSecr
     if matches:
         first = matches[0]
         return (
-            f"no credential: entry '{shown_key(first.key)}' of Secret {shown(first.secret)} matches the image, but has no "
-            "user name or no password. Write it again."
+            f"no credential: entry '{shown_key(first.key)}' of Secret {shown(first.secret)} matches the image, but lacks "
+            "a user name or a password. Write the entry again."
         )
     keys = listed([shown_key(key) for key in secrets.keyring.keys], 5) or "no entry"
     return (

@@ -122,9 +122,7 @@ def decide_with_successor(pod: StuckPod, successor: Successor, view: SecretsView
             RecoveryAction.LEFT, first, "only an ephemeral container for debugging cannot pull: add a new one to the Pod"
         )
     if pod.running and (pod.phase == "Pending" or (successor.owner and successor.owner.job)):
-        message = (
-            f"its container {listed(pod.running, 3)} is running and would be lost. Delete the Pod yourself when that is fine"
-        )
+        message = f"its container {listed(pod.running, 3)} is running and would be lost. Delete the Pod when that is acceptable"
         return Decision(RecoveryAction.LEFT, first, message)
     return Decision(RecoveryAction.EVICT if pod.owner else RecoveryAction.REPLACE_POD, _lacking(pod, view), "")
 
