@@ -8,9 +8,8 @@ from typing import Any
 
 import yaml
 
-_ROLES = {
-    role["metadata"]["name"]: role for role in yaml.safe_load_all((Path(__file__).parents[2] / "docs" / "rbac.yml").read_text())
-}
+_LIST = yaml.safe_load((Path(__file__).parents[2] / "docs" / "rbac.yml").read_text())
+_ROLES = {role["metadata"]["name"]: role for role in _LIST["items"]}
 NAMES = frozenset(_ROLES)
 
 

@@ -108,12 +108,12 @@ class Lanes:
         outcomes = read_handed_over(result) if result.exists() else ended
         for outcome in outcomes:
             outcome.seconds = outcome.seconds or seconds
-        self._tell(part, outcomes, seconds, log)
+        self._print_outcomes(part, outcomes, seconds, log)
         return outcomes
 
     def _run(self, part: Part, lab: str, log: Path, result: Path) -> int:
         env = {**os.environ, "PYTHONUNBUFFERED": "1", LAB_VARIABLE: lab, OUTCOMES_VARIABLE: str(result)}
-        with log.open("wb") as output, self._changed:
+        with self._changed, log.open("wb") as output:
             if self._stopped:
                 return 1
             process = subprocess.Popen(
@@ -137,7 +137,7 @@ class Lanes:
             self.outcomes[part.name] = outcomes
             self._changed.notify_all()
 
-    def _tell(self, part: Part, outcomes: Sequence[Outcome], seconds: float, log: Path) -> None:
+    def _print_outcomes(self, part: Part, outcomes: Sequence[Outcome], seconds: float, log: Path) -> None:
         if self._stopped:
             return
         passed, failed, skipped = (

@@ -54,7 +54,7 @@ def hand_over(outcomes: Sequence[Outcome]) -> None:
 
 def read_handed_over(path: Path) -> list[Outcome]:
     rows = json.loads(path.read_text())
-    return [Outcome(**{**row, "skipped": [(name, reason) for name, reason in row["skipped"]]}) for row in rows]
+    return [Outcome(**{**row, "skipped": list(map(tuple, row["skipped"]))}) for row in rows]
 
 
 def report(outcomes: Sequence[Outcome], seconds: float | None = None) -> int:

@@ -59,7 +59,7 @@ def always(_error: PullpassError) -> bool:
 
 def test_the_first_success_is_the_result_and_pauses_double_up_to_the_longest(clock: Clock) -> None:
     patience = Patience(pause=0.5, longest=3.0)
-    assert retry(Attempts(*[failure() for _ in range(5)]), patience, always) == 6
+    assert retry(Attempts(*[failure() for _number in range(5)]), patience, always) == 6
     assert clock.pauses == [0.5, 1.0, 2.0, 3.0, 3.0]
 
 
@@ -85,7 +85,7 @@ def test_random_pauses_are_at_most_as_long(clock: Clock, monkeypatch: pytest.Mon
 )
 @pytest.mark.usefixtures("clock")
 def test_patience_ends_with_the_last_error(patience: Patience, kind: FailureKind, attempts: int) -> None:
-    attempt = Attempts(*[failure(kind, 0.0) for _ in range(9)])
+    attempt = Attempts(*[failure(kind, 0.0) for _number in range(9)])
     with pytest.raises(GaveUp, match=f"gave up after {attempts} attempts: {kind.value}") as raised:
         retry(attempt, patience, always)
     assert attempt.count == attempts
@@ -112,6 +112,6 @@ def test_the_state_is_checked_after_each_failure_the_last_one_included(clock: Cl
         seen.append(str(error))
         return None if len(seen) < 3 else 0
 
-    attempt = Attempts(*[failure() for _ in range(9)])
+    attempt = Attempts(*[failure() for _number in range(9)])
     assert retry(attempt, Patience(attempts=3, pause=0.1, longest=0.1), always, check) == 0
     assert (attempt.count, seen, clock.pauses) == (3, ["conflict"] * 3, [0.1] * 3)

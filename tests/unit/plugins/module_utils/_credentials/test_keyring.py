@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._credentials.image_reference import parse_image
@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from oracle.cases import CONFIG, LEGACY, case
 from oracle.tables import AUTHS, DOCUMENTS, HUB, LEGACY_DOCUMENTS, LOOKUPS
 
-Expected = dict[str, tuple[str, str]] | str
+Expected: TypeAlias = "dict[str, tuple[str, str]] | str"
 PROBLEMS = {"syntax": "is not JSON (", "base64": "'auth' is not base64", "colon": "'auth' contains no colon"}
 
 
