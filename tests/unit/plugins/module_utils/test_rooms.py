@@ -76,7 +76,12 @@ def payload(module: str) -> set[str]:
     return found
 
 
-def test_registry_login_sends_few_files_and_none_for_clusters() -> None:
-    sent = payload("registry_login")
-    assert len(sent) <= 38, sorted(sent)
-    assert not {place for place in sent if room(place) == "_cluster"}
+def test_a_module_sends_few_files() -> None:
+    for module, most in (("registry_login", 38), ("pull_secret", 50)):
+        sent = payload(module)
+        assert len(sent) <= most, sorted(sent)
+
+
+def test_a_module_for_hosts_sends_no_files_for_clusters() -> None:
+    for module in ("registry_login", "registry_login_info"):
+        assert not {place for place in payload(module) if room(place) == "_cluster"}
