@@ -83,7 +83,7 @@ class StuckPod(PodSnapshot):
     finished_at: Mapping[str, str]
     crash_looping: tuple[StuckContainer, ...]
 
-    @property
+    @cached_property
     def uid(self) -> str:
         return self.seen.uid
 

@@ -99,7 +99,7 @@ def decide_alone(pod: StuckPod, view: SecretsView) -> Decision | None:
         if container.reason in _OTHER_REASONS or kind_of(container) not in _CREDENTIAL_FAILURES:
             return Decision(RecoveryAction.LEFT, container, "not a credential problem: fix the reported cause")
     own = view.own(pod)
-    lacking = next((one for one in pod.pulling if not _may_succeed(pod, one, view)), None)
+    lacking = next((one for one in pod.pulling if not _may_succeed(pod, one, own, view)), None)
     if lacking is None:
         return Decision(RecoveryAction.RECOVERING, pod.pulling[0], _starts_by_itself(pod, own))
     if pod.mirror:
@@ -129,7 +129,7 @@ def decide_with_successor(pod: StuckPod, successor: Successor, view: SecretsView
 
 def missing_credential(pod: StuckPod, template: PodTemplate, view: SecretsView) -> tuple[StuckContainer, str] | None:
     """The first container for which a Pod of the template would have no better credential, and why; None where all have."""
-    successor = view.of_template(pod, template)
+    own, successor = view.own(pod), view.of_template(pod, template)
     if successor.unknown:
         return pod.pulling[0], f"the content of its successor's Secrets is not known: {successor.unknown}"
     if successor.keyring.problems:
@@ -140,7 +140,7 @@ def missing_credential(pod: StuckPod, template: PodTemplate, view: SecretsView) 
         matches = [one for one in successor.logins(image) if not successor.expired_at(one)]
         if not matches:
             return container, _no_credential(image, pod, template, successor)
-        refused = [] if _may_succeed(pod, container, view) else _logins(view.own(pod).logins(container.image))
+        refused = [] if _may_succeed(pod, container, own, view) else _logins(own.logins(container.image))
         if not set(_logins(matches)) - set(refused):
             return container, "its successor would have no credential but the rejected one"
     return None
@@ -161,12 +161,12 @@ def _by_parent(pod: StuckPod, successor: Successor, view: SecretsView) -> Decisi
 
 
 def _lacking(pod: StuckPod, view: SecretsView) -> StuckContainer:
-    return next((one for one in pod.pulling if not _may_succeed(pod, one, view)), pod.pulling[0])
-
-
-def _may_succeed(pod: StuckPod, container: StuckContainer, view: SecretsView) -> bool:
-    """Whether the Pod's own Secrets hold a credential for it that was not surely rejected."""
     own = view.own(pod)
+    return next((one for one in pod.pulling if not _may_succeed(pod, one, own, view)), pod.pulling[0])
+
+
+def _may_succeed(pod: StuckPod, container: StuckContainer, own: PodSecrets, view: SecretsView) -> bool:
+    """Whether the Pod's own Secrets hold a credential for it that was not surely rejected."""
     matches = [one for one in own.logins(container.image) if not own.expired_at(one)]
     if kind_of(container) != PULL_DENIED:
         return bool(matches)
