@@ -249,7 +249,7 @@ def resources_option(value: dict[str, t.Any] | None) -> Resources | None:
     for kind, amounts in given.items():
         for name, amount in amounts.items():
             if isinstance(amount, bool) or not QUANTITY.fullmatch(str(amount)):
-                what = f"'{shown(str(amount))}' is no amount of '{shown(str(name))}'"
+                what = f"'{shown(str(amount))}' is not an amount of '{shown(str(name))}'"
                 raise InputError(f"resources.{kind}: {what}. Give one such as 10m or 16Mi.")
     return {kind: {str(name): str(amount) for name, amount in given[kind].items()} for kind in given} or None
 

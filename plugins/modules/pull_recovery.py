@@ -231,7 +231,7 @@ def check_options(params: dict[str, t.Any]) -> None:
     if not params["pods"] or not all(pattern.strip() for pattern in params["pods"]):
         raise InputError("pods is an empty list, or holds an empty text. Give names or globs; ['*'] is all of them.")
     if params["timeout"] <= 0:
-        raise InputError("timeout is not more than 0. Give seconds, or set wait to false.")
+        raise InputError(f"timeout is {params['timeout']}. Expected more than 0 seconds. To follow no Pods, set wait to false.")
 
 
 def flow(module: PullpassModule) -> dict[str, t.Any]:

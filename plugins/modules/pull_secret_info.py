@@ -361,13 +361,10 @@ def check_options(params: dict[str, t.Any]) -> None:
     for image in params["images"] or ():
         parse_image(image)
     path = params["output_file"]
-    if path is not None:
-        folder = os.path.dirname(os.path.abspath(path))
-        if os.path.isdir(path) or not os.path.isdir(folder):
-            raise InputError(
-                f"output_file {shown_path(path)} is a folder, or the folder that it names does not exist. Give the path of a "
-                "file in a folder that exists."
-            )
+    if path is not None and os.path.isdir(path):
+        raise InputError(f"output_file {shown_path(path)} is a folder. Give the path of a file in it.")
+    if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise InputError(f"output_file {shown_path(path)}: its folder does not exist. Create it, or give another path.")
 
 
 def write_answer(module: PullpassModule, path: str, answer: dict[str, t.Any]) -> None:

@@ -66,7 +66,7 @@ def test_the_samples_have_what_is_returned() -> None:
         ({"service_accounts": ["A"]}, "is not a valid object name"),
         ({"images": ["Reg/App"]}, "image 'Reg/App'"),
         ({"output_file": "/"}, "is a folder"),
-        ({"output_file": "/not/there/audit.json"}, "the folder that it names does not exist"),
+        ({"output_file": "/not/there/audit.json"}, "its folder does not exist"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], word: str) -> None:

@@ -594,5 +594,5 @@ def test_amounts_are_texts_to_the_api_and_nothing_else_is_taken() -> None:
     for amount in ("10m", "1.5Gi", 0.01, 1e-05, ".5", "1E3", "100n"):
         assert pull_canary.resources_option({"limits": {"cpu": amount}}) == {"limits": {"cpu": str(amount)}}
     for wrong in (True, ["1"], None, "lots", "", "10 m", "-1", "1mi", float("nan")):
-        with pytest.raises(InputError, match=r"resources.limits: '.*' is no amount of 'cpu'. Give one such as 10m"):
+        with pytest.raises(InputError, match=r"resources.limits: '.*' is not an amount of 'cpu'. Give one such as 10m"):
             pull_canary.resources_option({"limits": {"cpu": wrong}})
