@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from .._cluster.kinds import WORKLOADS
-from .._cluster.namespaces import NamespaceLists, is_glob, open_namespaces
+from .._cluster.namespaces import FEW, NamespaceLists, is_glob, list_cluster, open_namespaces
 from .._cluster.objects import Objects, list_all
 from .._cluster.validation import fields_equal
 from .._errors import FailureKind, InputError, PullpassError, RequestError
@@ -277,8 +277,11 @@ def _own_list_warnings(
 def _list_if_possible(
     api: Api, resource: str, parse: Callable[[Mapping[str, t.Any]], Item], namespaces: Collection[str], workers: int
 ) -> list[Item]:
-    """For warnings only, so a list that fails is empty."""
+    """For warnings only, so a list that fails is empty, and a forbidden one costs no list of each namespace."""
     try:
-        return NamespaceLists(api, workers).items(resource, parse, list(namespaces))[0]
+        if len(namespaces) > FEW:
+            found = list_cluster(api, resource, parse)
+            return found[0] if found else []
+        return NamespaceLists(api, workers, whole=False).items(resource, parse, list(namespaces))[0]
     except PullpassError:
         return []

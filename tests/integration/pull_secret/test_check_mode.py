@@ -9,27 +9,28 @@ from ansible_run import Ansible
 from cluster_access import Access
 
 
-def test_every_kind_of_change_is_told_and_none_is_made(
+def test_every_kind_of_change_is_reported_and_none_is_made(
     c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
 ) -> None:
     names = {name: f"{prefix}-{name}" for name in ("new", "other", "ours")}
     c2.make_namespaces(names.values())
     c2.wait_for_accounts(names.values())
+    name = f"{prefix}-regcred"  # Secrets of other tests are no orphans of this one
     options = {**c2.connection, "namespaces": [f"{prefix}-*"]}
-    secret = {"name": "regcred", "registries": [registry]}
-    changed = {"name": "regcred", "registries": [{**registry, "password": "another-password"}]}
+    secret = {"name": name, "registries": [registry]}
+    changed = {"name": name, "registries": [{**registry, "password": "another-password"}]}
     ours = {**options, "namespaces": [names["ours"]]}
     ansible.tasks(
         [
             {"pullpass.registry.pull_secret": {**ours, **secret}},
-            {"pullpass.registry.pull_secret_link": {**ours, "secrets": ["regcred"]}},
+            {"pullpass.registry.pull_secret_link": {**ours, "secrets": [name]}},
         ]
     )
     c2.kubectl(
         "create",
         "secret",
         "docker-registry",
-        "regcred",
+        name,
         "-n",
         names["other"],
         "--docker-username=u",
@@ -41,14 +42,14 @@ def test_every_kind_of_change_is_told_and_none_is_made(
     run = ansible.tasks(
         [
             {"pullpass.registry.pull_secret": {**options, **changed, "adopt": True}},
-            {"pullpass.registry.pull_secret": {**options, "name": "regcred", "state": "absent", "adopt": True}},
-            {"pullpass.registry.pull_secret_link": {**options, "secrets": ["regcred"]}},
-            {"pullpass.registry.pull_secret_link": {**options, "secrets": ["regcred"], "state": "absent"}},
+            {"pullpass.registry.pull_secret": {**options, "name": name, "state": "absent", "adopt": True}},
+            {"pullpass.registry.pull_secret_link": {**options, "secrets": [name]}},
+            {"pullpass.registry.pull_secret_link": {**options, "secrets": [name], "state": "absent"}},
             {"pullpass.registry.pull_secret": {**options, **secret, "namespaces": ["not-there-yet"]}},
             {
                 "pullpass.registry.pull_secret_link": {
                     **options,
-                    "secrets": ["regcred"],
+                    "secrets": [name],
                     "namespaces": ["not-there-yet"],
                 }
             },

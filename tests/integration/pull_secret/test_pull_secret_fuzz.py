@@ -96,6 +96,9 @@ def check_bytes(made: Made, after: str) -> None:
     assert after.startswith(made.head)
     assert after.endswith(made.tail if made.members else made.tail.lstrip())
     kept = [piece for key, piece in made.members if comparison_key(key) not in OURS_BY_KEY]
+    if kept and kept[0] != made.members[0][1]:
+        # the first entry is removed or moved: the next one takes its place, behind its white space
+        kept[0] = kept[0].lstrip()
     place = len(made.head)
     for piece in kept:
         place = after.index(piece, place) + len(piece)

@@ -85,7 +85,7 @@ def test_each_verdict_decides_whether_anything_is_written(
         ),
         "down": (
             {"verify": "login", "registries": [good, down]},
-            [doubt, "user someone: unreachable. https://127.0.0.1:9 refuses connections", remedy],
+            [doubt, "user someone: unreachable. https://127.0.0.1:9", remedy],
         ),
         "busy": ({"verify": "login", "registries": [to_busy]}, [doubt, "accepts no more requests for now (429)", remedy]),
         "open": ({"verify": "login", "registries": [to_all]}, [doubt, "requires no credential", remedy]),

@@ -166,7 +166,7 @@ def test_each_cluster_gets_the_answer_about_its_own(
         "tag": f"image {one.authority}/team/app:none (user alice): not_found",
         "pullwrong": f"user carol: rejected. {one.authority} rejects the credential (401)",
         "noimages": "no image is given",
-        "strict": "user x: unreachable. https://127.0.0.1:9 refuses connections",
+        "strict": "user x: unreachable. https://127.0.0.1:9 refuses the connection",
         "oldsecret": f"user gail: rejected. {one.authority} rejects the credential (401)",
     }
     written = {host: c2.secret(name) is not None for host, name in names.items()}
