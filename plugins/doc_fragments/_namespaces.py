@@ -16,8 +16,8 @@ options:
     type: raw
   namespace_selectors:
     description:
-      - Label selectors such as V(team=a,stage!=test), a list of strings or one string. A namespace must match at least one of
-        them. If O(namespaces) is given, the namespace must match it, too.
+      - A label selector such as V(team=a,stage!=test), which requires both labels, or a list of such selectors. A namespace must
+        match at least one selector of the list. If O(namespaces) is given, the namespace must match it, too.
       - An empty list selects nothing and gives a warning.
     type: raw
   exclude_namespaces:

@@ -18,11 +18,11 @@ description:
   - A Pending Pod is evicted only if none of its containers runs. At a time, one in ten Pods of an owner is evicted, but at
     least three (only one for an ordered StatefulSet). With O(wait) the next ones follow when the replacements run. Kubernetes
     ignores PodDisruptionBudgets for Pending Pods.
-  - A Pod that ran before is evicted if its PodDisruptionBudget allows it. A Pod of a Job is evicted only if none of its
-    containers runs and the Job allows another failure.
+  - A stuck Pod whose containers ran earlier is evicted if its PodDisruptionBudget allows it. A Pod of a Job is evicted only
+    if none of its containers runs and the Job allows another failure.
   - If a Pod changes or recovers in the meantime, it is not evicted or deleted.
-  - Without the permission to list events, Pods that ran before can be missed, because the kubelet often reports them as
-    crashed.
+  - Without the permission to list events, Pods whose containers ran earlier can be missed, because the kubelet often reports
+    them as crashed.
 author:
   - pullpass.registry maintainers (@pullpass)
 extends_documentation_fragment:

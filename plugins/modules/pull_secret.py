@@ -49,7 +49,7 @@ options:
     required: true
   state:
     description:
-      - V(present) stores the given registries in the Secret. RV(purged) lists the registries that are removed from it.
+      - V(present) stores the given registries in the Secret. RV(purged) lists the registries that were removed from the Secret.
       - V(absent) deletes the Secret, whatever credentials are given, unless O(purge_registries=false).
     type: str
     choices: [present, absent]

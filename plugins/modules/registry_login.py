@@ -103,8 +103,8 @@ options:
     description:
       - What to do if a registry cannot verify a login, because it is down, limits requests or accepts every login.
       - V(fail) stores nothing.
-      - V(warn) stores new logins, and replaces logins that are unusable or expired. A usable login with another user or
-        password stays. It is C(refused) and fails the task, and nothing is purged.
+      - V(warn) gives a warning, stores new logins and replaces logins that are unusable or expired. A usable login with another
+        user or password stays. It is C(refused) and fails the task, and nothing is purged.
       - V(accept) stores every login.
     type: str
     choices: [fail, warn, accept]

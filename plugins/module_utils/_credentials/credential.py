@@ -148,8 +148,8 @@ def username_for_identity_token(where: str, registry: str) -> str:
     if registry.partition("/")[0].partition(":")[0].endswith(_AZURE_HOSTS):
         return AZURE_USERNAME
     raise InputError(
-        f"{where} has only an identity token, which the kubelet ignores. Give a username and a password or an access token "
-        "for this registry in registries."
+        f"{where} has only an identity token, which the kubelet ignores. Give this registry in registries, with a username and "
+        "with a password or an access token as its password."
     )
 
 

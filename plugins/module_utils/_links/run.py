@@ -240,7 +240,9 @@ class _Workloads:
         problem = f"the {entry.kind} does not exist" + (" with the labels of its selector" if entry.selector else "")
         if self.check_mode:
             return Change(SKIPPED, f"{problem} (yet)")
-        return Change("failed", f"{problem} in any chosen namespace; create it first, correct its name, or give a glob")
+        return Change(
+            "failed", f"{problem} in any chosen namespace; create it first, or correct its name. A glob may match nothing"
+        )
 
     def unavailable(self) -> list[Outcome]:
         """An outcome of each entry in each namespace that is being deleted or does not exist."""

@@ -141,8 +141,8 @@ def _invisible_warnings(credential: Credential) -> Iterator[str]:
     words = invisible_words(credential.password)
     if words:
         yield (
-            f"the password for {registry} {words}, which is invisible. It is used unchanged. If it is not part of the password, "
-            "remove it where the password is stored."
+            f"the password for {registry} {words}, which is invisible. The password is used unchanged. If this "
+            "character does not belong to it, remove it where the password is stored."
         )
     words = invisible_words(username)
     if words:

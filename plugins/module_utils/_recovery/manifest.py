@@ -77,7 +77,7 @@ def _added(item: Mapping[str, t.Any]) -> str:
         added = [one["name"] for one in item["spec"].get(kind) or () if one["name"] not in sent]
         strange = [name for name in added if kind != "volumes" or not name.startswith(_TOKEN_VOLUME)]
         if strange:
-            return f"an admission controller added {word} {listed(strange, 3)}, and would add it twice"
+            return f"an admission controller added {word} {listed(strange, 3)} and would add the same again to a new Pod"
     return ""
 
 

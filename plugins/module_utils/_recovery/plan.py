@@ -188,8 +188,8 @@ def _moment(text: str) -> datetime:
 def _starts_by_itself(pod: StuckPod, own: PodSecrets) -> str:
     secrets = dict.fromkeys(one.secret for container in pod.pulling for one in own.logins(container.image))
     return (
-        f"the credential for it is in {listed(list(secrets), 3)} now. It starts by itself at the kubelet's next try, at most "
-        "5 minutes after the last one, unless the registry rejects that credential"
+        f"the credential for this image is in {listed(list(secrets), 3)} now. The Pod starts by itself within 5 minutes, when "
+        "the kubelet tries again, unless the registry rejects the credential"
     )
 
 
