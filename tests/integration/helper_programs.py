@@ -15,7 +15,7 @@ case "$1" in
 esac
 """
 # keeps logins in a file beside itself, notes what it is asked, and fails for servers that are called so
-KEEPER = """#!/usr/bin/env python3
+HELPER_PROGRAM = """#!/usr/bin/env python3
 import json, pathlib, sys
 here = pathlib.Path(__file__)
 file = here.with_name(here.name + ".json")

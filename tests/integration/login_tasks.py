@@ -42,7 +42,7 @@ def info(**options: Any) -> Task:
     return {f"{MODULE}_info": options, "ignore_errors": True}
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def reported(run: Run) -> list[dict[str, Any]]:
     """The results of these tasks, in order."""
     return [line["result"] for line in run.results if line["action"] in (MODULE, f"{MODULE}_info")]
 
@@ -50,7 +50,7 @@ def told(run: Run) -> list[dict[str, Any]]:
 def played(ansible: Ansible, tasks: Sequence[Task], *arguments: str, **rest: Any) -> list[dict[str, Any]]:
     """What came of each task in a play."""
     run = ansible.tasks(tasks, *arguments, **rest)
-    found = told(run)
+    found = reported(run)
     assert len(found) == len(tasks), run.output
     return found
 

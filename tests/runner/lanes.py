@@ -57,13 +57,13 @@ class Lanes:
 
     def _watch(self, threads: Sequence[threading.Thread]) -> None:
         """Wait in the main thread, which is the one that an interrupt reaches, and say now and then what runs."""
-        told = time.monotonic()
+        reported = time.monotonic()
         for thread in threads:
             while thread.is_alive():
                 thread.join(1)
-                if time.monotonic() - told > _HEARTBEAT_SECONDS:
-                    told = time.monotonic()
-                    _say(f"... {self._what_runs(told)}")
+                if time.monotonic() - reported > _HEARTBEAT_SECONDS:
+                    reported = time.monotonic()
+                    _say(f"... {self._what_runs(reported)}")
 
     def _what_runs(self, now: float) -> str:
         with self._changed:

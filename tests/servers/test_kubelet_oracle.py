@@ -64,16 +64,16 @@ def error_of(keyring: Keyring) -> str | None:
     """The kubelet stops at the first Secret that it cannot read."""
     if not keyring.problems:
         return None
-    told = keyring.problems[0].problem
-    return next((kind for words, kind in _ERRORS.items() if words in told), "type")
+    reported = keyring.problems[0].problem
+    return next((kind for words, kind in _ERRORS.items() if words in reported), "type")
 
 
 def as_bytes(match: Match) -> tuple[bytes, bytes]:
     return match.username.encode("utf-8", "surrogateescape"), match.password.encode("utf-8", "surrogateescape")
 
 
-def ours(asked: Case, told: Answer) -> tuple[Answer, list[Match], Keyring]:
-    """Our answer, its credentials in the order of ``told`` where the kubelet's own order is random."""
+def ours(asked: Case, reported: Answer) -> tuple[Answer, list[Match], Keyring]:
+    """Our answer, its credentials in the order of ``reported`` where the kubelet's own order is random."""
     keyring = kubelet_keyring(asked.secrets)
     error = error_of(keyring)
     ignored = 0 if error else len(keyring.ignored)
@@ -85,7 +85,7 @@ def ours(asked: Case, told: Answer) -> tuple[Answer, list[Match], Keyring]:
     credentials: list[tuple[bytes, bytes]] = []
     for _group, alike in itertools.groupby(matches, lambda one: (index_key(one.key), one.secret)):
         found = [as_bytes(match) for match in alike]
-        theirs = told.credentials[len(credentials) :][: len(found)]
+        theirs = reported.credentials[len(credentials) :][: len(found)]
         credentials += theirs if sorted(theirs) == sorted(found) else found
     tag = None if image.tag == "latest" else image.tag
     return Answer(error, (image.name, tag, image.digest), ignored, credentials), matches, keyring
@@ -99,10 +99,10 @@ def test_thousands_of_cases_get_the_kubelets_own_answer(oracle: Oracle) -> None:
     def compare(random: Random) -> None:
         for _number in range(BATCH):
             asked = random_case(random)
-            told = oracle.ask(asked)
-            mine, matches, keyring = ours(asked, told)
-            assert mine == told, f"{asked.image!r} with {[(one.type, one.data) for one in asked.secrets]}"
-            count(seen, asked, told, matches, keyring)
+            reported = oracle.ask(asked)
+            mine, matches, keyring = ours(asked, reported)
+            assert mine == reported, f"{asked.image!r} with {[(one.type, one.data) for one in asked.secrets]}"
+            count(seen, asked, reported, matches, keyring)
 
     compare()
     total = seen["cases"]
@@ -112,21 +112,21 @@ def test_thousands_of_cases_get_the_kubelets_own_answer(oracle: Oracle) -> None:
     assert {name: shares.get(name, 0) for name, least in LEAST.items() if shares.get(name, 0) < least} == {}
 
 
-def count(seen: Counter[str], asked: Case, told: Answer, matches: list[Match], keyring: Keyring) -> None:
+def count(seen: Counter[str], asked: Case, reported: Answer, matches: list[Match], keyring: Keyring) -> None:
     """How often a case was worth asking."""
     happened = {
         "cases": True,
-        "error": told.error,
-        f"error {told.error}": told.error,
-        "bad image": told.image is None,
+        "error": reported.error,
+        f"error {reported.error}": reported.error,
+        "bad image": reported.image is None,
         "matched": matches,
-        "none": told.image and not told.error and not matches,
+        "none": reported.image and not reported.error and not matches,
         "several": len(matches) > 1,
         "of several Secrets": len({match.secret for match in matches}) > 1,
         "one place": len({index_key(match.key) for match in matches}) < len(matches),
         "fallback": any(index_key(match.key) == b"index.docker.io" for match in matches),
         "glob": any("*" in match.key for match in matches),
-        "class": any(b"[" in index_key(match.key) and told.image and "[" not in told.image[0] for match in matches),
+        "class": any(b"[" in index_key(match.key) and reported.image and "[" not in reported.image[0] for match in matches),
         "escape": any("%" in match.key for match in matches),
         "user": any("@" in match.key for match in matches),
         "version": any("/v1/" in match.key or "/v2/" in match.key for match in matches),
@@ -139,9 +139,9 @@ def count(seen: Counter[str], asked: Case, told: Answer, matches: list[Match], k
 @pytest.mark.parametrize(("image", "keys", "tried"), LOOKUPS)
 def test_rows_of_keys(oracle: Oracle, image: str, keys: list[str], tried: list[str]) -> None:
     asked = case(image, keys)
-    told = oracle.ask(asked)
-    mine, matches, _keyring = ours(asked, told)
-    assert mine == told
+    reported = oracle.ask(asked)
+    mine, matches, _keyring = ours(asked, reported)
+    assert mine == reported
     assert [match.key for match in matches] == tried
 
 
@@ -165,11 +165,11 @@ def rows_agree(oracle: Oracle, document: str, expected: dict[str, tuple[str, str
     """The kubelet cannot be asked for its keys, so it is asked for images that they serve."""
     for key in ("nobody.io", "reg.io", "a.io"):
         asked = case(f"{key}/x", document, legacy=legacy)
-        told = oracle.ask(asked)
-        mine, matches, _keyring = ours(asked, told)
-        assert mine == told
+        reported = oracle.ask(asked)
+        mine, matches, _keyring = ours(asked, reported)
+        assert mine == reported
         if isinstance(expected, str):
-            assert told.error == expected
+            assert reported.error == expected
         else:
             found = [(match.username, match.password) for match in matches]
             assert found == ([expected[key]] if key in expected else [])
@@ -178,6 +178,6 @@ def rows_agree(oracle: Oracle, document: str, expected: dict[str, tuple[str, str
 @pytest.mark.parametrize("image", [*(row[0] for row in IMAGES), *(row[0] for row in BAD_IMAGES)])
 def test_rows_of_images(oracle: Oracle, image: str) -> None:
     asked = case(image)
-    told = oracle.ask(asked)
-    assert ours(asked, told)[0] == told
-    assert (told.image is None) is (image in dict(BAD_IMAGES))
+    reported = oracle.ask(asked)
+    assert ours(asked, reported)[0] == reported
+    assert (reported.image is None) is (image in dict(BAD_IMAGES))

@@ -322,7 +322,7 @@ def test_a_redirect_to_another_host_takes_no_credential_along(serve: Serving, cl
     registries = client(server.authority, allow=["127.0.0.2"])
     found = image(registries, server.authority)
     if path == MANIFEST:
-        # the registry took the credential, and told where the manifest lies: a node pulls in the same way
+        # the registry took the credential, and reported where the manifest lies: a node pulls in the same way
         assert found.verdict == "pullable", found
     else:
         undecided(found, server.authority, "redirect")

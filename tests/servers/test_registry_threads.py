@@ -95,7 +95,7 @@ def test_one_token_for_each_scope(serve: Serving, client: Client, tells: bool) -
 
 
 def test_sixteen_at_once_and_one_at_a_time(serve: Serving, client: Client) -> None:
-    """A registry that takes 10 ms for each answer. The times are told, and not asserted."""
+    """A registry that takes 10 ms for each answer. The times are reported, and not asserted."""
     busy, most, lock = [0], [0], threading.Lock()
 
     def answer(request: Request) -> Answer:

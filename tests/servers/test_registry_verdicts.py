@@ -379,7 +379,7 @@ def test_too_many_requests(serve: Serving, client: Client, header: Sequence[tupl
     said(bearer.image(), "rate_limited", f"the token server of {bearer.server.authority}", words)
 
 
-def test_the_allowance_is_told(serve: Serving, client: Client) -> None:
+def test_the_allowance_is_reported(serve: Serving, client: Client) -> None:
     limits = (("ratelimit-limit", "100;w=21600"), ("RateLimit-Remaining", "19;w=21600"))
     server = serve(basic_registry(images={"team/app:1.0": Reply(200, limits, {"schemaVersion": 2})}))
     said(image(client(server.authority), server.authority), "pullable", "19 of 100 pulls left in 6 hours")

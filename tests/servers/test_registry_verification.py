@@ -52,7 +52,7 @@ def test_the_first_that_works_ends_it_as_in_the_kubelet(serve: Serving, client: 
     assert login(*unused) not in [one.authorization for one in server.requests]
 
 
-def test_of_several_refusals_the_one_that_came_furthest_is_told(serve: Serving, client: Client) -> None:
+def test_of_several_refusals_the_one_that_came_furthest_is_reported(serve: Serving, client: Client) -> None:
     server = serve(basic_registry())
     secrets = [secret("a", {server.authority: LOGIN}), secret("b", {server.authority: ("x", "y")})]
     [access] = checked(client, server, secrets, "team/app:absent")
@@ -115,8 +115,8 @@ def test_a_rejected_login_is_told_once_for_all_its_images(serve: Serving, client
     images = [parse_image(f"{server.authority}/team/app:{number}") for number in range(30)]
     wrong = [credential(server.authority, USER, "Zq7wrong")]
     verified = verify_images(client(server.authority), wrong, images, 4)
-    [told] = verified.obstacles()
-    assert all(word in told for word in ("rejected", server.authority, USER, "team/app:0", "Renew it"))
+    [reported] = verified.obstacles()
+    assert all(word in reported for word in ("rejected", server.authority, USER, "team/app:0", "Renew it"))
     assert verified.doubts() == []
     assert len(server.with_credentials) == 1
     logins = verify_logins(client(server.authority), wrong * 3, 4)
@@ -143,8 +143,8 @@ def test_absent_images_are_obstacles_and_silent_registries_are_doubts(serve: Ser
     server = serve(basic_registry())
     credentials = [credential(server.authority)]
     images = [parse_image(f"{server.authority}/team/app:{tag}") for tag in ("1.0", "2.0")]
-    [told] = verify_images(client(server.authority), credentials, images, 4).obstacles()
-    assert all(word in told for word in ("not_found", "team/app:2.0", USER))
+    [reported] = verify_images(client(server.authority), credentials, images, 4).obstacles()
+    assert all(word in reported for word in ("not_found", "team/app:2.0", USER))
     down = [credential("127.0.0.1:1")]
     verified = verify_images(client("127.0.0.1:1"), down, [parse_image("127.0.0.1:1/team/app:1")], 4)
     assert verified.obstacles() == []

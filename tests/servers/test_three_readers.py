@@ -107,9 +107,9 @@ def test_forms_of_auth(
     assert kubelet_user(kubelet, document) == kubelet_gets
     assert docker_user(tmp_path, document) == docker_gets
     assert podman_user(tmp_path, document, HOST) == podman_gets
-    told = examine(document.encode())
+    reported = examine(document.encode())
     for reader, gets in ((KUBELET, kubelet_gets), (DOCKER, docker_gets), (PODMAN, podman_gets)):
-        assert (told.readable(reader) and told.usable(HOST, reader)) is (gets is not None), reader
+        assert (reported.readable(reader) and reported.usable(HOST, reader)) is (gets is not None), reader
 
 
 @pytest.mark.parametrize(("key", "kubelet_finds", "docker_finds", "podman_finds"), KEYS)
@@ -151,9 +151,9 @@ def test_a_registry_that_is_taken_for_another_serves_images_of_its_own_name_alon
     assert docker_user(tmp_path, document, key) == "u"
     assert docker_user(tmp_path, document, "docker.io") is None
     assert podman_user(tmp_path, document, key) == "u"
-    told = examine(document.encode())
-    assert [told.usable(key, reader) for reader in (KUBELET, DOCKER, PODMAN)] == [True] * 3
-    assert told.problems
+    reported = examine(document.encode())
+    assert [reported.usable(key, reader) for reader in (KUBELET, DOCKER, PODMAN)] == [True] * 3
+    assert reported.problems
 
 
 def test_empty_halves_of_auth(kubelet: Oracle, tmp_path: Path) -> None:

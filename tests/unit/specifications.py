@@ -50,6 +50,6 @@ def loaded(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def as_told(option: dict[str, Any]) -> dict[str, Any]:
+def as_reported(option: dict[str, Any]) -> dict[str, Any]:
     """A suboption as an argument spec of a role has it."""
     return {**option, "type": option.kind} if isinstance(option, RawOption) else option

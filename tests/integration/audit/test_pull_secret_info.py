@@ -130,7 +130,7 @@ def test_the_secrets_of_the_task_page_whole_and_broken(c2: Access, ansible: Ansi
     }
     hub = {"registry": "https://index.docker.io/v1/", "username": "bot", "usable": True, "problem": None}
     assert by_hand["registries"] == [hub]
-    assert [told[:5] for told in by_hand["problems"]] == ["note:"]
+    assert [reported[:5] for reported in by_hand["problems"]] == ["note:"]
     from_file = named(row["secrets"], "from-file")
     assert from_file["usable"] is True
     assert from_file["expires"] == "2026-01-01T00:00:00Z"
@@ -289,7 +289,7 @@ def test_rights_in_one_namespace_are_enough(c2: Access, ansible: Ansible, prefix
 
     row = only(alone)
     assert [one["name"] for one in row["secrets"]] == ["regcred"]
-    assert [told.split(":")[0] for told in row["problems"]] == [
+    assert [reported.split(":")[0] for reported in row["problems"]] == [
         "serviceaccounts could not be read",
         "pods could not be read",
     ]

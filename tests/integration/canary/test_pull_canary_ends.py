@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""pull_canary that is killed, told to end, or run beside another: whose Pods go, and whose stay."""
+"""pull_canary that is killed, terminated, or run beside another: which Pods are removed, and which stay."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_what_a_killed_run_left_is_swept_and_a_neighbours_pod_is_not(
     assert canaries(c1, prefix) == []
 
 
-def test_a_pod_that_somebody_else_removes_is_told(lab: Lab, c1: Access, node: str, ansible: Ansible, prefix: str) -> None:
+def test_a_pod_that_somebody_else_removes_is_reported(lab: Lab, c1: Access, node: str, ansible: Ansible, prefix: str) -> None:
     ready(c1, prefix)
     process, results = start(ansible, c1, prefix, timeout=LOADED)
     wait_until(lambda: len(canaries(c1, prefix)) == 1, LOADED, "a Pod")

@@ -67,10 +67,10 @@ def test_the_switches_of_the_environment_do_not_reach_the_inventorys_cluster(
     untrusting.write_text(yaml.safe_dump(config))
     environment = {"K8S_AUTH_VERIFY_SSL": "False", "K8S_AUTH_HOST": c2.cluster.server, "K8S_AUTH_API_KEY": "x" * 8}
 
-    told = message(ansible, {"kubeconfig": str(untrusting), "context": "c2"}, environment)
+    reported = message(ansible, {"kubeconfig": str(untrusting), "context": "c2"}, environment)
 
-    assert "is not trusted" in told
-    assert "ca_cert" in told
+    assert "is not trusted" in reported
+    assert "ca_cert" in reported
 
 
 def test_the_environment_counts_where_nothing_else_names_a_cluster(c2: Access, lab: Lab, ansible: Ansible, prefix: str) -> None:
@@ -92,10 +92,10 @@ def test_the_environment_counts_where_nothing_else_names_a_cluster(c2: Access, l
 
 
 def test_impersonation_acts_with_the_rights_of_the_other(c2: Access, ansible: Ansible) -> None:
-    told = message(ansible, {**c2.connection, "impersonate_user": "jane", "impersonate_groups": ["dev", "ops"]})
+    reported = message(ansible, {**c2.connection, "impersonate_user": "jane", "impersonate_groups": ["dev", "ops"]})
 
-    assert 'for user "jane"' in told
-    assert "no right to get secrets regcred (403 Forbidden)" in told
+    assert 'for user "jane"' in reported
+    assert "no right to get secrets regcred (403 Forbidden)" in reported
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_each_way_to_fail_has_its_own_clear_error(
     def filled(options: dict[str, Any]) -> dict[str, Any]:
         return {key: value.format(**values) if isinstance(value, str) else value for key, value in options.items()}
 
-    told = message(ansible, filled(connection), filled(environment))
+    reported = message(ansible, filled(connection), filled(environment))
 
-    assert all(phrase in told for phrase in phrases), told
+    assert all(phrase in reported for phrase in phrases), reported
 
 
 def test_the_right_that_is_missing_is_named(c2: Access, ansible: Ansible, prefix: str) -> None:
@@ -168,10 +168,10 @@ def test_a_python_without_the_client_is_told_what_to_install(c2: Access, ansible
 
     run = ansible.tasks([task])
 
-    told = run.of("pull_secret")["msg"]
-    assert "lacks a package" in told
-    assert "kubernetes>=24.2.0" in told
-    assert "ansible_python_interpreter" in told
+    reported = run.of("pull_secret")["msg"]
+    assert "lacks a package" in reported
+    assert "kubernetes>=24.2.0" in reported
+    assert "ansible_python_interpreter" in reported
 
 
 def test_a_client_that_is_too_old_is_told_apart(c2: Access, ansible: Ansible, tmp_path: Path) -> None:
@@ -180,6 +180,6 @@ def test_a_client_that_is_too_old_is_told_apart(c2: Access, ansible: Ansible, tm
     (package / "__init__.py").write_text('__version__ = "12.0.1"\n')
     task = {**secret_task(c2.connection, "default"), "environment": {"PYTHONPATH": str(package.parent)}}
 
-    told = ansible.tasks([task]).of("pull_secret")["msg"]
+    reported = ansible.tasks([task]).of("pull_secret")["msg"]
 
-    assert "kubernetes 12.0.1, which is too old" in told
+    assert "kubernetes 12.0.1, which is too old" in reported

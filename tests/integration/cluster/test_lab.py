@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lab itself: kept when it runs, mended when a part of it died, and gone without a trace, also after a crash."""
+"""The lab itself: kept while it runs, repaired when a part of it died, and removed without a trace, also after a crash."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Connections that break: what was written counts as written, what was not is written, and a server that is gone is told."""
+"""Connections that break: what was written counts as written, what was not is written, and a server that is gone is reported."""
 
 from __future__ import annotations
 

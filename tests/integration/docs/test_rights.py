@@ -61,11 +61,11 @@ def without(rules: list[dict[str, Any]], resource: str, verb: str) -> list[dict[
 
 @dataclass(frozen=True)
 class Case:
-    """What cannot be done without one verb, in ``{namespace}`` unless options say another, and how that is told."""
+    """What cannot be done without one verb, in ``{namespace}`` unless options say another, and how that is reported."""
 
     module: str
     options: dict[str, Any]
-    told: str
+    reported: str
 
 
 SECRET: dict[str, Any] = {
@@ -131,15 +131,15 @@ def test_nothing_in_it_can_be_left_out(c2: Access, ansible: Ansible, prefix: str
     assert made["summary"]["created"] == len(names)
     found = dict(zip(cases, results, strict=False))
     for left_out, case in NEEDED.items():
-        assert f"no right to {case.told}" in found[left_out]["msg"], (left_out, found[left_out]["msg"])
+        assert f"no right to {case.reported}" in found[left_out]["msg"], (left_out, found[left_out]["msg"])
     for left_out, case in SPARED.items():
         assert found[left_out]["summary"]["failed"] == 0, found[left_out]["msg"]
         assert found[left_out]["changed"] is True
         # it is read one by one instead, which is dear for many
         assert found[left_out]["api_requests"] > 3, case
     ((left_out, case),) = TOLD_BETTER.items()
-    assert case.told in results[-1]["msg"]
-    assert case.told not in found[left_out]["msg"]
+    assert case.reported in results[-1]["msg"]
+    assert case.reported not in found[left_out]["msg"]
 
 
 # what test_pull_recovery_guards.py tries with the rights of one namespace

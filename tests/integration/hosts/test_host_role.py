@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Role host_registry_login: several accounts of several hosts, each with what it asks for, and each told what became of it."""
+"""Role host_registry_login: several accounts of several hosts, each with its own logins and its own result."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def counts(stored: int = 0, removed: int = 0, unchanged: int = 0) -> dict[str, i
 def readme(lab: Lab, folder: Path, deploy: str, ci: str) -> list[dict[str, Any]]:
     """The play of the role's README, for accounts and registries that are there; root gets another file than its own."""
     text = (ROLES / "host_registry_login" / "README.md").read_text().split("```")[1].removeprefix("yaml\n")
-    told = {
+    reported = {
         "name: root": f"path: {folder}/root.json",
         "name: deploy": f"name: {deploy}",
         "name: ci,": f"name: {ci},",
@@ -57,7 +57,7 @@ def readme(lab: Lab, folder: Path, deploy: str, ci: str) -> list[dict[str, Any]]
         "registry.example.com:5000": lab.registry("basic").host,
         "ci-bot": "puller",
     }
-    for old, new in told.items():
+    for old, new in reported.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     return yaml.safe_load(text)
@@ -224,9 +224,9 @@ def test_helpers_are_asked_once_on_the_controller_and_no_password_is_seen(
             environment={"PATH": f"{tmp_path}:{os.environ['PATH']}", **cache},
         )
 
-    told = results(run)
-    assert [host for host, one in told.items() if one["failures"]] == ["wrong"], run.output
-    (failure,) = told["wrong"]["failures"]
+    reported = results(run)
+    assert [host for host, one in reported.items() if one["failures"]] == ["wrong"], run.output
+    (failure,) = reported["wrong"]["failures"]
     for text, start in zip(failure.split("; "), problems.values(), strict=True):
         assert text.startswith(start), failure
     assert not (tmp_path / "wrong.json").exists()
@@ -265,8 +265,8 @@ def test_hosts_that_do_not_wait_for_each_other(ansible: Ansible, serve: Serving,
 
     run = ansible.playbook(as_role(ansible, strategy="free"), {"all": {"hosts": hosts}}, environment=environment)
 
-    told = results(run)
-    assert {host for host, result in told.items() if result["failures"]} == {host for host in names if names[host] == "bob"}
+    reported = results(run)
+    assert {host for host, result in reported.items() if result["failures"]} == {host for host in names if names[host] == "bob"}
     written = {host: auths(path) for host in names if (path := tmp_path / f"{host}.json").exists()}
     assert written == {host: {server.authority: stored(*kept[suffix])} for host, suffix in names.items() if suffix != "bob"}
 
@@ -295,8 +295,8 @@ def test_what_is_asked_and_what_counts(ansible: Ansible, serve: Serving, tmp_pat
 
     run = use(ansible, hosts, environment=environment)
 
-    told = results(run)
-    assert {host for host, result in told.items() if result["failures"]} == {"halfwrong", "strict", "nopassword", "unasked"}
+    reported = results(run)
+    assert {host for host, result in reported.items() if result["failures"]} == {"halfwrong", "strict", "nopassword", "unasked"}
     written = {host: auths(path) for host in lists if (path := tmp_path / f"{host}.json").exists()}
     assert written == {
         "first": {one.authority: stored(*ALICE)},
@@ -305,11 +305,11 @@ def test_what_is_asked_and_what_counts(ansible: Ansible, serve: Serving, tmp_pat
         "warns": {busy.authority: stored(*ALICE)},
         "environment": {one.authority: stored(*ALICE)},
     }
-    assert f"user bob: rejected. {one.authority} rejects the credential (401)" in told["halfwrong"]["failures"][0]
-    assert "accepts no more requests for now (429)" in told["strict"]["failures"][0]
-    assert "password" in told["nopassword"]["failures"][0]
-    assert "password" in told["unasked"]["failures"][0]
-    assert [host for host, result in told.items() if result["warnings"]] == ["warns"]
+    assert f"user bob: rejected. {one.authority} rejects the credential (401)" in reported["halfwrong"]["failures"][0]
+    assert "accepts no more requests for now (429)" in reported["strict"]["failures"][0]
+    assert "password" in reported["nopassword"]["failures"][0]
+    assert "password" in reported["unasked"]["failures"][0]
+    assert [host for host, result in reported.items() if result["warnings"]] == ["warns"]
     assert "not verified: " in summary(run)["warns"]
     assert logins(one)[login(*wrong)] == 1
     assert logins(two) == {login(*wrong): 1}
@@ -349,7 +349,7 @@ def test_mistakes_in_the_variables_are_told_without_a_password(ansible: Ansible,
 
 
 def test_a_host_by_ssh(lab: Lab, ansible: Ansible, users: list[pwd.struct_passwd]) -> None:
-    """As the account of the connection, which is what the role does when it is told no other, while another host is down."""
+    """As the account of the connection, which is the role's default, while another host is down."""
     if not shutil.which("python3", path="/usr/bin"):
         pytest.skip("needs a Python that every account may run")
     user = users[0]
@@ -362,17 +362,17 @@ def test_a_host_by_ssh(lab: Lab, ansible: Ansible, users: list[pwd.struct_passwd
         run = use(ansible, hosts)
 
     assert run.exit_code != 0
-    told = results(run)
+    reported = results(run)
     # the controller's CA is of no use on the host, and is not needed there
-    assert told["box"]["failures"] == []
+    assert reported["box"]["failures"] == []
     # both hosts lead to the same file: who comes second finds the logins there
-    both = (told["box"]["logins"], told["other"]["logins"])
+    both = (reported["box"]["logins"], reported["other"]["logins"])
     assert sorted(both, key=str) == sorted((counts(stored=2), counts(unchanged=2)), key=str)
     config = Path(user.pw_dir, ".docker", "config.json")
     assert auths(config).keys() == {entry["registry"] for entry in given}
     assert owner(config) == (user.pw_uid, user.pw_gid, 0o600)
-    assert len(told["other"]["failures"]) == 1
-    assert told["other"]["failures"][0].startswith("root: ")
-    assert "Set become: true" in told["other"]["failures"][0]
+    assert len(reported["other"]["failures"]) == 1
+    assert reported["other"]["failures"][0].startswith("root: ")
+    assert "Set become: true" in reported["other"]["failures"][0]
     assert run.recap["down"]["unreachable"] == 1
     assert summary(run)["down"] == "not reached"

@@ -90,7 +90,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
     place = {"path": str(path), **asking(lab)}
 
     other = {**gone, "password": "another-Zauberwort"}
-    told = {"verify": "none", "unverified": [{"registry": "127.0.0.1:1", "reason": "said by an earlier task"}]}
+    reported = {"verify": "none", "unverified": [{"registry": "127.0.0.1:1", "reason": "said by an earlier task"}]}
     failed, nothing, warned, again, kept, kept_too, purged, accepted = each(
         ansible,
         [
@@ -99,7 +99,7 @@ def test_a_login_that_cannot_be_checked(lab: Lab, ansible: Ansible, tmp_path: Pa
             login(gone, credential(lab), **place, verify_undecided="warn", purge_registries=True),
             login(gone, **place, verify_undecided="warn"),
             checked(login(other, **place, verify_undecided="warn")),
-            login(other, **place, verify_undecided="warn", **told),
+            login(other, **place, verify_undecided="warn", **reported),
             login(gone, **place, verify_undecided="warn", purge_registries=True),
             login(other, **place, verify_undecided="accept", purge_registries=True),
         ],

@@ -49,7 +49,7 @@ DAMAGED = {
 
 
 def test_a_damaged_file_stays_byte_for_byte_as_it_was(ansible: Ansible, tmp_path: Path) -> None:
-    for name, (content, _told) in DAMAGED.items():
+    for name, (content, _reported) in DAMAGED.items():
         (tmp_path / f"{name}.json").write_bytes(content)
 
     found = each(ansible, [login(GIVEN, path=f"{tmp_path}/{name}.json", backup=True, **OFFLINE) for name in DAMAGED])

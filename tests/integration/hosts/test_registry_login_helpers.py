@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pullpass.registry.plugins.module_utils._host.credential_helper import CredentialHelpers
-from helper_programs import KEEPER
+from helper_programs import HELPER_PROGRAM
 from login_password_store import password_store
 from login_tasks import actions, auths, checked, credential, each, entry, info, login, logout, program
 
@@ -29,7 +29,7 @@ class Helpers:
         self.environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
         for name in ("one", "all", "broken"):
             program = folder / f"docker-credential-{name}"
-            program.write_text(KEEPER)
+            program.write_text(HELPER_PROGRAM)
             program.chmod(0o755)
 
     def kept(self, name: str) -> dict[str, Any]:
@@ -172,10 +172,10 @@ def test_a_helper_that_fails_or_is_missing_leaves_the_file_as_it_was(ansible: An
     assert "docker-credential-one store failed for store.example.com: the store is locked" in store["msg"]
     assert "docker-credential-one erase failed for erase.example.com: the store is locked" in erase["msg"]
     assert "is not the suffix" in suffix["msg"]
-    told = {row["registry"]: (row["usable"], row["problem"]) for row in rows["logins"]}
-    assert told["erase.example.com"] == (True, None)
-    assert told["m.example.com"][0] is False
-    assert "cannot be run" in told["m.example.com"][1]
+    reported = {row["registry"]: (row["usable"], row["problem"]) for row in rows["logins"]}
+    assert reported["erase.example.com"] == (True, None)
+    assert reported["m.example.com"][0] is False
+    assert "cannot be run" in reported["m.example.com"][1]
     assert "Zauberwort" not in json.dumps([missing, named, broken, store, erase, rows])
 
 

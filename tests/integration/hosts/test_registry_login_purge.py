@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helper_programs import KEEPER
+from helper_programs import HELPER_PROGRAM
 from host_role_support import local, results, summary, use
 from login_tasks import Task, actions, auths, checked, each, entry, login, logout, program, ran
 from login_watch import account
@@ -154,7 +154,7 @@ def test_helpers(ansible: Ansible, tmp_path: Path) -> None:
     folder = tmp_path / "programs"
     folder.mkdir()
     for name in ("one", "all", "away"):
-        (folder / f"docker-credential-{name}").write_text(KEEPER)
+        (folder / f"docker-credential-{name}").write_text(HELPER_PROGRAM)
         (folder / f"docker-credential-{name}").chmod(0o755)
     environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     file = tmp_path / "config.json"

@@ -172,10 +172,10 @@ def test_info_agrees_with_docker_and_podman(tmp_path: Path, environment: dict[st
     found = {name: (ours(file, helpers), answer) for name, file, answer in zip(CASES, files, real, strict=True)}
 
     different = {name: f"ours {mine}, docker and podman {answer}" for name, (mine, answer) in found.items() if mine != answer}
-    assert {name: told for name, told in different.items() if name not in HALF_READ | OTHERWISE} == {}
+    assert {name: reported for name, reported in different.items() if name not in HALF_READ | OTHERWISE} == {}
 
 
-def test_a_store_that_cannot_be_asked_is_told(ansible: Ansible, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_store_that_cannot_be_asked_is_reported(ansible: Ansible, tmp_path: Path, environment: dict[str, str]) -> None:
     texts = {"missing": of(credsStore="missing"), "fails": of(credsStore="locked"), "containers": of(credsStore="missing")}
     locked = tmp_path / "programs" / "docker-credential-locked"
     locked.write_text("#!/bin/sh\ncat > /dev/null\necho the store is locked\nexit 1\n")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Identity tokens: stored as docker stores them, kept as long as they are good, and told to be no pull secret."""
+"""Identity tokens: stored as docker stores them, kept while they are valid, and reported as unusable in a pull secret."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_an_identity_token(ansible: Ansible, tmp_path: Path) -> None:
     assert not any("identity token" in warning for warning in for_podman["warnings"])
     assert (actions(revoked), actions(out)) == (["stored"], ["removed"])
     assert auths(by_docker) == json.loads(SOMETHING)["auths"]
-    told = json.dumps([stored, again, known, unasked, wrong, rows, for_podman, revoked, out])
-    assert "identity-" not in told
+    reported = json.dumps([stored, again, known, unasked, wrong, rows, for_podman, revoked, out])
+    assert "identity-" not in reported
 
 
 def registries(host: str) -> Registries:

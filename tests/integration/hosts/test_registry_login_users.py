@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from helper_programs import HELPER
-from login_tasks import actions, asking, auths, credential, each, entry, info, login, logout, played, program, told
+from login_tasks import actions, asking, auths, credential, each, entry, info, login, logout, played, program, reported
 from login_watch import account
 from ssh_host import owner, sshd
 
@@ -325,7 +325,7 @@ def test_an_unprivileged_account_by_ssh(lab: Lab, ansible: Ansible, user: pwd.st
         text = play.read_text().replace('"hosts": "localhost"', '"hosts": "all"').replace('"connection": "local", ', "")
         play.write_text(text.replace('{{ ansible_playbook_python }}"', '/usr/bin/python3"'))
         run = ansible.playbook(play, {"all": {"hosts": {"box": host}}})
-    stored, again, shadow, other, rows, out = told(run)
+    stored, again, shadow, other, rows, out = reported(run)
 
     assert (actions(stored), actions(again), actions(out)) == (["stored"] * 2, ["unchanged"] * 2, ["removed"])
     assert [row["verified"] for row in again["logins"]] == [True, True]

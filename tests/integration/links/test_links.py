@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Lists of ServiceAccounts: entries of others and their order stay, two writers at once lose nothing, owners are told apart."""
+"""Lists of ServiceAccounts: entries of others keep their order, two writers at once lose nothing, owners are recognised."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A Pod template with a list of its own gets nothing of its ServiceAccount's: whoever links one of them is told."""
+"""A Pod template with a list of its own gets nothing of its ServiceAccount's list: a warning says so."""
 
 from __future__ import annotations
 

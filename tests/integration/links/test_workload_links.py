@@ -55,7 +55,7 @@ def test_attach_detach_attach_leaves_what_others_have(c2: Access, ansible: Ansib
         assert run.exit_code == 0, run.output
         first, second = (line["result"] for line in run.results)
         assert first["summary"]["linked"] + first["summary"]["unlinked"] == len(TEMPLATES)
-        assert (second["changed"], second["links"][1:]) == (False, []), "only the Deployment's ReplicaSet is told again"
+        assert (second["changed"], second["links"][1:]) == (False, []), "only the Deployment's ReplicaSet is reported again"
         # one GET of the namespace and a list of each kind
         assert second["api_requests"] == 1 + len(TEMPLATES)
         assert patches(audit, prefix) == expected
@@ -108,15 +108,15 @@ def test_what_a_controller_made_is_owned_and_what_is_fixed_needs_a_replacement(c
     )
 
     assert run.exit_code == 0, run.output
-    told = actions(run)
-    assert told["Deployment", "shop"] == "linked"
-    assert told["Deployment", "operated"] == "owned"
-    assert told["ReplicaSet", owned_set] == "owned"
-    assert told["Job", "shop"] == "needs_replacement"
-    assert told["Pod", "shop"] == "needs_replacement"
-    assert told["Pod", "linked"] == "unchanged"
-    assert ("Job", "done") not in told
-    assert ("Pod", "done") not in told
+    reported = actions(run)
+    assert reported["Deployment", "shop"] == "linked"
+    assert reported["Deployment", "operated"] == "owned"
+    assert reported["ReplicaSet", owned_set] == "owned"
+    assert reported["Job", "shop"] == "needs_replacement"
+    assert reported["Pod", "shop"] == "needs_replacement"
+    assert reported["Pod", "linked"] == "unchanged"
+    assert ("Job", "done") not in reported
+    assert ("Pod", "done") not in reported
     messages = {(row["kind"], row["name"]): row["message"] for row in answer(run)["links"]}
     assert "ConfigMap shops creates it" in messages["Deployment", "operated"]
     assert "Deployment operated creates it" in messages["ReplicaSet", owned_set]
@@ -362,7 +362,7 @@ def test_list_and_patch_on_deployments_are_enough_even_after_a_conflict(c2: Acce
     assert pull_secrets(c2, "Deployment", prefix) == ["regcred"]
 
 
-def test_without_the_right_to_write_each_is_told(c2: Access, ansible: Ansible, prefix: str) -> None:
+def test_without_the_right_to_write_each_is_reported(c2: Access, ansible: Ansible, prefix: str) -> None:
     c2.make_namespaces([prefix])
     c2.wait_for_accounts([prefix])
     create(c2, manifest("Deployment", prefix))

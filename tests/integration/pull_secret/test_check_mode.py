@@ -78,7 +78,7 @@ def test_every_kind_of_change_is_reported_and_none_is_made(
     assert len(audit.writes()) == 8
 
 
-def test_without_the_right_to_write_the_plan_alone_is_told(
+def test_without_the_right_to_write_the_plan_alone_is_reported(
     c2: Access, ansible: Ansible, prefix: str, registry: dict[str, Any]
 ) -> None:
     c2.make_namespaces([prefix])

@@ -46,8 +46,8 @@ def step_for(plan: str, document: bytes) -> Change:
     metadata = {"uid": "u", "resourceVersion": "1", "labels": OURS}
     data = {KEY: base64.b64encode(document).decode()}
     step = PLANS[plan].change(stored_secret({"metadata": metadata, "type": TYPE, "data": data}))
-    told = repr((step.message, step.before, step.after, step.purged, step.warning)) + repr(step)
-    assert not any(mark in told for mark in FORBIDDEN), told
+    reported = repr((step.message, step.before, step.after, step.purged, step.warning)) + repr(step)
+    assert not any(mark in reported for mark in FORBIDDEN), reported
     return step
 
 
@@ -141,9 +141,9 @@ def test_the_real_server_gets_the_same(c2: Access, ansible: Ansible, prefix: str
 
     after = c2.core.list_secret_for_all_namespaces(label_selector=f"example.com/fuzz={prefix}").items
     found = {one.metadata.namespace: base64.b64decode(one.data[KEY]) for one in after}
-    told = rows(merged)
+    reported = rows(merged)
     for name, document in stored.items():
         step = step_for("merge", document)
-        assert told[name][0] == step.action, told[name]
+        assert reported[name][0] == step.action, reported[name]
         assert found[name] == (written(step) if step.action == "updated" else document)
     assert not any(mark in str(merged["namespaces"]) + str(merged["msg"]) for mark in FORBIDDEN)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docker-credential-* programs: what they keep becomes a usable Secret, and each way to give no answer is told apart."""
+"""docker-credential-* programs: what they keep becomes a usable Secret, and each way to give no answer is distinguished."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ case "$(cat)" in
   hang*) sleep 50 & sleep 50;;
 esac
 """
-TOLD = {
+REPORTED = {
     "not-found": "has no credential for not-found.example.com. Log in on this machine, as this user.",
     "locked": "failed for locked.example.com: the store is locked",
     "aside": "failed for aside.example.com: said on the other stream",
@@ -94,7 +94,7 @@ def test_each_error_of_the_protocol_is_told_apart(helpers: Path, monkeypatch: py
     ask, hasty = CredentialHelpers(module), CredentialHelpers(module, seconds=1)
     begun = time.monotonic()
 
-    for name, words in TOLD.items():
+    for name, words in REPORTED.items():
         with pytest.raises(HostError) as raised:
             (hasty if name == "hang" else ask).get("odd", f"{name}.example.com")
         assert words in str(raised.value)
@@ -201,15 +201,15 @@ def test_a_tenants_secret_runs_no_helper(c2: Access, ansible: Ansible, prefix: s
         environment=path(helpers),
     )
 
-    told = results(run)
-    assert [rows(one) if "namespaces" in one else "refused" for one in told] == [
+    reported = results(run)
+    assert [rows(one) if "namespaces" in one else "refused" for one in reported] == [
         "refused",
         "refused",
         {f"{prefix}-target": ("created", "")},
         "refused",
         "refused",
     ]
-    assert "docker-credential-mint" in told[0]["msg"]
+    assert "docker-credential-mint" in reported[0]["msg"]
     assert not (helpers / "asked").exists()
 
 

@@ -207,8 +207,10 @@ def test_what_no_secret_can_be_is_refused_before_the_first_write(c2: Access, ans
 
     (merged,) = each(ansible, [task(c2, f"{prefix}-*", registries=[registry("b", "word" * 100)], purge_registries=False)])
 
-    told = {one["namespace"]: (one["action"], one["message"]) for one in merged["namespaces"] if one["namespace"] in (small, big)}
-    assert told[small][0] == "created"
-    assert told[big][0] == "refused"
-    assert "a Secret has at most 1048576" in told[big][1]
+    reported = {
+        one["namespace"]: (one["action"], one["message"]) for one in merged["namespaces"] if one["namespace"] in (small, big)
+    }
+    assert reported[small][0] == "created"
+    assert reported[big][0] == "refused"
+    assert "a Secret has at most 1048576" in reported[big][1]
     assert raw(c2, big) == full

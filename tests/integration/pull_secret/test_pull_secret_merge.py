@@ -170,8 +170,8 @@ def test_a_mangled_document_is_reported_and_overwritten_only_on_request(
     )
 
     for name, (_document, reason) in MANGLED.items():
-        for told in (merged, without):
-            action, message = rows(told)[names[name]]
+        for reported in (merged, without):
+            action, message = rows(reported)[names[name]]
             assert (action, reason in message) == ("refused", True), message
             assert "entries cannot be merged" in message
     assert row(text)[0] == "refused"

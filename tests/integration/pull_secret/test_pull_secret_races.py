@@ -108,8 +108,8 @@ def test_what_changed_between_plan_and_delete_is_not_deleted(
 
     assert deletes == dict.fromkeys(names.values(), 1)
     for way, action in {"absent": "skipped", "last": "skipped", "prune": "skipped", "recreate": "refused"}.items():
-        (told,) = [one for one in found[way]["namespaces"] if one["namespace"] == names[way]]
-        assert (told["action"], "team-red" in told["message"]) == (action, True), told
+        (reported,) = [one for one in found[way]["namespaces"] if one["namespace"] == names[way]]
+        assert (reported["action"], "team-red" in reported["message"]) == (action, True), reported
         assert raw(c2, names[way]) == only
     assert row(found["grown"])[0] == "updated"
     assert list(c2.document(names["grown"])["auths"]) == ["b.example.com"]
@@ -150,11 +150,11 @@ def test_a_recreate_whose_create_fails_leaves_the_old_one_there(
         run = ansible.tasks([task(c2, f"{prefix}-*", **connection, recreate=True, registries=[registry])])
 
     (result,) = results(run)
-    told = rows(result)
+    reported = rows(result)
     for namespace, way in names.items():
-        action, message = told[namespace]
+        action, message = reported[namespace]
         there = c2.secret(namespace)
-        assert there is not None, f"{way}: the old Secret is lost; told was: {action}, {message}"
+        assert there is not None, f"{way}: the old Secret is lost; reported was: {action}, {message}"
         if way == "broken":  # it was tried again
             assert action in ("created", "replaced")
             assert list(c2.document(namespace)["auths"]) == [registry["registry"]]

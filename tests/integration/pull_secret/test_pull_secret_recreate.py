@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the API server takes only as a new object: refused, or made anew on request with the old one kept until then."""
+"""What the API server takes only as a new object: refused, or created again on request with the old one kept until then."""
 
 from __future__ import annotations
 
@@ -149,11 +149,11 @@ def test_what_the_server_refuses_leaves_the_old_one_there(
     finally:
         c2.kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", prefix)
 
-    told = rows(result)
-    assert told[policy][0] == told[quota][0] == "failed"
-    assert "the old one is restored" in told[policy][1]
-    assert f"admission policy '{prefix}' refused" in told[policy][1]
-    assert "quota" in told[quota][1]
+    result_rows = rows(result)
+    assert result_rows[policy][0] == result_rows[quota][0] == "failed"
+    assert "the old one is restored" in result_rows[policy][1]
+    assert f"admission policy '{prefix}' refused" in result_rows[policy][1]
+    assert "quota" in result_rows[quota][1]
     assert [event["verb"] for event in audit.writes() if event["objectRef"]["namespace"] == policy] == [
         "create", "delete", "create", "create"
     ]  # fmt: skip

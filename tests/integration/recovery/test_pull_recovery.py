@@ -210,7 +210,7 @@ def make(lab: Lab, c1: Access, names: list[str], manifests: list[dict[str, Any]]
     def all_stuck() -> bool:
         """Each was once. The kubelet tells of a container that ran before as if it had crashed, most of the time."""
         for pod in (pod for one in names for pod in items(c1, "pods", one)):
-            lacking = [told for told in waiting(pod) if "failed to pull" in told]
+            lacking = [reported for reported in waiting(pod) if "failed to pull" in reported]
             if len(lacking) == (2 if pod["metadata"]["name"].startswith("two") else 1):
                 seen.add(pod["metadata"]["name"])
         return len(seen) == len(EXPECTED) + 4 + len(BUDGETS)
@@ -248,8 +248,8 @@ def test_each_pod_gets_what_helps_it_and_check_mode_foretells_it(scene: Scene) -
     assert {**actions, **early} == EXPECTED
     budgets = by_app([row for row in scene.result["pods"] if row["namespace"] == scene.ran_before])
     assert {app: row["action"] for app, row in budgets.items()} == BUDGETS
-    foretold = {row["pod"]: row["action"] for row in scene.checked["pods"] if row["action"] != "recovering"}
-    assert foretold == {row["pod"]: row["action"] for row in scene.result["pods"] if row["action"] != "recovering"}
+    announced = {row["pod"]: row["action"] for row in scene.checked["pods"] if row["action"] != "recovering"}
+    assert announced == {row["pod"]: row["action"] for row in scene.result["pods"] if row["action"] != "recovering"}
     assert scene.checked["changed"] is True
     assert scene.checked_writes == []
     assert f"{scene.namespace}/bare" not in json.dumps(scene.checked["diff"])

@@ -107,12 +107,12 @@ def test_what_the_operator_would_not_get_is_not_replaced(c2: Access, ansible: An
         run = ansible.tasks([task], environment={"TMPDIR": str(tmp_path)})
 
     assert untouched == {pod["metadata"]["uid"] for pod in before.values()}
-    told = run.of("pull_recovery")
-    rows = {row["pod"].partition("-")[0]: row for row in told["pods"]}
+    reported = run.of("pull_recovery")
+    rows = {row["pod"].partition("-")[0]: row for row in reported["pods"]}
     after = {pod["metadata"]["name"].partition("-")[0]: pod for pod in items(c2, "pods", prefix)}
     assert {name: row["action"] for name, row in rows.items()} == {
         "hardened": "left", "work": "left", "free": "replaced", "trap": "failed",
-    }, told  # fmt: skip
+    }, reported  # fmt: skip
     assert checked["summary"] == {"recovering": 0, "evicted": 0, "replaced": 2, "left": 2, "blocked": 0, "failed": 0}
     for field in ("spec.nodeSelector", "spec.automountServiceAccountToken", "metadata.labels[network]"):
         assert field in rows["hardened"]["message"]

@@ -115,16 +115,16 @@ def crowd(c2: Access, prefix: str) -> Iterator[list[str]]:
 def test_a_thousand_pods_cost_one_list_in_pages(c2: Access, ansible: Ansible, prefix: str, crowd: list[str]) -> None:
     audit, start = c2.audit(), time.monotonic()
 
-    told = recover(ansible, c2, [f"{prefix}-*"], evict=False, wait=False)
+    reported = recover(ansible, c2, [f"{prefix}-*"], evict=False, wait=False)
 
     seconds = time.monotonic() - start
     asked = Counter((event["verb"], event["resource"]) for event in audit.requests())
     print(f"{FLEET} Pods, {STUCK} of them stuck: {seconds:.1f} s with ansible-playbook, requests {dict(asked)}")
-    assert told["summary"] == {"recovering": 0, "evicted": 0, "replaced": 0, "left": STUCK, "blocked": 0, "failed": 0}
-    assert {row["message"] for row in told["pods"]} == {"it has to be recreated: set evict to have it evicted"}
+    assert reported["summary"] == {"recovering": 0, "evicted": 0, "replaced": 0, "left": STUCK, "blocked": 0, "failed": 0}
+    assert {row["message"] for row in reported["pods"]} == {"it has to be recreated: set evict to have it evicted"}
     # pages of 500 of whatever else is in this cluster, and then only what the few owners of stuck Pods lead to
-    owners = len({row["owner"] for row in told["pods"]})
-    assert told["api_requests"] <= 6 + FLEET // 500 + 3 * owners, asked
+    owners = len({row["owner"] for row in reported["pods"]})
+    assert reported["api_requests"] <= 6 + FLEET // 500 + 3 * owners, asked
     gets = [event for event in audit.requests() if event["verb"] == "get" and event["resource"] == "pods"]
     assert [event for event in gets if event["objectRef"]["namespace"] in crowd] == []
 
@@ -140,10 +140,10 @@ def test_a_pod_that_got_well_between_plan_and_eviction_is_never_touched(c2: Acce
         return None
 
     with meddler(c2, before) as connection:
-        told = recover(ansible, c2, [prefix], **connection, wait=False)
+        reported = recover(ansible, c2, [prefix], **connection, wait=False)
 
-    (row,) = told["pods"]
-    assert (row["action"], told["changed"]) == ("recovering", False)
+    (row,) = reported["pods"]
+    assert (row["action"], reported["changed"]) == ("recovering", False)
     assert "recovered meanwhile" in row["message"]
     assert len(evictions) == 1
     assert uids(c2, prefix) == {pod["metadata"]["uid"]}
@@ -164,9 +164,9 @@ def test_a_kubelet_that_writes_meanwhile_is_no_reason_to_give_up_and_throttling_
         return (429, b'{"kind": "Status", "message": "slow down"}') if len(evictions) == 2 else None
 
     with meddler(c2, before) as connection:
-        told = recover(ansible, c2, [prefix], **connection, wait=False)
+        reported = recover(ansible, c2, [prefix], **connection, wait=False)
 
-    assert told["summary"]["evicted"] == 1
+    assert reported["summary"]["evicted"] == 1
     assert len(evictions) == 3
     assert pod["metadata"]["uid"] not in uids(c2, prefix)
 
@@ -187,10 +187,10 @@ def test_a_few_at_a_time_and_the_next_only_once_these_run(c2: Access, ansible: A
         return None
 
     with node(c2, prefix) as started, meddler(c2, before) as connection:
-        told = recover(ansible, c2, [prefix], **connection, timeout=60)
+        reported = recover(ansible, c2, [prefix], **connection, timeout=60)
 
-    assert told["summary"]["evicted"] == len(pods)
-    assert {row["runs"] for row in told["pods"]} == {True}
+    assert reported["summary"]["evicted"] == len(pods)
+    assert {row["runs"] for row in reported["pods"]} == {True}
     assert most <= 3
     # the namespace may be large
     assert looks
@@ -202,11 +202,11 @@ def test_once_a_successor_fails_the_rest_is_left(c2: Access, ansible: Ansible, p
     pods = stuck_deployment(c2, prefix, 6)
 
     with node(c2, prefix, TRIED, "x509: certificate signed by unknown authority"):
-        told = recover(ansible, c2, [prefix], timeout=60)
+        reported = recover(ansible, c2, [prefix], timeout=60)
 
-    assert (told["summary"]["evicted"], told["summary"]["left"]) == (3, 3)
-    assert all(row["runs"] is False for row in told["pods"] if row["action"] == "evicted")
-    assert all("had no effect" in row["message"] for row in told["pods"] if row["action"] == "left")
+    assert (reported["summary"]["evicted"], reported["summary"]["left"]) == (3, 3)
+    assert all(row["runs"] is False for row in reported["pods"] if row["action"] == "evicted")
+    assert all("had no effect" in row["message"] for row in reported["pods"] if row["action"] == "left")
     assert len({pod["metadata"]["uid"] for pod in pods} & uids(c2, prefix)) == 3
 
 
@@ -235,10 +235,10 @@ def test_a_job_that_loses_pods_by_itself_meanwhile_is_spared(c2: Access, ansible
         return None
 
     with meddler(c2, before) as connection:
-        told = recover(ansible, c2, [prefix], **connection, wait=False)
+        reported = recover(ansible, c2, [prefix], **connection, wait=False)
 
-    assert (told["summary"]["evicted"], told["summary"]["left"]) == (3, 1)
-    (left,) = (row for row in told["pods"] if row["action"] == "left")
+    assert (reported["summary"]["evicted"], reported["summary"]["left"]) == (3, 1)
+    (left,) = (row for row in reported["pods"] if row["action"] == "left")
     assert "other Pods of it have failed meanwhile" in left["message"]
 
 
@@ -267,12 +267,12 @@ def test_a_budget_that_is_only_busy_is_waited_for(c2: Access, ansible: Ansible, 
     wait_until(lambda: len(writes_in(audit, [prefix])) >= 1, 60, "a try to evict")
     with node(c2, prefix):
         set_status(c2, starting)
-        told = finished(process, process.communicate(timeout=90)[0], results).of("pull_recovery")
+        reported = finished(process, process.communicate(timeout=90)[0], results).of("pull_recovery")
 
     (row,) = at_once["pods"]
     assert row["action"] == "blocked"
     assert "run this again" in row["message"]
-    (row,) = told["pods"]
+    (row,) = reported["pods"]
     assert (row["pod"], row["action"], row["runs"]) == (ill["metadata"]["name"], "evicted", True)
 
 
@@ -284,11 +284,11 @@ def test_a_budget_that_never_lets_go_is_told_at_once(
     budget(c2, prefix, maxUnavailable=most)
     start = time.monotonic()
 
-    told = recover(ansible, c2, [prefix], timeout=300)
+    reported = recover(ansible, c2, [prefix], timeout=300)
 
     assert time.monotonic() - start < 200
-    assert told["summary"]["blocked"] == 3
-    assert f"demands {wanted} healthy Pods and has 0 of 3" in told["msg"]
+    assert reported["summary"]["blocked"] == 3
+    assert f"demands {wanted} healthy Pods and has 0 of 3" in reported["msg"]
     assert uids(c2, prefix) == {pod["metadata"]["uid"] for pod in pods}
 
     c2.kubectl("create", "poddisruptionbudget", "second", "-n", prefix, "--selector=app=web", "--min-available=1")
@@ -345,10 +345,10 @@ def test_a_namespace_whose_pods_may_not_be_listed_does_not_stop_the_others(c2: A
     c2.make_namespaces([f"{prefix}-b"])
     connection = reader(c2, f"{prefix}-a", "evicting", LOOKING + EVICTING)
 
-    told = recover(ansible, c2, [f"{prefix}-a", f"{prefix}-b"], fails=True, wait=False, **connection)
+    reported = recover(ansible, c2, [f"{prefix}-a", f"{prefix}-b"], fails=True, wait=False, **connection)
 
-    assert {row["namespace"]: row["action"] for row in told["pods"]} == {f"{prefix}-a": "evicted", f"{prefix}-b": "failed"}
-    assert "no right to list pods" in told["msg"]
+    assert {row["namespace"]: row["action"] for row in reported["pods"]} == {f"{prefix}-a": "evicted", f"{prefix}-b": "failed"}
+    assert "no right to list pods" in reported["msg"]
     assert pod["metadata"]["uid"] not in uids(c2, f"{prefix}-a")
 
 
@@ -374,11 +374,11 @@ def test_bare_pods_and_jobs_with_the_least_rights(c2: Access, ansible: Ansible, 
     both = ["bare_pods", "jobs"]
     checked = recover(ansible, c2, [prefix], "--check", replace=both, **connection)
     assert {pod["metadata"]["uid"] for pod in pods.values()} <= uids(c2, prefix)
-    told = recover(ansible, c2, [prefix], replace=both, wait=False, **connection)
+    reported = recover(ansible, c2, [prefix], replace=both, wait=False, **connection)
 
-    assert checked["summary"] == told["summary"]
-    assert told["summary"] == {"recovering": 0, "evicted": 0, "replaced": 3, "left": 1, "blocked": 0, "failed": 0}
-    left = next(row for row in told["pods"] if row["action"] == "left")
+    assert checked["summary"] == reported["summary"]
+    assert reported["summary"] == {"recovering": 0, "evicted": 0, "replaced": 3, "left": 1, "blocked": 0, "failed": 0}
+    left = next(row for row in reported["pods"] if row["action"] == "left")
     assert "a Pod of the Job has run already" in left["message"]
     after = {one["metadata"]["name"]: one for one in items(c2, "jobs", prefix)}
     assert after["ran"]["metadata"]["uid"] == before["ran"]["metadata"]["uid"]
@@ -472,9 +472,9 @@ def test_bare_pods_that_would_not_come_back_as_they_were_are_left(c2: Access, an
     give_credential(c2, prefix)
     before = uids(c2, prefix)
 
-    told = recover(ansible, c2, [prefix], replace=["bare_pods"], wait=False)
+    reported = recover(ansible, c2, [prefix], replace=["bare_pods"], wait=False)
 
-    reasons = {row["pod"]: row["message"] for row in told["pods"] if row["action"] == "left"}
+    reasons = {row["pod"]: row["message"] for row in reported["pods"] if row["action"] == "left"}
     assert {name: text.partition(": ")[2][:24] for name, text in reasons.items()} == {
         "finalized": "it has finalizers (examp",
         "owned": "ConfigMap owner owns it,",
@@ -483,7 +483,7 @@ def test_bare_pods_that_would_not_come_back_as_they_were_are_left(c2: Access, an
         "meshed": "an admission controller ",
     }
     assert "container mesh" in reasons["meshed"]
-    assert told["summary"]["replaced"] == 1
+    assert reported["summary"]["replaced"] == 1
     assert len(before & uids(c2, prefix)) == len(reasons)
     c2.core.patch_namespaced_pod("finalized", prefix, {"metadata": {"finalizers": None}})
 
@@ -501,7 +501,7 @@ def test_namespaces_that_are_missing_fail_but_for_check_mode(c2: Access, ansible
 
 
 def test_pods_of_a_namespace_that_is_being_deleted_do_not_count(c2: Access, ansible: Ansible, prefix: str) -> None:
-    """Before, each run told of `1 left`, with a row that had no Pod."""
+    """Before, each run reported for `1 left`, with a row that had no Pod."""
     names = [prefix, f"{prefix}-leaving"]
     stuck_deployment(c2, names[1])
     c2.make_namespaces(names[:1])
@@ -518,11 +518,13 @@ def test_pods_of_a_namespace_that_is_being_deleted_do_not_count(c2: Access, ansi
     answers = [event["result"] for event in ansible.tasks([*tasks, *audits]).results]
     c2.core.patch_namespaced_config_map("kept", names[1], {"metadata": {"finalizers": None}})
 
-    for told in answers[:-1]:
-        assert (told["summary"]["left"], told["summary"]["skipped"]) == (0, 1)
-        assert told["msg"] == "no Pod is stuck on a pull"
-    assert [row["action"] for told in answers[:2] for row in told["pods"]] == []
-    assert [(row["namespace"], row["action"]) for told in answers[2:4] for row in told["pods"]] == [(names[1], "skipped")] * 2
+    for reported in answers[:-1]:
+        assert (reported["summary"]["left"], reported["summary"]["skipped"]) == (0, 1)
+        assert reported["msg"] == "no Pod is stuck on a pull"
+    assert [row["action"] for reported in answers[:2] for row in reported["pods"]] == []
+    assert [(row["namespace"], row["action"]) for reported in answers[2:4] for row in reported["pods"]] == [
+        (names[1], "skipped")
+    ] * 2
     leaving = next(row for row in answers[-1]["namespaces"] if row["namespace"] == names[1])
     assert leaving["problems"] == ["note: the namespace is being deleted and was not read"]
     assert leaving["stuck_pods"] == []
@@ -554,8 +556,8 @@ def test_a_pod_that_cannot_be_made_anew_is_put_back_or_saved(
         task = recovery(c2, [prefix], replace=["bare_pods"], wait=False, **connection)
         run = ansible.tasks([task], environment={"TMPDIR": str(tmp_path)})
 
-    told = run.of("pull_recovery")
-    (row,) = told["pods"]
+    reported = run.of("pull_recovery")
+    (row,) = reported["pods"]
     assert (run.exit_code, row["action"]) == (2, "failed")
     assert "not here" in row["message"]
     saved = list(tmp_path.glob("pullpass-pod-*.json"))

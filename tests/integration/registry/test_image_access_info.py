@@ -252,8 +252,8 @@ def test_how_registries_are_asked(lab: Lab, ansible: Ansible, serve: Serving) ->
         asking(registries=[{**good, "registry": "registry.invalid", "endpoint": good["registry"]}], **trust(lab)),
     )
 
-    told = [verdicts(one, "images" if one.get("images") else "logins")[0] for one in found]
-    assert told == [
+    reported = [verdicts(one, "images" if one.get("images") else "logins")[0] for one in found]
+    assert reported == [
         "unreachable", "accepted", "pullable", "accepted", "unreachable", "unverifiable", "accepted", "unreachable", "accepted",
         "accepted",
     ]  # fmt: skip
@@ -462,7 +462,7 @@ def test_the_list_that_a_pod_was_admitted_with(lab: Lab, c2: Access, ansible: An
     assert len(mine) == 10
 
 
-def test_what_is_missing_in_the_cluster_is_told(lab: Lab, c2: Access, ansible: Ansible, prefix: str) -> None:
+def test_what_is_missing_in_the_cluster_is_reported(lab: Lab, c2: Access, ansible: Ansible, prefix: str) -> None:
     c2.make_namespaces([prefix])
     c2.wait_for_accounts([prefix])
     c2.kubectl("create", "serviceaccount", "-n", prefix, "deputy")
@@ -486,14 +486,14 @@ def test_what_is_missing_in_the_cluster_is_told(lab: Lab, c2: Access, ansible: A
     )
 
     *failures, missing = found
-    told = [one["msg"] for one in failures]
-    assert told[0] == f"pods {prefix}/not-there does not exist on {c2.cluster.server}. Correct the name."
-    assert told[1] == f"serviceaccounts {prefix}/not-there does not exist on {c2.cluster.server}. Correct the name."
-    assert "serviceaccounts not-there/default does not exist" in told[2]
-    assert "no right to get pods a in namespace" in told[3]
-    assert f"Secret {prefix}/regcred cannot be read: no right to get secrets regcred in namespace {prefix}" in told[4]
-    assert f"Secret {prefix}/a cannot be read: no right" in told[5]
-    assert "https://127.0.0.1:9 cannot be reached" in told[6]
+    reported = [one["msg"] for one in failures]
+    assert reported[0] == f"pods {prefix}/not-there does not exist on {c2.cluster.server}. Correct the name."
+    assert reported[1] == f"serviceaccounts {prefix}/not-there does not exist on {c2.cluster.server}. Correct the name."
+    assert "serviceaccounts not-there/default does not exist" in reported[2]
+    assert "no right to get pods a in namespace" in reported[3]
+    assert f"Secret {prefix}/regcred cannot be read: no right to get secrets regcred in namespace {prefix}" in reported[4]
+    assert f"Secret {prefix}/a cannot be read: no right" in reported[5]
+    assert "https://127.0.0.1:9 cannot be reached" in reported[6]
     assert verdicts(missing) == ["no_credentials"]
     assert "the kubelet ignores regcred" in " ".join(missing["warnings"])
 

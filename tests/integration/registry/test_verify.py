@@ -158,7 +158,7 @@ def test_an_unverified_credential_costs_no_namespace_the_one_that_works(
     elsewhere = {"registries": [down], "unverified": [{"registry": "never.example", "reason": "masked, perhaps"}]}
     audit = c2.audit()
 
-    checked, told, foreign, stopped = results(
+    checked, reported, foreign, stopped = results(
         ansible,
         writing(c2, prefix, **one, verify_undecided="warn"),
         writing(c2, names["kept"], **undecided, verify_undecided="warn"),
@@ -182,8 +182,8 @@ def test_an_unverified_credential_costs_no_namespace_the_one_that_works(
         for words in ("replace the usable login for 127.0.0.1:9", "drop the usable login for", "set verify_undecided to accept"):
             assert words in result["msg"], result["msg"]
         assert any("not verified: user someone: unreachable" in one for one in result["warnings"])
-    assert told["summary"]["refused"] == foreign["summary"]["refused"] == 1
-    assert any("not verified: said by an earlier task" in one for one in told["warnings"])
+    assert reported["summary"]["refused"] == foreign["summary"]["refused"] == 1
+    assert any("not verified: said by an earlier task" in one for one in reported["warnings"])
     assert "said by an earlier task" in stopped["msg"]
     assert "to accept" in stopped["msg"]
     assert (accepted["summary"]["updated"], accepted["summary"]["unchanged"]) == (2, 2)
@@ -191,7 +191,7 @@ def test_an_unverified_credential_costs_no_namespace_the_one_that_works(
     assert (again["changed"], again["summary"]["unchanged"]) == (False, 4)
     assert not [one for one in again.get("warnings", []) if "not verified" in one]
     assert [writes_in(audit, names[name]).count("patch") for name in ("kept", "typo")] == [1, 1]
-    assert all("Zauberwort" not in json.dumps(one) for one in (checked, told, foreign, stopped, warned, accepted, again))
+    assert all("Zauberwort" not in json.dumps(one) for one in (checked, reported, foreign, stopped, warned, accepted, again))
 
 
 def test_what_may_also_push_and_who_is_not_known_gets_a_warning(lab: Lab, c2: Access, ansible: Ansible, prefix: str) -> None:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The role by its entry points, with the texts of a survey, and with every mistake told at its end."""
+"""The role by its entry points, with the texts of a survey, and with every mistake reported at its end."""
 
 from __future__ import annotations
 
@@ -219,17 +219,17 @@ def newcomers(lab: Lab, c2: Access, tmp_path_factory: pytest.TempPathFactory) ->
         "cluster_pull_access_namespaces": [namespace],
         "pullpass_registries": [lab_registry(lab)],
     }
-    hosts = {name: variables for name, (variables, _told) in MISTAKES.items()}
+    hosts = {name: variables for name, (variables, _reported) in MISTAKES.items()}
     rollout = Path(__file__).parents[3] / "playbooks" / "rollout.yml"
     return Ansible(folder).playbook(rollout, {"clusters": {"hosts": hosts, "vars": shared}})
 
 
 @pytest.mark.parametrize("host", MISTAKES)
 def test_the_summary_tells_a_newcomers_mistakes(newcomers: Run, host: str) -> None:
-    _variables, told = MISTAKES[host]
+    _variables, reported = MISTAKES[host]
     summary = newcomers.output.rpartition("Say what was done on each cluster")[2].partition("PLAY RECAP")[0]
     lines = [line for line in summary.splitlines() if line.strip().lstrip('"').startswith(f"{host}: ")]
-    assert any(told in line for line in lines), newcomers.output
+    assert any(reported in line for line in lines), newcomers.output
     # a glob that matches nothing is worth a warning only
     assert (newcomers.recap[host]["failed"] == 0) is (host == "glob")
     assert newcomers.exit_code == 2

@@ -21,7 +21,7 @@ def inventory(hosts: dict[str, Any], **shared: Any) -> dict[str, Any]:
     return {"clusters": {"hosts": hosts, "vars": {**quiet, **shared}}}
 
 
-def told(run: Run) -> str:
+def reported(run: Run) -> str:
     return " ".join(run.output.rpartition("Say what was done on each cluster")[2].partition("PLAY RECAP")[0].split())
 
 
@@ -41,12 +41,12 @@ def test_a_host_that_names_no_cluster_writes_to_none(c2: Access, ansible: Ansibl
     # as with --limit and a slice of AWX
     one = ansible.playbook("pullpass.registry.rollout", clusters, "--limit", "first,nameless", environment=environment)
 
-    assert "nameless: this host names no cluster." in told(run)
-    assert "first: this host and second take their cluster from the environment" in told(run)
-    assert "second: this host and first take their cluster from the environment" in told(run)
-    assert "nameless: this host names no cluster." in told(one)
-    assert "first: changed; secrets: 1 created; links: 1 linked; " in told(one)
-    assert f"{c2.cluster.server}, context c2" in told(one)
+    assert "nameless: this host names no cluster." in reported(run)
+    assert "first: this host and second take their cluster from the environment" in reported(run)
+    assert "second: this host and first take their cluster from the environment" in reported(run)
+    assert "nameless: this host names no cluster." in reported(one)
+    assert "first: changed; secrets: 1 created; links: 1 linked; " in reported(one)
+    assert f"{c2.cluster.server}, context c2" in reported(one)
     assert c2.pull_secrets(prefix) == ["first"]
     assert [c2.secret(prefix, name) is None for name in ("nameless", "second", "first")] == [True, True, False]
 
@@ -76,7 +76,7 @@ def test_two_hosts_of_one_cluster(c2: Access, c3: Access, ansible: Ansible, pref
 
     run = ansible.playbook("pullpass.registry.rollout", inventory(hosts))
 
-    said = told(run)
+    said = reported(run)
     assert "berlin: this host and oslo reach the same cluster" in said
     assert "oslo: this host and berlin reach the same cluster" in said
     assert c2.secret(names[0]) is None
@@ -114,7 +114,7 @@ def test_one_switch_for_the_whole_rollout(c2: Access, ansible: Ansible, prefix: 
 
     half = roll("-e", "cluster_pull_access_state=absent")
     assert half.exit_code == 2
-    assert "build: cluster_pull_access_state is absent, and neither pullpass_state nor host_registry_login_state" in told(
+    assert "build: cluster_pull_access_state is absent, and neither pullpass_state nor host_registry_login_state" in reported(
         half
     ) + (" ".join(half.output.split()))
     assert "registry.example.com" not in file.read_text()
@@ -135,9 +135,9 @@ def test_a_masked_namespace_is_no_glob(c2: Access, ansible: Ansible, prefix: str
 
     assert run.exit_code == 2
     assert c2.secret(good) is not None
-    assert "The next parts cannot exclude these namespaces" in told(run)
+    assert "The next parts cannot exclude these namespaces" in reported(run)
     assert [line for line in run.results if line["action"] == "pullpass.registry.pull_secret_link"] == []
-    assert "Secret regcred: " in told(run)
+    assert "Secret regcred: " in reported(run)
     assert json.dumps(prefix) not in run.output
 
 

@@ -31,8 +31,8 @@ def cluster(lab: Lab, c1: Access, node: str, prefix: str) -> dict[str, Any]:
 
 
 def rollout(ansible: Ansible, cluster: dict[str, Any], **variables: Any) -> Run:
-    told = {f"cluster_pull_access_{name}": value for name, value in variables.items()}
-    return ansible.playbook("pullpass.registry.rollout", {"clusters": {"hosts": {"one": {**cluster, **told}}}})
+    reported = {f"cluster_pull_access_{name}": value for name, value in variables.items()}
+    return ansible.playbook("pullpass.registry.rollout", {"clusters": {"hosts": {"one": {**cluster, **reported}}}})
 
 
 def phases(access: Access, namespace: str, selector: str) -> list[str]:
@@ -60,11 +60,11 @@ def test_pods_that_were_there_before_run_in_the_end_and_a_second_run_writes_noth
     for name in ("plain", "own-list"):
         wait_until(lambda name=name: stuck(c1, prefix, name), SECONDS, f"{name} stuck")  # type: ignore[misc]
 
-    told = rollout(ansible, cluster, workloads=[{"kind": "Deployment", "name": "own-*"}])
-    assert told.exit_code == 0, told.output
-    assert "stuck" in told.output
-    assert f"{prefix}/plain" in told.output
-    assert "admitted before its ServiceAccount was linked" in told.output
+    reported = rollout(ansible, cluster, workloads=[{"kind": "Deployment", "name": "own-*"}])
+    assert reported.exit_code == 0, reported.output
+    assert "stuck" in reported.output
+    assert f"{prefix}/plain" in reported.output
+    assert "admitted before its ServiceAccount was linked" in reported.output
 
     wanted = {"workloads": [{"kind": "Deployment", "name": "own-*"}], "recover_pods": "evict"}
     run = rollout(ansible, cluster, **wanted, canary_image=image)

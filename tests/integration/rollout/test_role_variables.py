@@ -83,11 +83,11 @@ def test_the_rollout_stops_each_host_and_shows_no_value(ansible: Ansible, tmp_pa
     other.write_text('{"auths": {"other.example.com": {"auth": "dTpw"}}}')
     files = tmp_path / "logins"
     inventory = {
-        "clusters": {"hosts": {name: {**CLUSTER, **variables} for name, (variables, _told) in CLUSTERS.items()}},
+        "clusters": {"hosts": {name: {**CLUSTER, **variables} for name, (variables, _reported) in CLUSTERS.items()}},
         "container_hosts": {
             "hosts": {
                 name: {**local(files / f"{name}.json"), "host_registry_login_verify": "none", **variables}
-                for name, (variables, _told) in HOSTS.items()
+                for name, (variables, _reported) in HOSTS.items()
             }
         },
     }
@@ -96,8 +96,8 @@ def test_the_rollout_stops_each_host_and_shows_no_value(ansible: Ansible, tmp_pa
 
     found = failures(run)
     assert found.keys() == {*CLUSTERS, *HOSTS}
-    for name, (_variables, told) in {**CLUSTERS, **HOSTS}.items():
-        assert told in found[name], name
+    for name, (_variables, reported) in {**CLUSTERS, **HOSTS}.items():
+        assert reported in found[name], name
     assert PASSWORD not in run.output
     assert PASSWORD not in json.dumps(run.results)
     assert "42798" not in run.output

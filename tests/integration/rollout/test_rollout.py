@@ -74,8 +74,8 @@ def test_three_clusters_then_nothing_to_do(
         assert access.pull_secrets(prefix) == ["regcred"]
         assert first.recap[name]["changed"] == 2
         assert second.recap[name]["changed"] == 0
-        told = f"{name}: ok; secrets: 1 unchanged; links: 1 unchanged; recovery: no Pod is stuck; 6 API requests"
-        assert told in summary(second)
+        reported = f"{name}: ok; secrets: 1 unchanged; links: 1 unchanged; recovery: no Pod is stuck; 6 API requests"
+        assert reported in summary(second)
     for audit in audits:
         assert [event["verb"] for event in audit.requests() if prefix in json.dumps(event["objectRef"])] == ["get"] * 5 + ["list"]
 

@@ -38,7 +38,7 @@ def closing(run: Run) -> dict[str, str]:
 def test_a_wrong_password_is_sent_once_for_hosts_and_clusters(
     lab: Lab, c1: Access, c2: Access, c3: Access, ansible: Ansible, prefix: str, tmp_path: Path
 ) -> None:
-    """All hosts fail, and all clusters. Each is told why, at the end too."""
+    """All hosts fail, and all clusters. Each is reported why, at the end too."""
     user = f"{prefix}-nobody"
     clusters = {"c1": c1, "c2": c2, "c3": c3}
     hosts = {f"h{number:02}": local(tmp_path / f"{number}.json") for number in range(20)}
@@ -132,7 +132,7 @@ def test_hosts_that_all_fail_do_not_keep_the_clusters_from_theirs(
     }
     unasked = {"host_registry_login_verify": "none", "cluster_pull_access_verify": "none", "pullpass_registries": [registry]}
     shared = {**unasked, "cluster_pull_access_namespaces": [prefix]}
-    told = {
+    reported = {
         "down": "Failed to connect to the host via ssh",
         "mistaken": "host_registry_login_format must be one of: docker, containers, got: podman",
         "damaged": str(damaged),
@@ -147,7 +147,7 @@ def test_hosts_that_all_fail_do_not_keep_the_clusters_from_theirs(
     assert c2.secret(prefix) is not None
     for one in (run, one_well):
         of_hosts, of_all = summary(one), closing(one)
-        for host, words in told.items():
+        for host, words in reported.items():
             assert of_hosts[host].startswith("FAILED; logins: none\n"), of_hosts
             assert words in of_hosts[host]
             assert of_all[host] == "FAILED; logins: none"

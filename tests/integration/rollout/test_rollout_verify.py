@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The rollout asks the registries before it touches a cluster: once for all of them, and each is told its own answer."""
+"""The rollout asks the registries before it touches a cluster: once for all of them, and each is reported its own answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def inventory(hosts: Mapping[str, Any], **shared: Any) -> dict[str, Any]:
     return {"clusters": {"hosts": dict(hosts), "vars": {**QUIET, **shared}}}
 
 
-def told(run: Run) -> dict[str, str]:
+def reported(run: Run) -> dict[str, str]:
     """Host -> what the summary says of it."""
     text = run.output.rpartition("Say what was done on each cluster")[2].partition("PLAY RECAP")[0]
     found: dict[str, str] = {}
@@ -68,7 +68,7 @@ def test_a_wrong_password_is_sent_once_for_fifty_clusters(
     assert [line["status"] for line in log.of(user)] == [401]
     # nothing was even read in a cluster
     assert [requests_in(audit, prefix) for audit in audits] == [[], [], []]
-    summary = told(run)
+    summary = reported(run)
     assert summary.keys() == hosts.keys()
     for host in hosts:
         assert summary[host].startswith("FAILED; 0 API requests; https://"), summary[host]
@@ -150,7 +150,7 @@ def test_each_cluster_gets_the_answer_about_its_own(
         environment={"PATH": f"{tmp_path}:{os.environ['PATH']}", "ANSIBLE_GATHERING": "explicit", **cache},
     )
 
-    summary = told(run)
+    summary = reported(run)
     refused = {
         "broken": "Failed to create temporary directory",
         "malformed": "username is given without password",
@@ -210,7 +210,7 @@ def test_a_play_that_takes_hosts_apart(
 
     run = ansible.playbook(site(ansible.folder, **keywords), inventory(hosts))
 
-    summary = told(run)
+    summary = reported(run)
     assert {host: one.partition(";")[0] for host, one in summary.items()} == {
         host: "FAILED" if user == wrong else "changed" for host, user in users.items()
     }
@@ -239,7 +239,7 @@ def test_a_password_that_only_images_show_to_be_wrong_is_sent_once(
 
     run = ansible.playbook("pullpass.registry.rollout", inventory(hosts))
 
-    told_ = told(run)
+    told_ = reported(run)
     assert told_.keys() == hosts.keys()
     for words in told_.values():
         assert "team/app0:1.0 (user bob): rejected" in words
@@ -263,8 +263,8 @@ def test_check_mode_asks_and_writes_nothing(c2: Access, ansible: Ansible, serve:
     run = ansible.playbook("pullpass.registry.rollout", inventory(hosts), "--check", "--diff")
 
     assert logins(server) == {login(*wrong): 1, login(*ALICE): 1}
-    assert told(run)["good"].startswith("changed; secrets: 1 created")
-    assert "user bob: rejected" in told(run)["bad"]
+    assert reported(run)["good"].startswith("changed; secrets: 1 created")
+    assert "user bob: rejected" in reported(run)["bad"]
     assert [c2.secret(f"{prefix}-{host}") for host in hosts] == [None, None]
 
 

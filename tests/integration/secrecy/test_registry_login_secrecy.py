@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helper_programs import HELPER
-from login_tasks import MODULE, asking, auths, told
+from login_tasks import MODULE, asking, auths, reported
 from login_watch import watched
 from secret_traces import around, forms
 
@@ -67,7 +67,7 @@ def test_no_form_of_a_password_is_seen_anywhere(
     finally:
         shutil.rmtree(helpers)
 
-    results = told(run)
+    results = reported(run)
     assert len(results) == len(options), run.output
     assert ["msg" in one for one in results] == [False] * 4 + [True] * 5 + [False]
     assert list(auths(file)) == [good["registry"]]

@@ -34,7 +34,7 @@ def first_column(text: str) -> list[str]:
 
 
 def constants(body: list[ast.stmt]) -> dict[str, Any]:
-    """Name -> value of what a module or class (an enum) defines, as far as it can be told."""
+    """Name -> value of what a module or class (an enum) defines, as far as it can be reported."""
     found: dict[str, Any] = {}
     for node in body:
         if isinstance(node, ast.Assign):

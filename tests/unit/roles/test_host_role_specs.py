@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
-from specifications import ROOT, TYPES, as_told, loaded, options
+from specifications import ROOT, TYPES, as_reported, loaded, options
 
 ROLE = ROOT / "roles" / "host_registry_login"
 PREFIX = "host_registry_login_"
@@ -62,24 +62,24 @@ def test_what_is_decided_about_asking_is_handed_to_who_asks() -> None:
 
 @pytest.mark.parametrize("option", sorted(options("registry_login").keys() - DECIDED - ONLY_EACH))
 def test_a_variable_says_what_its_option_says(option: str) -> None:
-    entry, told, default = options("registry_login")[option], spec()[PREFIX + option], defaults()[PREFIX + option]
+    entry, reported, default = options("registry_login")[option], spec()[PREFIX + option], defaults()[PREFIX + option]
     meant = entry.kind if isinstance(entry, RawOption) else entry["type"]
-    assert {told["type"], meant} <= {"str", "path"} or told["type"] == meant
-    assert told.get("elements") == (entry.elements if isinstance(entry, RawOption) else entry.get("elements"))
-    assert told.get("choices") == entry.get("choices")
+    assert {reported["type"], meant} <= {"str", "path"} or reported["type"] == meant
+    assert reported.get("elements") == (entry.elements if isinstance(entry, RawOption) else entry.get("elements"))
+    assert reported.get("choices") == entry.get("choices")
     if isinstance(default, str) and "{{" in default:
-        assert "default" not in told
+        assert "default" not in reported
     else:
-        assert default == told["default"]
-        assert isinstance(default, TYPES[told["type"]])
+        assert default == reported["default"]
+        assert isinstance(default, TYPES[reported["type"]])
     if option not in OWN_DEFAULTS:
         assert default == entry.get("default", "")
 
 
 def test_an_entry_of_registries_is_that_of_the_module() -> None:
-    told, entry = spec()[f"{PREFIX}registries"]["options"], options("registry_login")["registries"].options
-    without_words = {name: {key: one[key] for key in one if key != "description"} for name, one in told.items()}
-    assert without_words == {name: as_told(one) for name, one in entry.items()}
+    reported, entry = spec()[f"{PREFIX}registries"]["options"], options("registry_login")["registries"].options
+    without_words = {name: {key: one[key] for key in one if key != "description"} for name, one in reported.items()}
+    assert without_words == {name: as_reported(one) for name, one in entry.items()}
 
 
 def test_what_an_account_may_say_is_what_the_role_says_for_all() -> None:

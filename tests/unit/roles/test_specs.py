@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.pullpass.registry.plugins.module_utils._links.report import LINK_ACTIONS
 from ansible_collections.pullpass.registry.plugins.module_utils._module.text_options import RawOption
 from ansible_collections.pullpass.registry.plugins.module_utils._pull_secret.run import SECRET_ACTIONS
-from specifications import MODULES, ROOT, TYPES, arguments, as_told, imported, loaded, options
+from specifications import MODULES, ROOT, TYPES, arguments, as_reported, imported, loaded, options
 
 ROLE = ROOT / "roles" / "cluster_pull_access"
 # what the role calls
@@ -108,8 +108,8 @@ def test_the_action_group_holds_exactly_the_modules_that_take_a_kubeconfig() -> 
 def test_what_is_documented_is_what_is_accepted(name: str) -> None:
     keys = ("type", "elements", "choices", "aliases", "required", "default")
     spec = {option: {key: entry[key] for key in keys if key in entry} for option, entry in options(name).items()}
-    told = {option: {key: entry[key] for key in keys if key in entry} for option, entry in documented(name).items()}
-    assert told == spec
+    reported = {option: {key: entry[key] for key in keys if key in entry} for option, entry in documented(name).items()}
+    assert reported == spec
 
 
 @pytest.mark.parametrize("name", CALLED)
@@ -200,20 +200,20 @@ def test_a_variable_has_the_type_of_its_option(name: str) -> None:
     for option, entry in role_options(name).items():
         if option in ("secrets", "evict"):  # one name, made a list by the role; one word for two options
             continue
-        told = spec[variable(name, option)]
-        if told["type"] == "raw":  # an empty text means unset there
+        reported = spec[variable(name, option)]
+        if reported["type"] == "raw":  # an empty text means unset there
             continue
         meant = entry.kind if isinstance(entry, RawOption) else entry["type"]
-        assert {told["type"], meant} <= {"str", "path"} or told["type"] == meant, option
+        assert {reported["type"], meant} <= {"str", "path"} or reported["type"] == meant, option
         elements = entry.elements if isinstance(entry, RawOption) else entry.get("elements")
-        assert told.get("elements") == elements, option
+        assert reported.get("elements") == elements, option
         choices = [*entry["choices"], "node"] if option == "verify" else entry.get("choices")
-        assert told.get("choices") == choices, option
-        assert bool(told.get("no_log")) == bool(entry.get("no_log")), option
+        assert reported.get("choices") == choices, option
+        assert bool(reported.get("no_log")) == bool(entry.get("no_log")), option
         inner = entry.options if isinstance(entry, RawOption) else entry.get("options", {})
-        assert told.get("options", {}).keys() == inner.keys(), option
+        assert reported.get("options", {}).keys() == inner.keys(), option
         for part, one in inner.items():
-            assert told["options"][part] | as_told(one) == told["options"][part], part
+            assert reported["options"][part] | as_reported(one) == reported["options"][part], part
 
 
 @pytest.mark.parametrize("name", CALLED)

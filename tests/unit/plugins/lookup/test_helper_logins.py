@@ -42,16 +42,16 @@ def test_each_question_is_put_once(programs: Path) -> None:
     program(programs, f'cat >> {programs}/asked; echo \'{{"Username": "alice", "Secret": "Zauberwort"}}\'')
     another = {**QUESTION, "registry": "https://r.example.com/v2/", "password": None}
 
-    told = LookupModule().run([QUESTION, another, {**QUESTION, "registry": "no registry"}])
+    reported = LookupModule().run([QUESTION, another, {**QUESTION, "registry": "no registry"}])
 
-    assert told[:2] == [{"username": "alice", "password": "Zauberwort", "problem": ""}] * 2
-    assert "no registry" in told[2]["problem"]
+    assert reported[:2] == [{"username": "alice", "password": "Zauberwort", "problem": ""}] * 2
+    assert "no registry" in reported[2]["problem"]
     assert (programs / "asked").read_text() == "r.example.com"
 
 
 @pytest.mark.timed
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "reported"),
     {
         "silent": ("sleep 600 & echo $! > {folder}/new; mv {folder}/new {folder}/child; wait", "did not answer .* within 2 s"),
         # docker itself would wait for the end of the grandchild
@@ -71,12 +71,12 @@ def test_each_question_is_put_once(programs: Path) -> None:
         "reads nothing": (": deaf; echo $$ > {folder}/child; sleep 600", "did not answer .* within 2 s"),
     }.values(),
 )
-def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, told: str) -> None:
+def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, reported: str) -> None:
     """Nobody extends the deadline, and whatever the program started is killed with it."""
     program(programs, script.format(folder=programs))
     began = time.monotonic()
 
-    with pytest.raises(HostError, match=told):
+    with pytest.raises(HostError, match=reported):
         CredentialHelpers(ProgramRunner(), seconds=2.0).store(
             "lab", "r.example.com", "bot", "x" * (200_000 if "deaf" in script else 5)
         )
@@ -89,8 +89,8 @@ def test_a_program_has_one_deadline_and_one_size(programs: Path, script: str, to
 
 
 def test_a_program_that_is_missing(programs: Path) -> None:
-    (told,) = LookupModule().run([{**QUESTION, "credential_helper": "missing"}])
-    assert "docker-credential-missing cannot be run" in told["problem"]
+    (reported,) = LookupModule().run([{**QUESTION, "credential_helper": "missing"}])
+    assert "docker-credential-missing cannot be run" in reported["problem"]
 
 
 @pytest.mark.timed

@@ -35,15 +35,15 @@ def arguments() -> dict[str, Any]:
 
 def test_what_is_documented_is_what_is_accepted() -> None:
     module = yaml.safe_load(image_access_info.DOCUMENTATION)
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     for name in module["extends_documentation_fragment"]:
         file, _dot, part = name.removeprefix("pullpass.registry.").partition(".")
         fragment = importlib.import_module(f"{FRAGMENTS}.{file}").ModuleDocFragment
-        told.update(yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION")).get("options", {}))
-    told.update(module["options"])
+        reported.update(yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION")).get("options", {}))
+    reported.update(module["options"])
     keys = ("type", "elements", "choices", "aliases", "required", "default")
     spec = arguments()["argument_spec"]
-    assert {name: {key: entry[key] for key in keys if key in entry} for name, entry in told.items()} == {
+    assert {name: {key: entry[key] for key in keys if key in entry} for name, entry in reported.items()} == {
         name: {key: entry[key] for key in keys if key in entry} for name, entry in spec.items()
     }
 
@@ -82,10 +82,10 @@ def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
     images = [ImageAccess(parse_image(f"reg.io/a:{n}"), Finding("not_found", f"No {n}.")) for n in range(14)]
     images.append(ImageAccess(parse_image("reg.io/good"), Finding("anonymous", "Anybody can.")))
     logins = [(credential, Finding("accepted", "Fine.")), (credential, Finding("unreachable", "It sleeps."))]
-    told = image_access_info.summary_of(ImageVerification(logins, images))
-    assert told.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0; ")
-    assert "No 10" not in told
-    assert told.endswith(" No 9; and 5 more")
+    reported = image_access_info.summary_of(ImageVerification(logins, images))
+    assert reported.startswith("1 of 15 images can be pulled, 1 of 2 logins are accepted. image reg.io/a:0: not_found. No 0; ")
+    assert "No 10" not in reported
+    assert reported.endswith(" No 9; and 5 more")
     assert image_access_info.summary_of(ImageVerification(logins[:1])) == "1 of 1 login is accepted."
 
 
@@ -95,16 +95,16 @@ def test_the_secrets_of_a_tenant_are_masked_in_what_a_registry_repeats(monkeypat
     auth = base64.b64encode(f"bot:{word}".encode()).decode()
     document = json.dumps({"auths": {"reg.example": {"auth": auth}}}).encode()
     secret = PullSecret("regcred", "kubernetes.io/dockerconfigjson", {".dockerconfigjson": document})
-    told: list[str] = []
+    reported: list[str] = []
     monkeypatch.setattr(image_access_info, "open_api", lambda _module: SimpleNamespace(identity={}, requests=0))
     monkeypatch.setattr(image_access_info, "secrets_in_cluster", lambda *_given: PodSecrets(kubelet_keyring([secret])))
     monkeypatch.setattr(image_access_info, "opened_registries", lambda *_given: None)
 
     def check(*_given: Any) -> list[Any]:
-        told.append(foreign_text(f"bad login {auth}"))
+        reported.append(foreign_text(f"bad login {auth}"))
         return []
 
     monkeypatch.setattr(image_access_info, "check_images", check)
     module: Any = SimpleNamespace(params={"workers": 1, "namespace": "team"}, no_log_values=set())
     image_access_info.verify_as_pod(module, [parse_image("reg.example/app:1")])
-    assert told == ["bad login ********"]
+    assert reported == ["bad login ********"]

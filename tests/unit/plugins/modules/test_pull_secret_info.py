@@ -27,14 +27,14 @@ def arguments() -> dict[str, Any]:
 
 def test_what_is_documented_is_what_is_accepted() -> None:
     module = yaml.safe_load(pull_secret_info.DOCUMENTATION)
-    told = dict(module["options"])
+    reported = dict(module["options"])
     for name in module["extends_documentation_fragment"]:
         file, _dot, part = name.removeprefix("pullpass.registry.").partition(".")
         fragment = importlib.import_module(f"{FRAGMENTS}.{file}").ModuleDocFragment
-        told.update(yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION"))["options"])
+        reported.update(yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION"))["options"])
     keys = ("type", "elements", "choices", "aliases", "required", "default")
     spec = arguments()["argument_spec"]
-    assert {name: {key: entry[key] for key in keys if key in entry} for name, entry in told.items()} == {
+    assert {name: {key: entry[key] for key in keys if key in entry} for name, entry in reported.items()} == {
         name: {key: entry[key] for key in keys if key in entry} for name, entry in spec.items()
     }
     assert spec["api_key"]["no_log"] is True

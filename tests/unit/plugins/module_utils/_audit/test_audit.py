@@ -146,8 +146,8 @@ def jwt(seconds: int) -> str:
 def test_problems_of_a_secret(document: Any, kind: str, metadata: dict[str, Any], expires: str | None, word: str | None) -> None:
     found = one_secret(document, kind, **metadata)
     assert found["expires"] == expires
-    told = " ".join(found["problems"])
-    assert (word in told) if word else not told
+    result_rows = " ".join(found["problems"])
+    assert (word in result_rows) if word else not result_rows
 
 
 def test_a_good_entry_beside_one_that_breaks_the_document_is_of_no_use() -> None:
@@ -247,7 +247,7 @@ def test_a_forbidden_list_is_made_up_for_by_one_for_each_namespace() -> None:
     good, bad = answer["namespaces"]
     assert good["problems"] == []
     assert good["secrets"][0]["usable"] is True
-    assert [told.partition(" ")[0] for told in bad["problems"]] == ["secrets", "pods"]
+    assert [result_rows.partition(" ")[0] for result_rows in bad["problems"]] == ["secrets", "pods"]
     assert (bad["secrets"][0]["exists"], bad["service_accounts"][0]["missing"]) == (None, [])
 
 
@@ -258,7 +258,7 @@ def test_a_named_secret_that_may_not_be_read_fails_its_namespace() -> None:
     (row,) = answer["namespaces"]
     assert (row["secrets"][0]["exists"], row["service_accounts"][0]["missing"]) == (None, [])
     assert row["problems"] == ["secrets could not be read: no right to get secrets s in namespace a"]
-    # one that is only referred to is told, and fails nothing
+    # one that is only referred to is result_rows, and fails nothing
     api = TableApi([], [account("a", "default", "s")], ("get", "secrets", "a"))
     assert ask(api, chosen("a"))["failed"] is False
 
@@ -300,7 +300,7 @@ def test_a_credential_that_every_pull_from_docker_hub_uses_is_noted(name: str, r
     api = TableApi([secret("a", "hub", auths("https://index.docker.io/v1/"))], [account("a", name, "hub")])
     answer = ask(api, chosen("a"), accounts=None if reported else ["other"])
     noted = [f"note: every Pod of ServiceAccount {name} offers it"] if reported else []
-    assert [told.partition(" to ")[0] for told in answer["namespaces"][0]["secrets"][0]["problems"]] == noted
+    assert [result_rows.partition(" to ")[0] for result_rows in answer["namespaces"][0]["secrets"][0]["problems"]] == noted
     assert answer["summary"]["with_problems"] == 0
 
 

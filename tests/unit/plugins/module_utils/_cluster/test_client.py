@@ -187,8 +187,8 @@ def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(field: 
     target = ClusterTarget(host=SERVER, api_key=None if field == "client_cert" else TOKEN, **rest)
     with pytest.raises(InputError) as caught:
         connect(target, 4)
-    told = f"{field} {bad} cannot be read where this task runs: No such file or directory." if missing else f"{field} "
-    assert str(caught.value).startswith(told)
+    reported = f"{field} {bad} cannot be read where this task runs: No such file or directory." if missing else f"{field} "
+    assert str(caught.value).startswith(reported)
     assert missing or "PEM form" in str(caught.value)
     assert TOKEN not in str(caught.value)
 

@@ -285,12 +285,12 @@ def test_a_malformed_item_is_an_error_of_its_namespace_alone(server: RecordingSe
             return {"kind": f"{RESOURCES[resource].kind}List", "items": [items[0], spoiled, items[2]]}
 
         server.override = answer
-        rows, told = run(server), audited(server)
+        rows, reported = run(server), audited(server)
         server.override = lambda *_asked: None
         assert {name: rows[name] for name in ("team-a", "team-c")} == {name: good[name] for name in ("team-a", "team-c")}
         assert "malformed" in str(rows["team-b"]) or "name that no" in str(rows["team-b"]), (value, rows["team-b"])
-        assert told["team-a"] == audited_before["team-a"]
-        assert told["team-c"] == audited_before["team-c"]
+        assert reported["team-a"] == audited_before["team-a"]
+        assert reported["team-c"] == audited_before["team-c"]
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))

@@ -96,7 +96,7 @@ def test_a_delete_is_guarded_and_its_dry_run_stands_in_the_body_where_it_counts(
     assert body["kind"] == "DeleteOptions"
 
 
-def test_an_object_that_is_not_there_is_none_and_other_refusals_are_told() -> None:
+def test_an_object_that_is_not_there_is_none_and_other_refusals_are_reported() -> None:
     found = objects(Sent()).get("team-a", "regcred")
     assert found is not None
     assert found["type"] == "there"

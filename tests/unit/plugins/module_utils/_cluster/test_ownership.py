@@ -32,10 +32,10 @@ from ansible_collections.pullpass.registry.plugins.module_utils._cluster.objects
     ],
 )
 def test_a_label_tells_the_tool_and_is_named(labels: dict[str, str], tool: str) -> None:
-    told = manager({OWNER_LABEL: "default", **labels}, {}, [])
-    assert told is not None
-    assert told.startswith(f"{tool} (")
-    assert next(iter(labels)) in told
+    reported = manager({OWNER_LABEL: "default", **labels}, {}, [])
+    assert reported is not None
+    assert reported.startswith(f"{tool} (")
+    assert next(iter(labels)) in reported
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_nobody_manages_it(labels: dict[str, str], annotations: dict[str, str]) 
     ids=["annotation", "ownerReference", "empty ownerReference"],
 )
 def test_what_strangers_wrote_into_a_mark_is_fit_for_a_message(marks: tuple[Any, Any, Any]) -> None:
-    told = manager(*marks)
-    assert told is not None
-    assert told.replace("…", "").isprintable()
-    assert len(told) < 450
+    reported = manager(*marks)
+    assert reported is not None
+    assert reported.replace("…", "").isprintable()
+    assert len(reported) < 450

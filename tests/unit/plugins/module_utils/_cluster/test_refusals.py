@@ -48,7 +48,7 @@ POLICY = {
 }
 
 
-def told(status: int, body: Any, request: Request = CREATE) -> RequestError:
+def reported(status: int, body: Any, request: Request = CREATE) -> RequestError:
     raw = body if isinstance(body, bytes) else json.dumps({"kind": "Status", "reason": "Forbidden", **body}).encode()
     error = refusal(request, SERVER, status, raw)
     assert isinstance(error, RequestError)
@@ -66,7 +66,7 @@ def told(status: int, body: Any, request: Request = CREATE) -> RequestError:
     ],
 )
 def test_the_causes_of_403_are_told_apart(body: Any, kind: FailureKind, phrases: tuple[str, ...]) -> None:
-    error = told(403, body)
+    error = reported(403, body)
     assert error.kind == kind
     for phrase in phrases:
         assert phrase in str(error)
@@ -75,7 +75,7 @@ def test_the_causes_of_403_are_told_apart(body: Any, kind: FailureKind, phrases:
 @pytest.mark.parametrize("body", [{}, b"<html>denied by proxy</html>", b""], ids=["no reason", "not even JSON", "nothing"])
 def test_a_403_without_a_reason_of_the_server_blames_no_admission_policy(body: Any) -> None:
     """It may come from a proxy in between."""
-    message = str(told(403, body))
+    message = str(reported(403, body))
     assert "admission policy" not in message
     assert "403" in message
 
@@ -95,7 +95,7 @@ def test_a_403_without_a_reason_of_the_server_blames_no_admission_policy(body: A
     ],
 )
 def test_other_answers_are_told_apart_by_status(status: int, kind: FailureKind, phrases: tuple[str, ...]) -> None:
-    error = told(status, {"message": "the server's words"})
+    error = reported(status, {"message": "the server's words"})
     assert error.kind == kind
     for phrase in phrases:
         assert phrase in str(error)
@@ -119,7 +119,7 @@ def test_401_concerns_the_whole_cluster_and_not_one_request() -> None:
 )
 def test_a_missing_right_names_verb_resource_and_place(request_: Request, words: str) -> None:
     assert str(request_) == words
-    assert str(told(403, RBAC, request_)).startswith(f"no right to {words} (403 Forbidden)")
+    assert str(reported(403, RBAC, request_)).startswith(f"no right to {words} (403 Forbidden)")
 
 
 @example(403, b'{"details": 1}')
@@ -137,11 +137,11 @@ def test_no_answer_raises_while_it_is_read(status: int, body: bytes) -> None:
 
 
 def test_an_answer_nested_without_end_is_an_answer_too() -> None:
-    assert told(500, b"[" * 200_000).kind == FailureKind.UNCERTAIN
+    assert reported(500, b"[" * 200_000).kind == FailureKind.UNCERTAIN
 
 
 def test_the_servers_words_are_one_line_without_control_characters_and_cut() -> None:
-    message = str(told(422, {"message": "a\x1b[31m\nb" + "x" * 10_000}))
+    message = str(reported(422, {"message": "a\x1b[31m\nb" + "x" * 10_000}))
     assert message.isprintable()
     assert len(message) <= 500
 
@@ -161,7 +161,7 @@ def test_no_text_about_a_write_of_a_secret_is_repeated(verb: str, status: int, w
         "message": ECHO if where == "message" else "no",
         "details": {"name": ECHO if where == "name" else "regcred", "causes": [{**cause, "message": ECHO}]},
     }
-    error = told(status, ECHO.encode() if where == "not JSON" else body, Request(verb, "secrets", "team-a", "regcred"))
+    error = reported(status, ECHO.encode() if where == "not JSON" else body, Request(verb, "secrets", "team-a", "regcred"))
     assert ECHO not in f"{error} {error.refused_by}"
     assert error.detail == ""
     assert str(status) in str(error)
@@ -189,19 +189,19 @@ def test_no_text_about_a_write_of_a_secret_is_repeated(verb: str, status: int, w
 )
 def test_who_refused_a_secret_is_named_if_it_is_a_name(status: int, message: str, phrase: str) -> None:
     remember_secrets([ECHO])
-    error = told(status, {"message": message}, SECRET)
+    error = reported(status, {"message": message}, SECRET)
     assert phrase in str(error)
     assert ECHO.lower() not in f"{error} {error.refused_by}".lower()
 
 
 def test_a_missing_right_is_said_once() -> None:
     message = 'secrets "regcred" is forbidden: User "ci" cannot get resource "secrets" in API group "" in the namespace "team-a"'
-    error = str(told(403, {"message": f"{message}: RBAC: role not found"}, Request("get", "secrets", "team-a", "regcred")))
+    error = str(reported(403, {"message": f"{message}: RBAC: role not found"}, Request("get", "secrets", "team-a", "regcred")))
     assert error == ('no right to get secrets regcred in namespace team-a (403 Forbidden) for user "ci": RBAC: role not found')
 
 
 def test_a_secret_in_other_words_of_the_server_is_masked_before_they_are_cut() -> None:
     remember_secrets([ECHO])
     for length in range(460, 500):
-        assert "Zq7" not in str(told(422, {"message": "x" * length + ECHO}))
-    assert "Zq7" not in str(told(422, b"y" * 495 + ECHO.encode()))
+        assert "Zq7" not in str(reported(422, {"message": "x" * length + ECHO}))
+    assert "Zq7" not in str(reported(422, b"y" * 495 + ECHO.encode()))

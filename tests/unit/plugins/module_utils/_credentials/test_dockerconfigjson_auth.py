@@ -66,9 +66,9 @@ def test_decoding_gives_back_what_was_encoded(username: str, password: str, padd
 
 @given(st.text(alphabet="Zq7abcXYZ0189+/=-_ \n\t:", min_size=8))
 def test_an_error_holds_no_part_of_the_field(text: str) -> None:
-    told = None
+    reported = None
     try:
         decode_auth(f"Zq7{text}")
     except ValueError as error:
-        told = str(error)
-    assert told in (None, NOT_BASE64, "'auth' contains no colon between user name and password")
+        reported = str(error)
+    assert reported in (None, NOT_BASE64, "'auth' contains no colon between user name and password")

@@ -48,15 +48,15 @@ def test_its_name_and_the_whole_of_it(text: str, name: str, whole: str) -> None:
 
 @given(st.text() | st.text("aA0.:/@_-[]%*sha256 \n", max_size=24))
 def test_any_text_is_an_image_or_an_input_error(text: str) -> None:
-    told = "image ''"
+    reported = "image ''"
     try:
         image = parse_image(text)
         assert parse_image(str(image)) == image
     except InputError as error:
-        told = str(error)
-    assert len(told.splitlines()) == 1
-    assert len(told) < 900
-    assert "it is not an image reference" not in told
+        reported = str(error)
+    assert len(reported.splitlines()) == 1
+    assert len(reported) < 900
+    assert "it is not an image reference" not in reported
 
 
 @pytest.mark.parametrize("text", ["a" * 300_000, "a-" * 150_000 + "/x", "a." * 150_000 + "/x", "reg.io/" + "a_" * 150_000])

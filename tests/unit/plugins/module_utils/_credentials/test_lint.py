@@ -50,7 +50,7 @@ def serves(whole: Any, reader: str) -> bool:
     return found.readable(reader) and found.usable(REGISTRY, reader)
 
 
-# document, does it serve (kubelet, docker, podman), and a word of what is told
+# document, does it serve (kubelet, docker, podman), and a word of what is reported
 DOCUMENTS = {
     "ok": (document(GOOD), "kdp", None),
     "unpadded": (document({"auth": "dTpwYQ"}), "k", "lacks the '='"),
@@ -77,7 +77,7 @@ DOCUMENTS = {
     "store": (document(GOOD, credsStore=1), "kp", "credsStore"),
     "no auths": ({}, "", "contains no credential"),
 }
-# key, registry, who finds it, and a word of what is told
+# key, registry, who finds it, and a word of what is reported
 KEYS = [
     (HUB, "docker.io", "kdp", None),
     ("https://index.docker.io/v1", "docker.io", "p", "'/v1'"),
@@ -115,8 +115,8 @@ READERS = {"k": "kubelet", "d": "docker", "p": "podman"}
 def test_what_each_reader_gets_out_of_a_document(name: str) -> None:
     whole, readers, word = DOCUMENTS[name]
     assert "".join(letter for letter, reader in READERS.items() if serves(whole, reader)) == readers or name == "no auths"
-    told = " ".join(one.text for one in examined(whole).problems)
-    assert (word in told) if word else not told
+    reported = " ".join(one.text for one in examined(whole).problems)
+    assert (word in reported) if word else not reported
 
 
 @pytest.mark.parametrize(("key", "_registry", "readers", "word"), KEYS)
@@ -124,8 +124,8 @@ def test_who_finds_a_key(key: str, _registry: str | None, readers: str, word: st
     found = key_problems(key)
     blocked = {reader for one in found if one.blocks for reader in one.readers}
     assert "".join(letter for letter, reader in READERS.items() if reader not in blocked) == readers
-    told = " ".join(one.text for one in found)
-    assert (word in told) if word else not told
+    reported = " ".join(one.text for one in found)
+    assert (word in reported) if word else not reported
 
 
 @pytest.mark.parametrize(("key", "word"), [("h.io:443", "with ':443' in their name"), ("Reg.Example.com", "upper case")])
@@ -155,7 +155,7 @@ def test_keys_that_match_less_than_one_would_think(key: str, word: str) -> None:
         ({"auths": {"docker.io": GOOD, HUB: {"auth": b64("x:y")}}}, "never uses it"),
     ],
 )
-def test_what_else_is_told(whole: Any, word: str) -> None:
+def test_what_else_is_reported(whole: Any, word: str) -> None:
     assert word in " ".join(one.text for one in examined(whole).problems)
 
 
@@ -176,7 +176,7 @@ def test_a_dockercfg_is_no_concern_of_dockers() -> None:
     assert "config.json under the key" in " ".join(one.text for one in examined(document(GOOD), legacy=True).problems)
 
 
-def test_the_kubelets_verdict_is_that_of_its_own_rules_and_no_value_is_told() -> None:
+def test_the_kubelets_verdict_is_that_of_its_own_rules_and_no_value_is_reported() -> None:
     """The documents of the oracle's tests: what is called readable is read, and to the same entries."""
     random = Random(4)
     for _number in range(2000):

@@ -25,7 +25,7 @@ YAML = f"apiVersion: v1\ndata:\n  .dockerconfigjson: {ENCODED}\nkind: Secret\nme
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (json.dumps({"reg.io": {"auth": AUTH}}), "is a legacy .dockercfg: its entries are not in 'auths'."),
         (json.dumps({"reg.io": {"username": "u", "password": "geheim"}}), "is a legacy .dockercfg"),
@@ -47,10 +47,10 @@ YAML = f"apiVersion: v1\ndata:\n  .dockerconfigjson: {ENCODED}\nkind: Secret\nme
         ("{}", "contains no credential"),
     ],
 )
-def test_it_is_named(text: str, told: str) -> None:
+def test_it_is_named(text: str, reported: str) -> None:
     with pytest.raises(InputError) as raised:
         credentials_from_document("config_file /x", text)
-    assert str(raised.value).startswith(f"config_file /x {told}")
+    assert str(raised.value).startswith(f"config_file /x {reported}")
     for secret in ("geheim", AUTH, ENCODED):
         assert secret not in str(raised.value)
 
@@ -81,15 +81,15 @@ def test_other_files_are_read(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "reported"),
     [
         ("5", "has an entry 'bad.io' that is not an object"),
         ('{"auth": "?"}', "has an entry 'bad.io' whose 'auth' is not base64"),
         ('{"password": 5}', "has an entry 'bad.io' whose 'password' is not text"),
     ],
 )
-def test_a_document_that_cannot_be_merged_into_names_the_bad_entry(entry: str, told: str) -> None:
+def test_a_document_that_cannot_be_merged_into_names_the_bad_entry(entry: str, reported: str) -> None:
     document = f'{{"auths": {{"reg.io": {{"auth": "{AUTH}"}}, "bad.io": {entry}}}}}'.encode()
     with pytest.raises(UnreadableDocument) as raised:
         merge_document(document, [Credential("reg.io", "u", "p")])
-    assert str(raised.value) == told
+    assert str(raised.value) == reported

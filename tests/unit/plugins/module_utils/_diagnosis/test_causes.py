@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""_diagnosis/snapshot and audit_cause: which containers are stuck on a pull, and what is told as the cause."""
+"""_diagnosis/snapshot and audit_cause: which containers are stuck on a pull, and what is reported as the cause."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OTHER = replace(NOTHING, keyring=keyring(other="other.io"))
 BROKEN = replace(NOTHING, keyring=keyring(good="reg.io", bad="!"))
 
 
-def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str = IMAGE) -> str:
+def reported(reason: str, message: str, secrets: PodSecrets, *names: str, image: str = IMAGE) -> str:
     container = StuckContainer("app", image, reason, message)
     return cause(PodSnapshot("team-a", "web", "default", names, (container,)), container, secrets)
 
@@ -91,9 +91,9 @@ def told(reason: str, message: str, secrets: PodSecrets, *names: str, image: str
     ],
 )
 def test_cause(message: str, secrets: PodSecrets, names: list[str], expected: str) -> None:
-    cause_told = told("ImagePullBackOff", message, secrets, *names)
-    assert cause_told[: len(expected)] == expected
-    assert PASSWORD not in cause_told
+    cause_reported = reported("ImagePullBackOff", message, secrets, *names)
+    assert cause_reported[: len(expected)] == expected
+    assert PASSWORD not in cause_reported
 
 
 @pytest.mark.parametrize(
@@ -131,27 +131,27 @@ def test_the_name_of_an_image_is_no_answer_of_a_registry(image: str, answer: str
     said = answer.format(path=reference.repository, name=name, tag=tag)
     message = f'Back-off pulling image "{image}": failed to pull and unpack image "{name}:{tag}": {said}'
     right = replace(NOTHING, keyring=keyring(good=reference.registry))
-    assert told("ImagePullBackOff", message, right, "good", image=image).startswith(expected)
+    assert reported("ImagePullBackOff", message, right, "good", image=image).startswith(expected)
 
 
 def test_other_reasons() -> None:
-    assert told("InvalidImageName", "", NOTHING, image="Reg/App").startswith("invalid image name: ")
-    assert "secret" not in told("InvalidImageName", "", NOTHING, image="u:secret@reg.io/a")
-    assert told("ErrImageNeverPull", "", NOTHING).startswith("the image is not on the node")
-    assert told(COLON, "", BROKEN, "good", "bad").startswith("unreadable Secret: Secret bad ")
-    assert told(COLON, "", RIGHT, "good").startswith("unreadable Secret at the kubelet's last try")
-    assert "No right." in told(COLON, "", replace(NOTHING, unknown="No right."), "good")
+    assert reported("InvalidImageName", "", NOTHING, image="Reg/App").startswith("invalid image name: ")
+    assert "secret" not in reported("InvalidImageName", "", NOTHING, image="u:secret@reg.io/a")
+    assert reported("ErrImageNeverPull", "", NOTHING).startswith("the image is not on the node")
+    assert reported(COLON, "", BROKEN, "good", "bad").startswith("unreadable Secret: Secret bad ")
+    assert reported(COLON, "", RIGHT, "good").startswith("unreadable Secret at the kubelet's last try")
+    assert "No right." in reported(COLON, "", replace(NOTHING, unknown="No right."), "good")
 
 
 def test_an_expired_credential_is_reported() -> None:
     claims = base64.b64encode(b'{"exp": 1}').decode()
     expired = replace(NOTHING, keyring=keyring(f"x.{claims}.x", good="reg.io"))
-    assert "of Secret good, expired at 1970-01-01T00:00:01Z)" in told("ErrImagePull", REFUSED, expired, "good")
+    assert "of Secret good, expired at 1970-01-01T00:00:01Z)" in reported("ErrImagePull", REFUSED, expired, "good")
 
 
 def test_messages_are_cut_and_hold_no_user_of_a_url() -> None:
     message = "x" * 900 + " https://user:secret@auth.io/token?account=ghp_token&scope=x strange\x1b[31m"
-    answer = told("ErrImagePull", message, RIGHT, "good")
+    answer = reported("ErrImagePull", message, RIGHT, "good")
     assert len(answer) < 400
     assert "secret" not in answer
     assert "ghp_token" not in answer

@@ -66,10 +66,10 @@ def test_errors_come_back_and_strange_ones_without_their_words() -> None:
     def fail(error: BaseException) -> dict[str, Any]:
         raise error
 
-    with pytest.raises(InputError, match="^told$"):
-        as_account(account_named("nobody"), lambda: fail(InputError("told")))
-    with pytest.raises(HostError, match="^told$"):
-        as_account(account_named("nobody"), lambda: fail(HostError("told")))
+    with pytest.raises(InputError, match="^reported$"):
+        as_account(account_named("nobody"), lambda: fail(InputError("reported")))
+    with pytest.raises(HostError, match="^reported$"):
+        as_account(account_named("nobody"), lambda: fail(HostError("reported")))
     with pytest.raises(HostError, match=r"^the work as user nobody failed \(KeyError\)\.$"):
         as_account(account_named("nobody"), lambda: fail(KeyError("Zauberwort")))
 

@@ -194,14 +194,14 @@ def test_an_empty_file_is_as_good_as_none(text: str) -> None:
     assert document(text).without([HOST]).text == text
 
 
-@pytest.mark.parametrize(("text", "told"), REFUSED)
+@pytest.mark.parametrize(("text", "reported"), REFUSED)
 @pytest.mark.parametrize("kind", sorted(FORMATS))
-def test_refused(text: str, told: str, kind: str) -> None:
+def test_refused(text: str, reported: str, kind: str) -> None:
     with pytest.raises(HostError) as raised:
         document(text, kind)
     message = str(raised.value)
     assert message.startswith("/x/config.json")
-    assert told in message
+    assert reported in message
     assert message.endswith("The file was not changed. Fix it by hand, or move it away.")
     assert "dTp" not in message
 

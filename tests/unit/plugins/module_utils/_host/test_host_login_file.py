@@ -84,7 +84,7 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "dangling-folder").symlink_to("nowhere")
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "file").write_text("x")
-    for name, told in {
+    for name, reported in {
         "folder": "is a folder",
         "folder/..": "is a folder",
         "pipe": "not a regular file",
@@ -95,7 +95,7 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path: Path) -> None:
         "absent/../config.json": "goes up from a folder that does not exist",
     }.items():
         for act in (LoginFile(f"{tmp_path}/{name}", None).read, lambda name=name: write(tmp_path / name)):
-            with pytest.raises(HostError, match=told):
+            with pytest.raises(HostError, match=reported):
                 act()
     assert sorted(os.listdir(tmp_path)) == ["circle", "dangling", "dangling-folder", "file", "folder", "pipe"]
 
@@ -423,7 +423,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pa
     write(path, "a" * 300_000)
     left = 0
     for _round in range(200):
-        told, tell = os.pipe()
+        reported, tell = os.pipe()
         child = os.fork()
         if child == 0:
             try:
@@ -432,8 +432,8 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pa
                     LoginFile(str(path), None).change(lambda text: ("b" if text[0] == "a" else "a") * 300_000, PLAIN, False)
             finally:
                 os._exit(1)
-        os.read(told, 1)
-        for end in (told, tell):
+        os.read(reported, 1)
+        for end in (reported, tell):
             os.close(end)
         time.sleep(chance.uniform(0, 0.012))
         os.kill(child, signal.SIGKILL)

@@ -66,7 +66,7 @@ def test_what_is_lost_when_the_machine_starts_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         ({"persistent": True}, "persistent needs format containers"),
         ({"persistent": True, "format": "containers", "path": "/x"}, "and no path"),
@@ -75,8 +75,8 @@ def test_what_is_lost_when_the_machine_starts_anew() -> None:
         ({"path": ""}, "path is empty"),
     ],
 )
-def test_options_that_do_not_go_together(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_options_that_do_not_go_together(options: dict[str, Any], reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         open_logins({**NOBODY_HERE, **options})
 
 
@@ -132,8 +132,8 @@ def test_attributes_by_name_and_number() -> None:
     assert attributes_option("root", "root", "0640") == Attributes(0, 0, 0o640)
     assert attributes_option("4711", "4712", 0o600) == Attributes(4711, 4712, 0o600)
     nobody = [("no-such-account", None, "owner"), (None, "no-such-group", "group"), ("4294967295", None, "owner")]
-    for owner, group, told in [*nobody, (None, "9" * 30, "group")]:
-        with pytest.raises(InputError, match=f"^{told} .* does not exist on this host"):
+    for owner, group, reported in [*nobody, (None, "9" * 30, "group")]:
+        with pytest.raises(InputError, match=f"^{reported} .* does not exist on this host"):
             attributes_option(owner, group, None)
 
 

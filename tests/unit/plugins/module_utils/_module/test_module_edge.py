@@ -75,11 +75,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     (folder / "play.json").write_text(json.dumps([play]))
     (folder / "given.json").write_text(json.dumps({"given": given, "ansible_python_interpreter": sys.executable}))
     output = ansible_playbook(folder)
-    _before, *told = re.split(r"^localhost \| ([A-Z]+)!? =>", output, flags=re.MULTILINE)
+    _before, *reported = re.split(r"^localhost \| ([A-Z]+)!? =>", output, flags=re.MULTILINE)
     decoder = json.JSONDecoder()
     answers = [
         {"failed": word == "FAILED", **decoder.raw_decode(text.lstrip())[0]}
-        for word, text in zip(told[::2], told[1::2], strict=True)
+        for word, text in zip(reported[::2], reported[1::2], strict=True)
     ]
     assert len(answers) == len(cases), output
     return Played(folder, dict(zip(cases, answers, strict=True)), output)

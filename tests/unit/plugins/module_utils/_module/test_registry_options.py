@@ -51,15 +51,15 @@ def test_the_options_of_a_task_hold_for_all_and_those_of_an_entry_for_its_regist
     assert registries.defaults == otherwise
     assert (registries.timeout, registries.realms) == (3.5, frozenset({"auth.io"}))
     assert [str(one) for one in registries.allow_addresses] == ["10.0.0.0/8"]
-    told = tls_warnings(registries)
+    reported = tls_warnings(registries)
     assert registries.unverified_hosts() == ["a.io", "c.io", "d.io"]
-    assert all("Set ca_cert" in one for one in told)
+    assert all("Set ca_cert" in one for one in reported)
 
 
 def test_unverified_tls_is_warned_of_where_no_registry_is_named() -> None:
     """The credentials of a Pod, or of a Secret in the cluster."""
-    [told] = tls_warnings(open_registries(params(registry_validate_certs=False), []))
-    assert told.startswith("the TLS certificate of every registry is not verified")
+    [reported] = tls_warnings(open_registries(params(registry_validate_certs=False), []))
+    assert reported.startswith("the TLS certificate of every registry is not verified")
     assert tls_warnings(open_registries(params(), [])) == []
 
 

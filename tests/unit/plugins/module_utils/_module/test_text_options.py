@@ -45,11 +45,11 @@ def message(name: str, value: Any) -> str:
 @pytest.mark.parametrize(("value", "words"), NOT_TEXT)
 @pytest.mark.parametrize("part", ["username", "password", "registry", "email", "credential_helper", "endpoint", "ca_cert"])
 def test_a_member_of_registries_that_is_not_text_is_refused_with_its_place(part: str, value: Any, words: str) -> None:
-    told = message("registries", [GOOD, {**GOOD, "registry": "quay.io", part: value}])
+    reported = message("registries", [GOOD, {**GOOD, "registry": "quay.io", part: value}])
     place = "registries[1]" if part == "registry" else "registries[1] (quay.io)"
-    assert told.startswith(f"{place}: {part} is {words}")
-    assert "42798" not in told
-    assert '"{{ value | string }}"' in told
+    assert reported.startswith(f"{place}: {part} is {words}")
+    assert "42798" not in reported
+    assert '"{{ value | string }}"' in reported
 
 
 @pytest.mark.parametrize(("value", "words"), NOT_TEXT)

@@ -30,9 +30,9 @@ def test_images_are_needed_for_a_pull_only() -> None:
     ids=["registries", "verify"],
 )
 def test_what_is_documented_is_what_is_accepted(documented: str, accepted: dict[str, Any]) -> None:
-    told = yaml.safe_load(documented)["options"]
+    reported = yaml.safe_load(documented)["options"]
     keys = ("type", "elements", "choices", "default")
-    assert {name: {key: option[key] for key in keys if key in option} for name, option in told.items()} == {
+    assert {name: {key: option[key] for key in keys if key in option} for name, option in reported.items()} == {
         name: {key: option[key] for key in keys if key in option} for name, option in accepted.items()
     }
     assert VERIFY_OPTIONS["verify"]["default"] == "none"

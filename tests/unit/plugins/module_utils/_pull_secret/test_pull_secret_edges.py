@@ -182,7 +182,7 @@ class Module:
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "reported"),
     [
         ('{"Username":"u","Secret":"TOPSECRET"}', "exit status 1"),
         ("line\nTOPSECRET", "exit status 1"),
@@ -190,8 +190,8 @@ class Module:
         ("the keychain is locked", "the keychain is locked"),
     ],
 )
-def test_a_failing_helper_cannot_spill_a_secret(output: str, told: str) -> None:
+def test_a_failing_helper_cannot_spill_a_secret(output: str, reported: str) -> None:
     with pytest.raises(HostError) as caught:
         CredentialHelpers(Module(output)).get("x", "a.io")
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "TOPSECRET" not in str(caught.value)

@@ -336,10 +336,10 @@ def test_rows_counts_and_one_sentence() -> None:
 def test_many_failures_are_cut_and_strangers_text_is_data() -> None:
     many = [outcome("failed", number) for number in range(12)]
     many[0].message = "a\x1b[31m\nb"
-    told = recovery_result(many, show_all=False)
-    assert told["msg"].endswith("; and 2 more")
-    assert told["msg"].isprintable()
-    assert told["pods"][0]["message"].isprintable()
+    reported = recovery_result(many, show_all=False)
+    assert reported["msg"].endswith("; and 2 more")
+    assert reported["msg"].isprintable()
+    assert reported["pods"][0]["message"].isprintable()
 
 
 def test_warnings_are_about_followed_pods_that_do_not_run() -> None:

@@ -54,8 +54,8 @@ STORED: dict[str, tuple[str, str]] = {
     "broken": ("reg.io", "!"),
     "spent": ("reg.io", EXPIRED),
 }
-# when each of them was last written; the kubelet spoke at TOLD
-TOLD, LONG_AGO, JUST_NOW = "2026-01-01T12:00:00Z", "2026-01-01T11:00:00Z", "2026-01-01T11:58:00Z"
+# when each of them was last written; the kubelet spoke at REPORTED
+REPORTED, LONG_AGO, JUST_NOW = "2026-01-01T12:00:00Z", "2026-01-01T11:00:00Z", "2026-01-01T11:58:00Z"
 
 
 def container(image: str = IMAGE, message: str = REFUSED, reason: str = "ImagePullBackOff", name: str = "app") -> StuckContainer:
@@ -78,7 +78,7 @@ def pod(*secrets: str, stuck: tuple[StuckContainer, ...] = (container(),), **res
         ephemeral=(),
         labels={},
         revision="",
-        status_time=TOLD,
+        status_time=REPORTED,
         failures=0,
         finished_at={},
         crash_looping=(),

@@ -40,7 +40,7 @@ def error(kind: FailureKind, status: int = 0, message: str = "the server's words
 
 
 class Server:
-    """One Pod. ``answers`` say what each write is answered with, one after the other; then it does as it is told."""
+    """One Pod. ``answers`` say what each write is answered with, one after the other; then it does as it is reported."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -158,12 +158,12 @@ def test_a_429_of_a_budget_is_no_throttling_and_never_sent_again_by_itself() -> 
     causes = [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 2 healthy pods and has 0 currently"}]
     body = {"message": "Cannot evict pod as it would violate the pod's disruption budget.", "details": {"causes": causes}}
     request = Request("create", "pods/eviction", "team-a", "web")
-    told = refusal(request, "https://api", 429, json.dumps(body).encode())
+    reported = refusal(request, "https://api", 429, json.dumps(body).encode())
     throttled = refusal(request, "https://api", 429, json.dumps({**body, "details": {"causes": []}}).encode())
-    assert isinstance(told, RequestError)
+    assert isinstance(reported, RequestError)
     assert isinstance(throttled, RequestError)
-    assert (told.kind, told.pause, throttled.kind) == (FailureKind.BUDGET, None, FailureKind.THROTTLED)
-    assert str(told).endswith("needs 2 healthy pods and has 0 currently")
+    assert (reported.kind, reported.pause, throttled.kind) == (FailureKind.BUDGET, None, FailureKind.THROTTLED)
+    assert str(reported).endswith("needs 2 healthy pods and has 0 currently")
 
 
 @pytest.mark.parametrize(

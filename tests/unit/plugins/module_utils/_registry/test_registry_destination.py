@@ -131,9 +131,9 @@ def test_realms_that_may_be_asked(realm: str, registry: Origin) -> None:
     ],
 )
 def test_realms_that_may_not(realm: str, registry: Origin, words: str) -> None:
-    told = realm_refusal(realm, registry, frozenset())
-    assert words in told
-    assert "Zq7password" not in told
+    reported = realm_refusal(realm, registry, frozenset())
+    assert words in reported
+    assert "Zq7password" not in reported
 
 
 def test_listed_realms() -> None:
@@ -162,7 +162,7 @@ def test_realms_that_are_none(wrong: str) -> None:
 @given(st.text(max_size=60))
 def test_no_realm_breaks_the_check(realm: str) -> None:
     for text in (realm, f"https://{realm}", f"https://registry.test{realm}"):
-        told = realm_refusal(text, REGISTRY, frozenset())
-        assert not [char for char in told if unicodedata.category(char)[0] == "C"]
-        if not told:
+        reported = realm_refusal(text, REGISTRY, frozenset())
+        assert not [char for char in reported if unicodedata.category(char)[0] == "C"]
+        if not reported:
             assert origin_of(text).host == "registry.test"

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 
 def answer(status: int, code: str = "", message: str = "", body: bytes | None = None, **headers: str) -> Response:
-    told = Message()
+    reported = Message()
     for name, value in headers.items():
-        told[name.replace("_", "-")] = value
+        reported[name.replace("_", "-")] = value
     content = json.dumps({"errors": [{"code": code, "message": message}]}).encode() if body is None else body
-    return Response(status, told, content)
+    return Response(status, reported, content)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 418])
@@ -82,7 +82,7 @@ def test_manifests_that_are_not_given(given: Response, anonymous: bool, verdict:
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "reported"),
     [
         ({"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "19;w=21600"}, ", 19 of 100 pulls left in 6 hours"),
         ({"RateLimit-Limit": "100;w=5400", "RateLimit-Remaining": "0"}, ", 0 of 100 pulls left in 1.5 hours"),
@@ -96,11 +96,11 @@ def test_manifests_that_are_not_given(given: Response, anonymous: bool, verdict:
         ({}, ""),
     ],
 )
-def test_the_allowance(headers: dict[str, str], told: str) -> None:
+def test_the_allowance(headers: dict[str, str], reported: str) -> None:
     given = answer(200)
     for name, value in headers.items():
         given.headers[name] = value
-    assert refusal.remaining_pulls(given) == told
+    assert refusal.remaining_pulls(given) == reported
 
 
 @pytest.mark.parametrize(
