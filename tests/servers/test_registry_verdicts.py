@@ -502,6 +502,32 @@ def test_open_at_the_door_with_a_bearer_challenge_at_the_manifest(serve: Serving
     said(bearer.image("team/app:2", (USER, "Zq7third")), "unverifiable", bearer.server.authority, "127.0.0.2:1")
 
 
+@pytest.mark.parametrize("first", ["basic", "bearer"])
+def test_a_login_that_one_scheme_accepted_is_sent_once_to_reject_it_by_the_other(
+    serve: Serving, client: Client, first: str
+) -> None:
+    """A registry chooses its challenge for each image, and an accepted login must not be sent to it again and again."""
+    bearer = Bearer(serve, client, TokenServer((None, GOOD) if first == "bearer" else (None,)))
+
+    def answer_basic(request: Request) -> Reply:
+        accepted = first == "basic" and request.authorization == GOOD
+        return manifest() if accepted else error(401, "", "", ("WWW-Authenticate", basic()))
+
+    def answer_bearer(request: Request) -> Reply:
+        accepted = (request.authorization or "").startswith("Bearer ")
+        return manifest() if accepted else error(401, "", "", ("WWW-Authenticate", bearer.registry.challenge))
+
+    answers = {"basic": answer_basic, "bearer": answer_bearer}
+    bearer.registry.script = {"/v2/": Reply(200, body={})}
+    bearer.registry.script |= {f"/v2/team/{name}-{n}/manifests/1": one for name, one in answers.items() for n in (1, 2, 3)}
+    other = "bearer" if first == "basic" else "basic"
+    said(bearer.image(f"team/{first}-1:1"), "pullable")
+    before = len(bearer.server.with_credentials) + len(bearer.token_server.with_credentials)
+    for number in (1, 2, 3):
+        said(bearer.image(f"team/{other}-{number}:1"), "rejected")
+    assert len(bearer.server.with_credentials) + len(bearer.token_server.with_credentials) == before + 1
+
+
 @pytest.mark.parametrize("status", [403, 401])
 def test_open_at_the_door_and_refused_at_the_manifest_without_a_challenge(serve: Serving, client: Client, status: int) -> None:
     """The credential was never asked for, so nothing is said of it."""

@@ -127,25 +127,23 @@ class CanaryCluster:
         """The Pod after admission. Failures that may pass are retried. Raises RequestError or ClusterError."""
         own = self._canary.resources
         resources, fittings = (own, 0) if own else (SMALL, _FITTINGS)
+
+        def attempt() -> Item:
+            """With the resources that a LimitRange asks for, unless the task names them."""
+            nonlocal resources, fittings
+            while True:
+                try:
+                    return self._pods.create(target.namespace, manifest(self._canary, target, resources))
+                except RequestError as error:
+                    fitting = limit_range_resources(resources, error) if fittings else None
+                    if fitting is None:
+                        raise
+                resources, fittings = fitting, fittings - 1
+
         try:
-            return retry(
-                lambda: self._create_fitted(target, resources, fittings),
-                _CREATION,
-                self._may_pass,
-                lambda _error: self._created(target),
-            )
+            return retry(attempt, _CREATION, self._may_pass, lambda _error: self._created(target))
         except GaveUp as gave_up:
             raise gave_up.error from None
-
-    def _create_fitted(self, target: CanaryTarget, resources: Resources, fittings: int) -> Item:
-        """With the resources that a LimitRange asks for, unless the task names them."""
-        try:
-            return self._pods.create(target.namespace, manifest(self._canary, target, resources))
-        except RequestError as error:
-            fitting = limit_range_resources(resources, error) if fittings else None
-            if fitting is None:
-                raise
-        return self._create_fitted(target, fitting, fittings - 1)
 
     def list_pods(self, namespaces: Sequence[str]) -> tuple[dict[str, Item], dict[str, RequestError]]:
         """The Pods of this run by name, and namespace -> why its Pods could not be listed."""
@@ -164,7 +162,11 @@ class CanaryCluster:
         """Removes this Pod and no other one of that name. Why it failed, or an empty text."""
 
         def attempt() -> str:
-            self._pods.delete(namespace, name, seen)
+            try:
+                self._pods.delete(namespace, name, seen)
+            except RequestError as error:
+                if error.kind != FailureKind.NOT_FOUND:
+                    raise
             return ""
 
         def check(_error: PullpassError) -> str | None:
@@ -180,7 +182,7 @@ class CanaryCluster:
         except GaveUp as gave_up:
             return str(gave_up.error)
         except (ClusterError, RequestError) as error:
-            return "" if error.kind == FailureKind.NOT_FOUND else str(error)
+            return str(error)
 
     @property
     def _label(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import threading
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._credentials.redact import foreign_text
 from .._errors import FailureKind, RequestError
@@ -35,7 +35,7 @@ class TooLarge(OSError):
 class ApiAnswer:
     status: int
     headers: Mapping[str, str]
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 def bounded_answer(ask: Callable[[], t.Any], seconds: float, most_bytes: int) -> ApiAnswer:

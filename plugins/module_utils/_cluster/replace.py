@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._errors import FailureKind, PullpassError, RequestError
 from .api import FIELD_MANAGER, GaveUp, Patience, retry
@@ -23,6 +23,8 @@ _PATIENCE = Patience(attempts=4, pause=0.5, longest=2.0)
 # Seconds between two reads of an object that is being deleted
 _DELETION_PAUSE = 0.5
 # Seconds for the deletion of an object that was created a moment ago
+_DELETION_DOUBT = "the old object may be deleted or not, and the new one was not created"
+_CREATION_DOUBT = "it is not known whether the new object was created"
 _SHORT_DELETION = 90.0
 
 
@@ -46,7 +48,7 @@ class SafeReplacement:
 
     deletion_timeout: float
     propagation: str | None
-    old_manifest: Mapping[str, t.Any]
+    old_manifest: Mapping[str, t.Any] = field(repr=False)
     save: Callable[[Mapping[str, t.Any]], SavedManifest]
     differences: Differences
 
@@ -154,7 +156,7 @@ def _delete(objects: Objects, namespace: str, name: str, seen: Seen, propagation
     def check(_error: PullpassError) -> bool | None:
         nonlocal is_uncertain
         is_uncertain = True
-        now = objects.get(namespace, name)
+        now = _read_again(objects, namespace, name, _DELETION_DOUBT)
         if now is None or now["metadata"]["uid"] != seen.uid or "deletionTimestamp" in now["metadata"]:
             return True
         if now["metadata"]["resourceVersion"] != seen.resource_version:
@@ -164,10 +166,17 @@ def _delete(objects: Objects, namespace: str, name: str, seen: Seen, propagation
     try:
         retry(attempt, _PATIENCE, lambda error: is_uncertain or error.kind == FailureKind.UNCERTAIN, check)
     except PullpassError as error:
-        if is_uncertain and error.kind != FailureKind.CONFLICT:
-            message = f"the old object may be deleted or not, and the new one was not created: {error}."
-            raise _OldObjectLost(message) from None
+        if is_uncertain and error.kind != FailureKind.CONFLICT and not isinstance(error, _OldObjectLost):
+            raise _OldObjectLost(f"{_DELETION_DOUBT}: {error}.") from None
         raise
+
+
+def _read_again(objects: Objects, namespace: str, name: str, doubt: str) -> Mapping[str, t.Any] | None:
+    """The object after a write without an answer. Raises _OldObjectLost, which begins with ``doubt``."""
+    try:
+        return objects.get(namespace, name)
+    except PullpassError as error:
+        raise _OldObjectLost(f"{doubt}: {error}.") from None
 
 
 def _wait_for_deletion(objects: Objects, namespace: str, name: str, uid: str, seconds: float) -> None:
@@ -226,15 +235,19 @@ class _Creation:
 
 
 def _create(objects: Objects, namespace: str, body: Mapping[str, t.Any]) -> Mapping[str, t.Any] | PullpassError:
-    """The object that was created, or why there is none. Raises RequestError (conflict) if somebody else has created one."""
+    """The object that was created, or why there is none.
+
+    Raises RequestError (conflict) if somebody else has created one, and _OldObjectLost if it is not known who has.
+    """
     is_uncertain = False
 
     def attempt() -> Mapping[str, t.Any]:
         try:
             return objects.create(namespace, body)
         except RequestError as error:
-            is_taken = error.kind == FailureKind.CONFLICT
-            now = objects.get(namespace, body["metadata"]["name"]) if is_uncertain and is_taken else None
+            if not is_uncertain or error.kind != FailureKind.CONFLICT:
+                raise
+            now = _read_again(objects, namespace, body["metadata"]["name"], _CREATION_DOUBT)
             if now is None or not _is_ours(now, body):
                 raise
             return now
@@ -249,7 +262,7 @@ def _create(objects: Objects, namespace: str, body: Mapping[str, t.Any]) -> Mapp
     except GaveUp as gave_up:
         return gave_up.error
     except RequestError as error:
-        if error.kind == FailureKind.CONFLICT:
+        if error.kind == FailureKind.CONFLICT or isinstance(error, _OldObjectLost):
             raise
         return error
 

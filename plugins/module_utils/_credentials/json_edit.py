@@ -7,7 +7,7 @@ from __future__ import annotations
 import bisect
 import json
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .json_text import fields
 
@@ -47,7 +47,7 @@ _AS_DOCKER = Layout("\n", "\t", " ", " ", True)
 class Within:
     """Edits of the members of an object. A missing object, or a null, is replaced by one if a member of it is set."""
 
-    edits: Mapping[str, Edit]
+    edits: Mapping[str, Edit] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Renamed:
     """The member gets this name and value, and keeps its place."""
 
     name: str
-    value: Value
+    value: Value = field(repr=False)
 
 
 def edited(text: str, root: Node, edits: Mapping[str, Edit], layout: Layout | None = None) -> str:
@@ -93,17 +93,18 @@ def _layout_of(text: str, root: Node) -> Layout:
     return Layout("", "", colon, between, True)
 
 
-class _Member(t.NamedTuple):
+@dataclass(frozen=True)
+class _Member:
     """``separator`` is the comma before the member, with its white space."""
 
     name: str
-    text: str
+    text: str = field(repr=False)
     separator: str
 
 
 @dataclass(frozen=True)
 class _Editor:
-    text: str
+    text: str = field(repr=False)
     layout: Layout
 
     def object(self, node: Node, edits: Mapping[str, Edit], indent: str, outermost: bool = False) -> str:

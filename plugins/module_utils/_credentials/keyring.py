@@ -243,10 +243,6 @@ class _Label:
         return end >= position and _fits(last, label, end)
 
 
-def label_matches(pattern: str, label: str) -> bool:
-    return _Label(pattern).matches(label)
-
-
 def _fits(piece: _Piece, label: str, start: int) -> bool:
     return len(label) - start >= len(piece) and all(
         any(low <= char <= high for low, high in ranges) for ranges, char in zip(piece, label[start : start + len(piece)])

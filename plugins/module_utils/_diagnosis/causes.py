@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
 PULL_DENIED, IMAGE_NOT_FOUND, PULL_HELD_BACK, PULLS_LIMITED = "denied", "not found", "held back", "rate limited"
 INVALID_IMAGE, NEVER_PULLED, UNREADABLE_SECRET = "invalid name", "never pulled", "unreadable Secret"
 UNKNOWN_FAILURE, NO_REASON_GIVEN = "unknown", "no reason given"
+# a message of an earlier attempt explains more than these
+UNEXPLAINED = (NO_REASON_GIVEN, PULL_HELD_BACK)
 
 
 def _status(codes: str) -> str:

@@ -27,7 +27,7 @@ _SECRETS = ("auth", "username", "password", "identitytoken", "registrytoken")
 _TEXTS = (*_SECRETS, "email")
 # of UTF-8, and of UTF-16 as its bytes look when they are read as UTF-8
 _BYTE_ORDER_MARKS = ("\ufeff", "\udcff\udcfe", "\udcfe\udcff")
-_REMEDY = "The file was not changed. Fix it by hand, or move it away."
+_REMEDY = "Fix the file by hand, or move it away."
 _REPEATED = "is there a second time, and programs differ in which one they use"
 _KINDS = {
     **{kind: kind for kind in ("true", "false", "null")},

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._errors import HostError, InputError
 from .._text import is_plausible_path, no_path_words, shown, shown_path
@@ -110,7 +110,7 @@ def read_text(option: str, path: str, opener: Callable[[str, int], int] = _open)
 class OptionFile:
     """``refusal``: why the file must not choose the credential helpers that run, empty if it may."""
 
-    text: str
+    text: str = field(repr=False)
     refusal: str = ""
 
 

@@ -200,7 +200,7 @@ class _Walk:
             if target is not None:
                 parts = self._follow(step, info, target, parts)
             elif not parts:
-                return self._final(name, step, info)
+                return self._final(name, info)
             elif not stat.S_ISDIR(info.st_mode):
                 raise HostError(f"{shown(self._path)}: {shown(step)} is not a folder. Check the path.")
             else:
@@ -256,7 +256,7 @@ class _Walk:
             place.check(None)
         return place
 
-    def _final(self, name: str, step: str, info: os.stat_result) -> Place:
+    def _final(self, name: str, info: os.stat_result) -> Place:
         if stat.S_ISDIR(info.st_mode):
             raise HostError(f"{shown(self._path)} is a folder. Give the path of the file in it.")
         if not stat.S_ISREG(info.st_mode):

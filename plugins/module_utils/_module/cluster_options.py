@@ -80,5 +80,8 @@ def open_cluster(module: PullpassModule) -> tuple[Api, Chosen]:
     if wanted.empty:
         module.warn("the list of namespaces or selectors is empty, so no namespace is selected and nothing is done.")
     elif not chosen.namespaces and not chosen.missing:
-        module.warn(f"no namespace of {api.identity['server']} matches, so nothing is done.")
+        module.warn(
+            f"no namespace of {api.identity['server']} matches, so nothing is done. System "
+            "namespaces (kube-*, openshift, openshift-*) are selected by their exact name only."
+        )
     return api, chosen

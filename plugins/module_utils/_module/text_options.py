@@ -23,8 +23,8 @@ if t.TYPE_CHECKING:
     Check = Callable[[str, t.Any], t.Any]
     Names = Sequence[tuple[str, str]]
 
-_REMEDY = (
-    'In YAML write it in quotes. For a value from a template or an INI inventory use the filter string: "{{ value | string }}".'
+_QUOTES = (
+    ' In YAML write it in quotes. For a value from a template or an INI inventory use the filter string: "{{ value | string }}".'
 )
 _TYPE_NAMES: tuple[tuple[t.Any, str], ...] = (
     (bool, "a boolean (YAML also reads yes, no, on and off as booleans)"),
@@ -135,7 +135,7 @@ def _option(kind: str, check: Check, spec: Mapping[str, t.Any]) -> RawOption:
 def _text(where: str, value: t.Any) -> str:
     if isinstance(value, str):
         return value
-    raise InputError(f"{where} is {_type_name(value)}, not text. {_REMEDY}")
+    raise InputError(f"{where} is {_type_name(value)}, not text.{_remedy(value)}")
 
 
 def _text_or_integer(where: str, value: t.Any) -> str:
@@ -153,7 +153,7 @@ def _texts(where: str, value: t.Any) -> list[str]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if not isinstance(value, (list, tuple)):
-        raise InputError(f"{where} is {_type_name(value)}, not a list of texts. {_REMEDY}")
+        raise InputError(f"{where} is {_type_name(value)}, not a list of texts.{_remedy(value)}")
     return [_text(f"{where}[{index}]", one) for index, one in enumerate(value)]
 
 
@@ -214,6 +214,11 @@ def _check_pairs(where: str, members: Mapping[str, t.Any], together: Names, excl
     for pair in exclusive:
         if all(members[name] is not None for name in pair):
             raise InputError(f"{where}: {pair[0]} and {pair[1]} are both given. Leave one of them out.")
+
+
+def _remedy(value: t.Any) -> str:
+    """YAML reads some texts as numbers or booleans unless they are in quotes."""
+    return _QUOTES if isinstance(value, (bool, int, float)) else ""
 
 
 def _type_name(value: t.Any) -> str:

@@ -49,7 +49,8 @@ SECRET_ACTIONS = ("created", "updated", "replaced", "deleted", "unchanged", "ski
 _FORM = ReportForm("namespaces", SECRET_ACTIONS)
 _SECRETS, _ACCOUNTS = "secrets", "serviceaccounts"
 _STILL_NAMED = (
-    "ServiceAccounts still name the removed Secret: remove the entry with pull_secret_link and state absent, or set prune_links"
+    "ServiceAccounts still name the removed Secret: remove the entry with pull_secret_link and state absent (with prune, "
+    "prune_links does it)"
 )
 _ORPHANED = "the namespace is no longer chosen, but the Secret still exists; set prune to remove it"
 

@@ -83,7 +83,15 @@ class _Apply(t.Generic[Stored]):
         unconfirmed: Change | None = None
 
         def attempt() -> Change:
-            return change if change.write is None else self._checked(change, self._send(target, change))
+            if change.write is None:
+                return change
+            try:
+                answer = self._send(target, change)
+            except RequestError as error:
+                if error.kind == FailureKind.FORBIDDEN and self.objects.dry_run:
+                    return change.with_message(f"not checked by the server: {error}")
+                raise
+            return self._checked(change, answer)
 
         def may_pass(error: PullpassError) -> bool:
             return isinstance(error, RequestError) and _may_have_changed(error, change)
@@ -102,10 +110,6 @@ class _Apply(t.Generic[Stored]):
         except GaveUp as gave_up:
             message = f"{gave_up}. Another writer changed the object meanwhile, or the server failed. Run this again"
             return Change("failed", message)
-        except RequestError as error:
-            if error.kind == FailureKind.FORBIDDEN and self.objects.dry_run and change.write is not None:
-                return change.with_message(f"not checked by the server: {error}")
-            raise
 
     def _checked(self, change: Change, answer: Mapping[str, t.Any] | None) -> Change:
         """The change, failed if admission on the server changed what was written."""

@@ -38,12 +38,11 @@ _CRASHED = "CrashLoopBackOff"
 
 
 class RecoveryAction:
-    """PLANNED: what to do about a Pod. ALL: what the result counts."""
+    """The first line: what to do about a Pod. ALL: what the result counts."""
 
     EVICT, REPLACE_POD, REPLACE_JOB = "evict", "replace Pod", "replace Job"
     RECOVERING, EVICTED, REPLACED = "recovering", "evicted", "replaced"
     LEFT, BLOCKED, FAILED, SKIPPED = "left", "blocked", "failed", "skipped"
-    PLANNED = (EVICT, REPLACE_POD, REPLACE_JOB)
     ALL = (RECOVERING, EVICTED, REPLACED, LEFT, BLOCKED, FAILED)
 
 
@@ -63,7 +62,7 @@ class Owner:
 class StuckPod(PodSnapshot):
     """A Pod that waits for an image.
 
-    ``running``: containers that run now. ``started``: a container runs or ran before. ``ephemeral``: its ephemeral containers.
+    ``running``: containers that run now. ``ephemeral``: its ephemeral containers.
     ``status_time``: when the kubelet last wrote the status of its containers (RFC 3339). ``failures``: of its index, where an
     indexed Job counts them. ``finished_at``: when the last run of a container ended (RFC 3339). ``crash_looping``: containers in
     CrashLoopBackOff, which may lack their image too.
@@ -74,7 +73,6 @@ class StuckPod(PodSnapshot):
     owner: Owner | None
     mirror: bool
     running: tuple[str, ...]
-    started: bool
     ephemeral: tuple[str, ...]
     labels: Mapping[str, str]
     revision: str
@@ -127,7 +125,6 @@ def suspected_pod(item: Mapping[str, t.Any]) -> StuckPod | None:
         owner=controller(metadata),
         mirror=MIRROR in annotations,
         running=tuple(one["name"] for one in states if "running" in (one.get("state") or {})),
-        started=has_run(status),
         ephemeral=tuple(one["name"] for one in item["spec"].get("ephemeralContainers") or ()),
         labels=labels,
         revision=labels.get(_REVISION, ""),

@@ -15,7 +15,7 @@ from dataclasses import replace
 from .._cluster.namespaces import FEW
 from .._cluster.objects import Objects, list_all
 from .._concurrency import for_each
-from .._diagnosis.causes import NO_REASON_GIVEN, PULL_HELD_BACK, cause, kind_of
+from .._diagnosis.causes import PULL_HELD_BACK, UNEXPLAINED, cause, kind_of
 from .._diagnosis.pod_secrets import SecretLookup
 from .._diagnosis.snapshot import StuckContainer, Survey, event_time
 from .._diagnosis.survey import Surveyor
@@ -48,7 +48,6 @@ if t.TYPE_CHECKING:
     from .._diagnosis.pod_secrets import PodSecrets
 
 
-_UNEXPLAINED = (NO_REASON_GIVEN, PULL_HELD_BACK)
 _BACK_OFF = "ImagePullBackOff"
 _FAILED_PULLS = {"fieldSelector": "involvedObject.kind=Pod,reason=Failed"}
 _PULL = re.compile(r'Failed to pull image "([^"]*)": (.*)', re.DOTALL)
@@ -59,7 +58,7 @@ def with_event_messages(api: Api, pods: Sequence[StuckPod], workers: int) -> lis
 
     A container whose status gives no reason gets the message of its last event, where events may be read.
     """
-    unclear = [pod for pod in pods if pod.crash_looping or any(kind_of(one) in _UNEXPLAINED for one in pod.stuck)]
+    unclear = [pod for pod in pods if pod.crash_looping or any(kind_of(one) in UNEXPLAINED for one in pod.stuck)]
     namespaces = sorted({pod.namespace for pod in unclear})
 
     def read(namespace: str) -> list[tuple[str, str, str]]:
@@ -82,7 +81,7 @@ def apply_events(pod: StuckPod, last: Mapping[tuple[str, str], tuple[str, str]])
     stuck = []
     for one in pod.stuck:
         _time, message = last.get((pod.uid, one.image), ("", ""))
-        stuck.append(replace(one, message=message) if message and kind_of(one) in _UNEXPLAINED else one)
+        stuck.append(replace(one, message=message) if message and kind_of(one) in UNEXPLAINED else one)
     for one in pod.crash_looping:
         time, message = last.get((pod.uid, one.image), ("", ""))
         if message and pod.finished_at.get(one.name) and time >= pod.finished_at[one.name]:

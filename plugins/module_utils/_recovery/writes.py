@@ -15,7 +15,7 @@ from .._cluster.api import GaveUp, Patience, retry
 from .._cluster.objects import Objects, Seen, list_all
 from .._cluster.replace import ChangedByAdmission, SafeReplacement, SavedManifest, replace_object
 from .._cluster.validation import labels_equal
-from .._diagnosis.causes import NO_REASON_GIVEN, kind_of
+from .._diagnosis.causes import UNEXPLAINED, kind_of
 from .._errors import ClusterError, FailureKind, PullpassError, RequestError
 from .manifest import job_differences, original_manifest, pod_differences, pod_manifest, pod_replacement_obstacle
 from .model import RecoveryAction, StuckPod, budget_snapshot, permanent_block, stuck_pod
@@ -81,7 +81,12 @@ class Evictor:
         now, unsure = pod, False
 
         def attempt() -> WriteResult:
-            self._pods.evict(now.namespace, now.name, now.seen)
+            try:
+                self._pods.evict(now.namespace, now.name, now.seen)
+            except RequestError as error:
+                if error.kind == FailureKind.FORBIDDEN and self._pods.dry_run:
+                    return WriteResult(RecoveryAction.EVICTED, f"not checked by the server: {error}")
+                raise
             return WriteResult(RecoveryAction.EVICTED)
 
         def check(error: PullpassError) -> WriteResult | None:
@@ -100,8 +105,6 @@ class Evictor:
         except RequestError as error:
             if error.kind == FailureKind.BUDGET:
                 return self._refused(now, error)
-            if error.kind == FailureKind.FORBIDDEN and self._pods.dry_run:
-                return WriteResult(RecoveryAction.EVICTED, f"not checked by the server: {error}")
             raise
 
     def _again(self, pod: StuckPod, unsure: bool) -> StuckPod | WriteResult:
@@ -131,7 +134,7 @@ def _with_messages(now: StuckPod, before: StuckPod) -> tuple[t.Any, ...]:
     """The message of an event stays while the status of the container gives no reason."""
     messages = {one.name: one.message for one in before.stuck}
     return tuple(
-        replace(one, message=messages.get(one.name, one.message)) if kind_of(one) == NO_REASON_GIVEN else one for one in now.stuck
+        replace(one, message=messages.get(one.name, one.message)) if kind_of(one) in UNEXPLAINED else one for one in now.stuck
     )
 
 

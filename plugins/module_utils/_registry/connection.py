@@ -178,7 +178,8 @@ def _failure_reason(error: Exception, timeout: float) -> str:
         return f"did not answer within {timeout:g} seconds. Check network, firewall, proxy and DNS."
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = foreign_text(error.verify_message)
-        return f"has a certificate that is not trusted ({reason}). Give its CA as ca_cert, or correct the certificate."
+        remedy = "Give its CA as registry_ca_cert (in roles: pullpass_registry_ca_cert), or correct the certificate."
+        return f"has a certificate that is not trusted ({reason}). {remedy}"
     if isinstance(error, ssl.SSLError):
         return f"fails in the TLS handshake ({text}). For a registry without TLS, set plain_http."
     if isinstance(error, socket.gaierror):

@@ -41,15 +41,18 @@ _TOKEN_LIFETIME = 40
 
 class LoginState(enum.Enum):
     UNTESTED = "no response shows yet whether the login is valid"
-    ACCEPTED = "the registry or its token server has accepted it"
+    ACCEPTED = "the registry has accepted it"
     STOPPED = "it is not sent again: it was rejected, or nobody answers"
 
 
 @dataclass
 class LoginStatus:
-    """``authorization`` is the Basic header of a login, null for an anonymous client. Shared by the threads of a task."""
+    """``authorization`` is the Basic header of a login, null for an anonymous client. Shared by the threads of a task.
 
-    authorization: str | None
+    ``state``: what responses to this header show. A token server tests a login by itself (Tokens).
+    """
+
+    authorization: str | None = field(repr=False)
     state: LoginState = LoginState.UNTESTED
     # the finding that stopped it
     finding: Finding | None = None
@@ -74,6 +77,8 @@ class Tokens:
     def __init__(self, server: Server, login: LoginStatus) -> None:
         self._server = server
         self._login = login
+        # by the token server: a registry may accept the same login as a Basic header, or the other way round
+        self._is_accepted = login.authorization is None
         self._tokens: dict[tuple[str, ...], Memo[str]] = {}
         self._lock = threading.Lock()
 
@@ -84,9 +89,9 @@ class Tokens:
         login is valid: with a scope some token servers (ghcr.io, gcr.io, GitLab's) refuse a valid login for a repository of
         others.
         """
-        if scopes and self._login.needs_test:
+        if scopes and not self._is_accepted:
             self.token(challenge)
-            self._login.accept()
+            self._is_accepted = True
         with self._lock:
             if scopes not in self._tokens:
                 self._tokens[scopes] = Memo(lambda: self._request(challenge, scopes), _TOKEN_LIFETIME)
@@ -228,12 +233,12 @@ class Session:
 
     def _pullable(self, digest: str | None, response: Response, challenge: Challenge | None, scopes: Sequence[str]) -> Finding:
         left = remaining_pulls(response)
-        message = f"the credential can pull it{left}."
+        message = f"The credential can pull it{left}."
         finding = Finding(Verdict.PULLABLE, message, response.status, digest, self._can_push(challenge, scopes))
         if self._login.authorization and challenge:
             return finding
         reason = ": the registry requires no credential" if self._login.authorization else ""
-        return replace(finding, verdict=Verdict.ANONYMOUS, message=f"anybody can pull it{reason}{left}.")
+        return replace(finding, verdict=Verdict.ANONYMOUS, message=f"Anybody can pull it{reason}{left}.")
 
     def _can_push(self, challenge: Challenge | None, scopes: Sequence[str]) -> bool | None:
         """By the claims of a token for which push was requested; null where tokens of this registry have no such claims.

@@ -97,3 +97,18 @@ def test_the_obstacle_to_a_removal_is_returned() -> None:
     refused = RequestError("no right to delete it", FailureKind.FORBIDDEN, 403)
     assert cluster(Answers(refused)).remove("team-a", TARGET.name, Seen("u", "1")) == "no right to delete it"
     assert cluster(Answers(ClusterError("gone"))).remove("team-a", TARGET.name, Seen("u", "1")) == "gone"
+
+
+def test_a_pod_that_cannot_be_looked_for_after_a_conflict_is_not_removed() -> None:
+    gone = RequestError("the namespace is not found", FailureKind.NOT_FOUND, 404)
+    assert cluster(Answers(OVERTAKEN, gone)).remove("team-a", TARGET.name, Seen("u", "1")) == "the namespace is not found"
+
+
+def test_a_pod_that_fits_a_limit_range_is_created_again_with_its_resources() -> None:
+    limit = "pods is forbidden: minimum memory usage per Container is 64Mi, but request is 16Mi"
+    refused = RequestError(limit, FailureKind.REFUSED, 403, detail=limit)
+    none: Mapping[str, Any] = {"kind": "PodList", "items": []}
+    answers = Answers(refused, BROKEN, none, MADE)
+    assert cluster(answers).create(TARGET) == MADE
+    first, *fitting = [body["spec"]["containers"][0]["resources"] for body in answers.bodies if body]
+    assert fitting[0] == fitting[1] != first

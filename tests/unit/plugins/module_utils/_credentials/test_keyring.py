@@ -16,9 +16,9 @@ from ansible_collections.pullpass.registry.plugins.module_utils._credentials.key
     Match,
     PullSecret,
     UnreadableSecrets,
+    _Label,
     index_key,
     kubelet_keyring,
-    label_matches,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,7 +195,7 @@ def test_where_the_kubelet_files_a_key(key: str, filed: bytes) -> None:
     ],
 )
 def test_a_pattern_fits_a_label(pattern: str, label: str, fits: bool) -> None:
-    assert label_matches(pattern, label) is fits
+    assert _Label(pattern).matches(label) is fits
 
 
 def test_no_pattern_takes_long() -> None:

@@ -202,7 +202,7 @@ def test_refused(text: str, reported: str, kind: str) -> None:
     message = str(raised.value)
     assert message.startswith("/x/config.json")
     assert reported in message
-    assert message.endswith("The file was not changed. Fix it by hand, or move it away.")
+    assert message.endswith("Fix the file by hand, or move it away.")
     assert "dTp" not in message
 
 

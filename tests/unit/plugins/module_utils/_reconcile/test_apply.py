@@ -248,6 +248,18 @@ def test_without_the_right_to_write_a_dry_run_tells_the_plan_alone_and_says_so()
     assert patched.change.write is not None
 
 
+def test_a_dry_run_that_may_not_read_the_changed_object_fails() -> None:
+    """Only a forbidden write leaves the plan as the result."""
+
+    class Unreadable(Store):
+        def get(self, namespace: str, _name: str) -> Item | None:
+            raise broken(FailureKind.FORBIDDEN, 403)
+
+    store = Unreadable({"a": "y"}, dry_run=True)
+    store.before = raising(broken(FailureKind.CONFLICT, 409))
+    assert actions(run(store, add, "a")) == ["failed"]
+
+
 def test_a_lost_cluster_ends_the_rest_and_keeps_what_was_done() -> None:
     store = Store({"d": "x"})
     store.before = lambda _store, namespace: raising(ClusterError("unreachable"))(_store, namespace) if namespace == "b" else None

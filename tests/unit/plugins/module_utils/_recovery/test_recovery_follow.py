@@ -77,10 +77,10 @@ def test_what_is_kept_of_a_stuck_pod() -> None:
     annotations = {"batch.kubernetes.io/job-index-failure-count": "2", "kubernetes.io/config.mirror": "x"}
     both = (state("ErrImagePull"), state(name="side"))
     pod = found(*both, managedFields=managed, labels=labels, annotations=annotations)
-    assert (pod.owner, pod.running, pod.started, pod.mirror) == (Owner("ReplicaSet", "web", "o1"), ("side",), True, True)
+    assert (pod.owner, pod.running, pod.mirror) == (Owner("ReplicaSet", "web", "o1"), ("side",), True)
     assert (pod.revision, pod.failures, pod.status_time, pod.just_tried, pod.uid) == ("r1", 2, BEFORE, True, "u1")
     plain = found(state("ImagePullBackOff"), owner=None)
-    assert (plain.owner, plain.started, plain.mirror, plain.status_time, plain.just_tried) == (None, False, False, "", False)
+    assert (plain.owner, plain.mirror, plain.status_time, plain.just_tried) == (None, False, "", False)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from ansible_collections.pullpass.registry.plugins.module_utils._recovery.plan i
     decide_with_successor,
 )
 
-EVICT, REPLACE_POD, REPLACE_JOB = RecoveryAction.PLANNED
+EVICT, REPLACE_POD, REPLACE_JOB = RecoveryAction.EVICT, RecoveryAction.REPLACE_POD, RecoveryAction.REPLACE_JOB
 LEFT, RECOVERING = RecoveryAction.LEFT, RecoveryAction.RECOVERING
 IMAGE, OTHER_IMAGE = "reg.io/team/app:1.0", "other.io/team/app:1.0"
 BACK_OFF = f'Back-off pulling image "{IMAGE}"'
@@ -74,7 +74,6 @@ def pod(*secrets: str, stuck: tuple[StuckContainer, ...] = (container(),), **res
         owner=OWNER,
         mirror=False,
         running=(),
-        started=False,
         ephemeral=(),
         labels={},
         revision="",

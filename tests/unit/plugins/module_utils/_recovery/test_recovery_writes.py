@@ -201,6 +201,43 @@ def test_a_dry_run_without_the_right_reports_the_plan_alone() -> None:
     assert (done.action, "not checked by the server" in done.message) == ("evicted", True)
 
 
+def test_a_dry_run_that_may_not_read_the_changed_pod_fails() -> None:
+    class Unreadable(Server):
+        def send(self, request: Request, *rest: Any, **more: Any) -> dict[str, Any]:
+            if request.verb == "get":
+                raise error(FailureKind.FORBIDDEN, 403)
+            return super().send(request, *rest, **more)
+
+    done = evictor(Unreadable(fails(FailureKind.CONFLICT)), dry_run=True)(stuck())
+    assert done.action == "failed"
+
+
+@pytest.mark.parametrize("verb", ["delete", "create"])
+def test_the_saved_manifest_stays_where_the_state_cannot_be_read(verb: str) -> None:
+    """Even where the answer to that read looks like a conflict."""
+
+    class Unreadable(Server):
+        unreadable = False
+
+        def send(self, request: Request, *rest: Any, **more: Any) -> dict[str, Any]:
+            if request.verb == "get" and self.unreadable:
+                raise error(FailureKind.CONFLICT, 409)
+            return super().send(request, *rest, **more)
+
+    def unheard(server: Server) -> None:
+        assert isinstance(server, Unreadable)
+        server.unreadable = True
+        raise error(FailureKind.UNCERTAIN)
+
+    answers = [passes, unheard] if verb == "delete" else [passes, deleted, unheard, fails(FailureKind.CONFLICT)]
+    server, files = Unreadable(*answers), list[Any]()
+    words = "may be deleted or not" if verb == "delete" else "it is not known whether the new object was created"
+    with pytest.raises(RequestError, match=f"{words}.* saved"):
+        make_anew(server, files=files)
+    assert files == [OLD]
+    assert server.writes == ["create", "delete", "create", "create"][: 2 if verb == "delete" else 4]
+
+
 def test_two_budgets_for_one_pod_block_the_eviction() -> None:
     message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
     body = json.dumps({"kind": "Status", "reason": "InternalError", "message": message}).encode()
