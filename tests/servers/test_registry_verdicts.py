@@ -515,7 +515,7 @@ def test_a_login_that_one_scheme_accepted_is_sent_once_to_reject_it_by_the_other
 
     def answer_bearer(request: Request) -> Reply:
         accepted = (request.authorization or "").startswith("Bearer ")
-        return manifest() if accepted else error(401, "", "", ("WWW-Authenticate", bearer.registry.challenge))
+        return manifest() if accepted else error(401, "", "", ("WWW-Authenticate", bearer.registry.challenge or ""))
 
     answers = {"basic": answer_basic, "bearer": answer_bearer}
     bearer.registry.script = {"/v2/": Reply(200, body={})}
