@@ -34,7 +34,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _list:
   description:
-    - For each entry a mapping of C(username), C(password) and C(problem). C(password) or C(problem) is an empty string.
+    - For each entry a mapping of C(username), C(password) and C(problem). If the program fails, C(problem) gives the reason and
+      the others are empty strings. Check it before you use the login.
   type: list
   elements: dict
 """
